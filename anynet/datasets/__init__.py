@@ -1,0 +1,19 @@
+"""Data sets: host arrays that wait to be taken to a device.
+
+`mnist()` gives today's form, `load_data_wrapper()` the book's; `read_idx(path)` reads any
+file in the format that MNIST was published in.
+"""
+
+from anynet.datasets.dataset import Dataset, as_dataset
+from anynet.datasets.digits import load_data, load_data_wrapper, mnist, vectorized_result
+from anynet.datasets.idx import read_idx
+
+__all__ = [
+    "Dataset",
+    "as_dataset",
+    "load_data",
+    "load_data_wrapper",
+    "mnist",
+    "read_idx",
+    "vectorized_result",
+]

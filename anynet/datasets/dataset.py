@@ -1,0 +1,88 @@
+"""A data set: inputs x and what should come out, y, row by row."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from anynet.backends import library_of
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """n examples: x (n, ...), y labels (n,) or targets (n, n_out), and the classes' names.
+
+    uint8 in x means pixels, 0 to 255. Of x no more is needed than `shape`, `dtype` and
+    `x[indices]`, so that a memory-mapped file will do. Raises ValueError unless x and y
+    have as many rows, at least one.
+    """
+
+    x: Any
+    y: Any
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.x.shape) < 2:
+            raise ValueError(
+                f"x: expected examples in rows, (n, n_in), got the shape {tuple(self.x.shape)}. "
+                "One example alone is x[None, :]; n examples of one number are x[:, None]."
+            )
+        if len(self.y.shape) not in (1, 2):
+            raise ValueError(f"y: expected labels (n,) or targets (n, n_out), got the shape {tuple(self.y.shape)}.")
+        if self.x.shape[0] != self.y.shape[0]:
+            raise ValueError(f"y: expected {self.x.shape[0]} rows, as in x, got {self.y.shape[0]}.")
+        if self.x.shape[0] == 0:
+            raise ValueError("x: expected at least one example, got an empty data set.")
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether x is a plain array; anything else is read a chunk at a time."""
+        return library_of(self.x) is not None and not isinstance(self.x, np.memmap)
+
+    def read(self, rows: Any) -> np.ndarray[Any, Any]:
+        """Return the rows of an x that is not in memory; ValueError if they are not finite."""
+        x = np.asarray(self.x[rows])
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise ValueError("x: expected finite numbers, got NaN or infinity. Clean the data first.")
+        return x
+
+
+def as_dataset(data: Any) -> Dataset:
+    """Return data in any of their forms as a Dataset.
+
+    They are one already, an (x, y) pair of arrays, or the book's list of (x, y) column
+    pairs, where y is a one-hot column or a digit. Raises TypeError for anything else,
+    ValueError for rows that do not match.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple) and len(data) == 2:
+        return Dataset(*map(_as_array, data))
+    if isinstance(data, Iterable) and library_of(data) is None:
+        pairs = list(data)
+        if not pairs:
+            raise ValueError("data: expected at least one example, got an empty list.")
+        if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+            return Dataset(_stacked([x for x, _ in pairs]), _stacked([y for _, y in pairs]))
+    raise TypeError(
+        "data: expected a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
+        f"got {type(data).__name__}."
+    )
+
+
+def _as_array(x: Any) -> Any:
+    """Return x as it is if it has a shape, else what NumPy makes of it."""
+    return x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
+
+
+def _stacked(columns: Sequence[Any]) -> Any:
+    """Return the book's columns (n_in, 1) as the rows of (n, n_in), and digits as (n,)."""
+    rows = [_as_array(column) for column in columns]
+    xp = array_namespace(*rows)
+    stacked = xp.stack(rows)
+    return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked

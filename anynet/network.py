@@ -1,0 +1,498 @@
+"""The network: layers, and what they have learnt.
+
+`Network` ties layers, a cost, an optimizer and a backend together. Backpropagation is here,
+in matrix form over a mini-batch, its lines marked with the book's equations BP1 to BP4
+(Nielsen, chapter 2). Inside, data are batch-first, x (n, n_in) and y (n, n_out), and live
+on the backend's device; at the door NumPy arrays, single examples and the book's column
+vectors will do as well. No array library is named here.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy, deepcopy
+from pathlib import Path
+from typing import Any
+
+from anynet import activations, backends, batches, costs, files, metrics, streams, training
+from anynet.backends import Array, Backend
+from anynet.batches import Batch
+from anynet.datasets import Dataset, as_dataset
+from anynet.layers import Shape, described, from_description, map_arrays, read_sizes
+from anynet.names import look_up
+from anynet.optimizers import SGD, Optimizer
+from anynet.progress import shown
+from anynet.training import Report
+
+FORMAT_VERSION = 1
+# The learning rates that the book uses with each cost (chapters 1 and 3).
+BOOK_LEARNING_RATES = {"quadratic": 3.0, "cross_entropy": 0.5}
+
+
+class Network:
+    """A feedforward network, as in Nielsen's network.py, on any array library.
+
+    `sizes` begins with the input, a number of values or a shape; each number after it is a
+    dense layer of so many neurons, and layer values may stand among them. `backend`,
+    `device` and `dtype` are those of `backends.get`; the same `seed` starts every backend
+    from identical bits, and None from chance. `hidden` and `output` name the activations
+    (`activations.ACTIVATIONS`); `cost` None is cross_entropy for softmax, else quadratic
+    (`costs.COSTS`); `initializer` names one of `initializers.INITIALIZERS`; `task`, one of
+    `metrics.TASKS`, says what `predict` returns: regression for identity outputs, else
+    classification, unless told otherwise. Raises ValueError for what does not exist.
+
+    >>> Network([784, 30, 10]).sizes
+    [784, 30, 10]
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[Any],
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: str = "float32",
+        seed: int | None = 0,
+        *,
+        hidden: str = "sigmoid",
+        output: str = "sigmoid",
+        cost: str | None = None,
+        initializer: str = "scaled_normal",
+        task: str | None = None,
+    ) -> None:
+        input_shape, self.layers = read_sizes(sizes, hidden, output, initializer)
+        self._activations = [activations.get(layer.activation or "identity") for layer in self.layers]
+        self._derivatives = [activations.derivative_of(f) for f in self._activations[:-1]]
+        output = self._activations[-1].name
+        self.cost = costs.get(cost, output)
+        self.task = task or ("regression" if output == "identity" else "classification")
+        look_up(metrics.TASKS, self.task, "task")
+        self.classes: tuple[str, ...] | None = None
+
+        self.backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
+        self.streams = streams.spawn(seed)
+        self.shapes: list[Shape] = [input_shape]
+        self.parameters: list[Any] = []
+        self.state: list[Any] = []
+        for layer in self.layers:
+            self.shapes.append(layer.output_shape(self.shapes[-1]))
+            parameters, state = layer.initialize(self.shapes[-2], self.streams.initial)
+            self.parameters.append(map_arrays(self.backend.parameter, parameters))
+            self.state.append(map_arrays(self.backend.parameter, state))
+
+    # The mathematics. Here x and y are on the device, batch-first, in the backend's dtype.
+
+    def _forward(self, a: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield each layer's weighted input z and activation a, the output's last."""
+        xp = self.backend.xp
+        for layer, f, p, s in zip(self.layers, self._activations, self.parameters, self.state, strict=True):
+            z, _, _ = layer.forward(xp, p, s, a, False, None)
+            a = f.value(xp, z)
+            yield z, a
+
+    def _output(self, x: Array) -> Array:
+        for _, a in self._forward(x):  # noqa: B007
+            pass
+        return a
+
+    def _backpropagate(self, x: Array, y: Array, is_training: bool) -> tuple[Array, Array, list[Any], list[Any]]:
+        """Return z and a of the output, the gradients of the mean cost, and the next state."""
+        xp, parameters = self.backend.xp, self.parameters
+        a, zs, outputs, memories, state = x, [], [], [], []
+        for layer, f, p, s in zip(self.layers, self._activations, parameters, self.state, strict=True):
+            z, memory, s = layer.forward(xp, p, s, a, is_training, None)
+            a = f.value(xp, z)
+            zs.append(z)
+            outputs.append(a)
+            memories.append(memory)
+            state.append(s)
+
+        gradients: list[Any] = [()] * len(memories)
+        delta = self.cost.delta(xp, z, a, y)  # BP1
+        delta *= 1.0 / x.shape[0]  # of the mean: folded in here, where the array is smallest
+        for l in range(len(memories) - 1, -1, -1):
+            gradients[l], error = self.layers[l].backward(xp, parameters[l], memories[l], delta, l > 0)  # BP3, BP4
+            if l > 0:
+                delta = error * self._derivatives[l - 1](xp, zs[l - 1], outputs[l - 1])  # BP2
+        return z, a, gradients, state
+
+    def _step(self, batch: Batch, optimizer: Optimizer, optimizer_state: Any) -> Any:
+        """Learn from one mini-batch (x, y), and return the optimizer's next state."""
+        _, _, gradients, self.state = self._backpropagate(*batch, True)
+        self.parameters, optimizer_state = optimizer.update(
+            self.backend.xp, self.parameters, gradients, optimizer_state
+        )
+        return optimizer_state
+
+    # Today's face.
+
+    def fit(
+        self,
+        data: Any,
+        epochs: int = 30,
+        batch_size: int = 10,
+        optimizer: Optimizer | None = None,
+        *,
+        validation: Any = None,
+        progress: bool | None = None,
+    ) -> list[Report]:
+        """Train, and return the report of each epoch.
+
+        `data` and `validation` are a `Dataset`, an (x, y) pair of arrays, or the book's list
+        of column pairs; each report's `metrics` say how the network does on the validation
+        data. `optimizer` None is SGD at the book's learning rate for the cost. `progress`
+        None draws a bar on a terminal only. Training goes on from where the network stands.
+        Raises ValueError or TypeError for data or numbers that do not suit.
+        """
+        reports = self.training(data, epochs, batch_size, optimizer, validation=validation)
+        return [report for report in shown(reports, progress) if report.metrics is not None]
+
+    def training(
+        self,
+        data: Any,
+        epochs: int = 30,
+        batch_size: int = 10,
+        optimizer: Optimizer | None = None,
+        *,
+        validation: Any = None,
+    ) -> Iterator[Report]:
+        """Check the data, and return an iterator that trains while it is consumed.
+
+        It yields a `Report` per chunk of mini-batches; the last one of an epoch carries the
+        metrics. Whoever iterates may look at the network, save it, or stop, in between.
+        """
+        optimizer = optimizer or SGD(BOOK_LEARNING_RATES[self.cost.name])
+        examples = self._placed(data)
+        held_out = None if validation is None else self._placed(validation)
+        training.check_counts(epochs, batch_size, len(examples))
+        self.classes = examples.classes or self.classes
+        optimizer_state = optimizer.initialize(self.backend.xp, self.parameters)
+
+        def step(batch: Batch) -> None:
+            nonlocal optimizer_state
+            optimizer_state = self._step(batch, optimizer, optimizer_state)
+
+        return training.run(
+            epochs,
+            len(examples),
+            chunks=lambda: batches.shuffled(self.backend, examples, batch_size, self._n_out, self.streams.order),
+            step=step,
+            synchronize=self.backend.synchronize,
+            measure=lambda: {} if held_out is None else self._validated(held_out),
+        )
+
+    def predict(self, x: Any) -> Array:
+        """Return what the network answers to x: labels (n,), or as its `task` says.
+
+        x is as in `feedforward`, and so is what comes back. Raises ValueError for NaN.
+        """
+        batch, leave = self._enter(x)
+        batches.check_finite(batch, "x")
+        return leave(metrics.answers(self.backend.xp, self._outputs(batch), self.task))
+
+    def feedforward(self, x: Any) -> Array:
+        """Return the outputs of the network for x.
+
+        x (n, n_in) gives (n, n_out); one example (n_in,) gives (n_out,); the book's column
+        (n_in, 1) gives (n_out, 1). uint8 means pixels and is scaled to [0, 1]. Arrays of
+        the backend come back as such, anything else as NumPy arrays.
+        """
+        batch, leave = self._enter(x)
+        return leave(self._outputs(batch))
+
+    def activations(self, x: Any) -> list[Array]:
+        """Return one array per layer after the input, the output last; x as in `feedforward`."""
+        batch, leave = self._enter(x)
+        return [leave(a) for _, a in self._forward(batches.inputs(self.backend, batch))]
+
+    def gradients(self, x: Any, y: Any) -> tuple[float, list[Any]]:
+        """Return (cost, gradients) of the mean cost over a batch x with its y.
+
+        The gradients mirror `parameters`: for each layer an entry with the fields `weights`
+        and `biases`, or () for a layer without. Nothing of the network changes.
+        """
+        xp = self.backend.xp
+        batch, _ = self._enter(x)
+        examples = self._placed(Dataset(batch, self._rows_of(y, batch.shape[0])))
+        y = batches.targets(self.backend, examples.y, self._n_out)
+        z, a, gradients, _ = self._backpropagate(batches.inputs(self.backend, examples.x), y, False)
+        cost = float(xp.mean(self.cost.value(xp, z, a, y)))
+        return cost, gradients if self.backend.owns(x) else self._on_host(gradients)
+
+    def accuracy(self, data: Any) -> float:
+        """Return the share of the examples that the network answers rightly, in [0, 1]."""
+        examples = self._placed(data)
+        return self.evaluate(examples) / len(examples)
+
+    def to(self, backend: str | Backend, device: Any = None, dtype: str | None = None) -> "Network":
+        """Return the same network on another backend, device or dtype; None keeps the dtype.
+
+        The random streams go along as they stand; the network itself is untouched.
+        """
+        moved = copy(self)
+        dtype = dtype or self.backend.dtype
+        moved.backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
+        moved.streams = deepcopy(self.streams)
+        moved.parameters = [map_arrays(moved.backend.parameter, p) for p in self._on_host(self.parameters)]
+        moved.state = [map_arrays(moved.backend.parameter, s) for s in self._on_host(self.state)]
+        return moved
+
+    def summary(self) -> str:
+        """Return the layers, the shapes of their outputs and their parameters as a table."""
+        counts = [sum(math.prod(array.shape) for array in p) for p in self.parameters]
+        rows = [("layer", "output", "activation", "parameters"), ("input", str(self.shapes[0]), "", "")]
+        for layer, f, shape, count in zip(self.layers, self._activations, self.shapes[1:], counts, strict=True):
+            rows.append((type(layer).__name__, str(shape), f.name, f"{count:,}"))
+        lines = [f"{kind:<10}{shape:<16}{f:<12}{count:>12}" for kind, shape, f, count in rows]
+        total = f"{sum(counts):,} parameters of {self.backend.dtype} on {self.backend.place}, cost {self.cost.name}"
+        return "\n".join([*lines, total])
+
+    def __repr__(self) -> str:
+        return f"<Network {self.sizes} on {self.backend.place}, {self.backend.dtype}>"
+
+    # The book's face.
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many values go in, and come out of each layer."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    @property
+    def num_layers(self) -> int:
+        """The number of layers, the input counted, as in the book."""
+        return len(self.shapes)
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """The weights (n_out, n_in) of each layer that has some, as NumPy copies.
+
+        Assigning checks the shapes and copies in.
+        """
+        return tuple(self.backend.to_numpy(p.weights) for p in self.parameters if p)
+
+    @weights.setter
+    def weights(self, new: Sequence[Any]) -> None:
+        self._assign("weights", new)
+
+    @property
+    def biases(self) -> tuple[Array, ...]:
+        """The biases of each layer that has some, columns (n_out, 1), as NumPy copies.
+
+        Assigning checks the shapes and copies in.
+        """
+        return tuple(self.backend.to_numpy(p.biases)[:, None] for p in self.parameters if p)
+
+    @biases.setter
+    def biases(self, new: Sequence[Any]) -> None:
+        self._assign("biases", new)
+
+    def SGD(self, training_data: Any, epochs: int, mini_batch_size: int, eta: float, test_data: Any = None) -> None:
+        """Train by stochastic gradient descent and print a line per epoch, as in the book.
+
+        Data are as in `fit`. The line is "Epoch 0: 9045 / 10000", the right answers among
+        the test data, or "Epoch 0 complete" without them.
+        """
+        test = None if test_data is None else self._placed(test_data)
+        for report in self.training(training_data, epochs, mini_batch_size, SGD(eta)):
+            if report.metrics is None:
+                continue
+            if test is None:
+                print(f"Epoch {report.epoch} complete")
+            else:
+                print(f"Epoch {report.epoch}: {self.evaluate(test)} / {len(test)}")
+
+    def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
+        """Take one step of gradient descent on the mean cost of a mini-batch of pairs (x, y)."""
+        examples = self._placed(mini_batch)
+        x = batches.inputs(self.backend, examples.x)
+        y = batches.targets(self.backend, examples.y, self._n_out)
+        self._step((x, y), SGD(eta), ())
+
+    def backprop(self, x: Any, y: Any) -> tuple[list[Array], list[Array]]:
+        """Return (nabla_b, nabla_w), the gradient of the cost of one example.
+
+        x is a column (n_in, 1) and y a column (n_out, 1) or a digit. The gradients have the
+        shapes of `biases` and `weights`.
+        """
+        _, gradients = self.gradients(x, y)
+        return [g.biases[:, None] for g in gradients if g], [g.weights for g in gradients if g]
+
+    def evaluate(self, test_data: Any) -> int:
+        """Return for how many of the examples the network's answer is right."""
+        if self.task == "regression":
+            raise ValueError(
+                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
+                "regression. Compare feedforward(x) with y."
+            )
+        correct, _ = self._totals(self._placed(test_data))
+        return int(correct)
+
+    def cost_derivative(self, output_activations: Array, y: Array) -> Array:
+        """Return dC/da = a - y, the derivative of the quadratic cost of one example.
+
+        Raises ValueError for another cost: its error is taken from z, where it is simpler.
+        """
+        if self.cost.name != "quadratic":
+            raise ValueError(f"cost_derivative: expected the quadratic cost, got {self.cost.name}. Use backprop(x, y).")
+        return output_activations - y
+
+    # Files.
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network to an `.npz` file, atomically, and return its path.
+
+        `np.load` reads it: `s` holds the sizes, `w1`, `b1`, `w2`, `b2`, ... weights (n_out,
+        n_in) and biases (n_out, 1), `header` a description in JSON. It opens on any backend.
+        Raises OSError if it cannot be written.
+        """
+        arrays = {f"w{i}": w for i, w in enumerate(self.weights, 1)}
+        arrays |= {f"b{i}": b for i, b in enumerate(self.biases, 1)}
+        header = {
+            "format_version": FORMAT_VERSION,
+            "input_shape": self.shapes[0],
+            "layers": [described(layer) for layer in self.layers],
+            "cost": self.cost.name,
+            "task": self.task,
+            "dtype": self.backend.dtype,
+            "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
+            "classes": self.classes,
+        }
+        return files.write(path, {"s": self.sizes, **arrays}, header)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, backend: str | Backend = "numpy", device: Any = None, dtype: str | None = None
+    ) -> "Network":
+        """Return the network in a file, on any backend; dtype None is the file's.
+
+        An archive of `s`, `w1`, `b1`, ... without a header, as saved by hand from the book's
+        network, is taken for sigmoid activations and a quadratic cost, with a warning.
+        Raises OSError if the file cannot be read, ValueError if it holds no network.
+        """
+        arrays, header = files.read(path)
+        try:
+            if header is None:
+                net = cls(arrays["s"].tolist(), backend, device, dtype or str(arrays["w1"].dtype))
+                warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=2)
+            else:
+                net = cls._from_header(header, backend, device, dtype)
+            numbers = range(1, 1 + sum(map(bool, net.parameters)))
+            net.weights = [arrays[f"w{i}"] for i in numbers]
+            net.biases = [arrays[f"b{i}"] for i in numbers]
+        except KeyError as error:
+            raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)}.") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: {error}") from None
+        return net
+
+    @classmethod
+    def _from_header(cls, header: dict[str, Any], backend: str | Backend, device: Any, dtype: str | None) -> "Network":
+        if header["format_version"] != FORMAT_VERSION:
+            raise ValueError(
+                f"expected format version {FORMAT_VERSION}, got {header['format_version']}. "
+                "Upgrade with: pip install --upgrade anynet-nn"
+            )
+        stack = [from_description(description) for description in header["layers"]]
+        net = cls(
+            [tuple(header["input_shape"]), *stack],
+            backend,
+            device,
+            dtype or header["dtype"],
+            cost=header["cost"],
+            task=header["task"],
+        )
+        net.classes = None if header["classes"] is None else tuple(header["classes"])
+        return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle arrays as NumPy arrays: not every library's can be pickled."""
+        on_host = {"parameters": self._on_host(self.parameters), "state": self._on_host(self.state)}
+        return self.__dict__ | on_host
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+        self.parameters = [map_arrays(self.backend.parameter, p) for p in self.parameters]
+        self.state = [map_arrays(self.backend.parameter, s) for s in self.state]
+
+    # The door, and what the faces share.
+
+    @property
+    def _n_out(self) -> int:
+        return math.prod(self.shapes[-1])
+
+    def _placed(self, data: Any) -> Dataset:
+        """Return data in any of their forms, checked and on the device."""
+        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out)
+
+    def _enter(self, x: Any) -> tuple[Array, Callable[[Array], Array]]:
+        """Return x as a batch on the device, in its own dtype, and a way back to its form."""
+        xp, shape, n_in = self.backend.xp, self.shapes[0], math.prod(self.shapes[0])
+        is_native = self.backend.owns(x)
+        x = self.backend.asarray(x)
+        given = tuple(x.shape)
+        is_one = given in (shape, (n_in,))
+        is_column = given == (n_in, 1) and n_in > 1
+        if is_one or is_column:
+            x = xp.reshape(x, (1, n_in))
+        x = batches.shaped(xp, x, shape)
+
+        def leave(result: Array) -> Array:
+            if is_one or (is_column and result.ndim == 1):
+                result = result[0, ...]
+            elif is_column:
+                result = result.T
+            return result if is_native else self.backend.to_numpy(result)
+
+        return x, leave
+
+    def _rows_of(self, y: Any, n: int) -> Array:
+        """Return y on the device as n rows: that of one example may be a digit or a column."""
+        y = self.backend.asarray(y, "y")
+        if n > 1 or tuple(y.shape) == (1, self._n_out):
+            return y
+        return self.backend.xp.reshape(y, (1, -1) if len(y.shape) > 0 else (1,))
+
+    def _outputs(self, x: Array) -> Array:
+        """Return the outputs for a batch on the device, in its own dtype, block by block."""
+        rows = batches.rows_of_chunk(self.backend, self.shapes[0])
+        edges = range(0, x.shape[0], rows)
+        blocks = [batches.inputs(self.backend, batches.rows(x, i, i + rows)) for i in edges]
+        return self.backend.xp.concat([self._output(block) for block in blocks], axis=0)
+
+    def _totals(self, data: Dataset) -> tuple[Array, Array]:
+        """Return (right answers, sum of costs) over placed data, as 0-d arrays on the device."""
+        xp = self.backend.xp
+        correct, cost = 0, 0.0
+        for x, y in batches.in_order(self.backend, data):
+            *_, (z, a) = self._forward(x)
+            correct += metrics.count_correct(xp, a, y, self.task)
+            cost += xp.sum(self.cost.value(xp, z, a, batches.targets(self.backend, y, self._n_out)))
+        return correct, cost
+
+    def _validated(self, data: Dataset) -> dict[str, float]:
+        """Return the metrics of validation data; the device is waited for once."""
+        xp = self.backend.xp
+        correct, cost = self._totals(data)
+        totals = self.backend.to_numpy(xp.stack([xp.astype(correct, cost.dtype), cost])).tolist()
+        named = dict(zip(("validation_accuracy", "validation_cost"), (t / len(data) for t in totals), strict=True))
+        if self.task == "regression":
+            del named["validation_accuracy"]
+        return named
+
+    def _assign(self, field: str, new: Sequence[Any]) -> None:
+        learned = [p for p in self.parameters if p]
+        if len(new) != len(learned):
+            raise ValueError(f"{field}: expected {len(learned)} arrays, one per layer, got {len(new)}.")
+        checked = iter([self._fitting(f"{field}[{i}]", a, getattr(learned[i], field)) for i, a in enumerate(new)])
+        self.parameters = [p._replace(**{field: next(checked)}) if p else p for p in self.parameters]
+
+    def _fitting(self, argument: str, new: Any, current: Array) -> Array:
+        """Return a copy of `new` on the device, checked to have the shape of `current`."""
+        array = self.backend.parameter(new, argument)
+        if tuple(array.shape) == (*current.shape, 1):  # the book's column of biases
+            array = array[..., 0]
+        if array.shape != current.shape:
+            raise ValueError(f"{argument}: expected the shape {tuple(current.shape)}, got {tuple(array.shape)}.")
+        return array
+
+    def _on_host(self, parts: Sequence[Any]) -> list[Any]:
+        return [map_arrays(self.backend.to_numpy, part) for part in parts]

@@ -1,0 +1,55 @@
+"""Optimizers: how gradients change the parameters.
+
+An optimizer is a frozen value of hyper-parameters and a pure function from (parameters,
+gradients, state) to (parameters, state). State mirrors the parameters' structure, so it
+can be saved. The step may reuse the storage of the arrays it is handed, by augmented
+assignment whose result is stored back: in place where arrays are mutable, a new array
+where they are not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from anynet.backends import Array, Namespace
+
+
+class Optimizer(Protocol):
+    """What training asks of an optimizer."""
+
+    def initialize(self, xp: Namespace, parameters: Sequence[Any]) -> Any:
+        """Return the state before the first step."""
+
+    def update(
+        self, xp: Namespace, parameters: Sequence[Any], gradients: Sequence[Any], state: Any
+    ) -> tuple[list[Any], Any]:
+        """Return the next (parameters, state)."""
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: p <- p - learning_rate * dC/dp (Nielsen, equations 20-21).
+
+    Raises ValueError unless the learning rate is finite and positive.
+    """
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ValueError(f"learning_rate: expected a finite number above 0, got {self.learning_rate!r}.")
+        # A NumPy scalar would silently promote float32 arrays to float64.
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
+
+    def initialize(self, xp: Namespace, parameters: Sequence[Any]) -> tuple[()]:
+        return ()
+
+    def update(
+        self, xp: Namespace, parameters: Sequence[Any], gradients: Sequence[Any], state: tuple[()]
+    ) -> tuple[list[Any], tuple[()]]:
+        return [type(p)(*map(self._step, p, g)) for p, g in zip(parameters, gradients, strict=True)], state
+
+    def _step(self, parameter: Array, gradient: Array) -> Array:
+        parameter -= self.learning_rate * gradient
+        return parameter
