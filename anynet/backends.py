@@ -65,7 +65,7 @@ class Backend:
                 f"{argument}: expected an array on {self.device}, where the network is, got one on "
                 f"{device}. Move one to the other, the network by net.to({self.name!r}, device=...)."
             )
-        return x
+        return _LIBRARIES[self.name].untracked(x)
 
     def parameter(self, x: Any, argument: str = "x") -> Array:
         """Return a copy of x on this backend's device, in this backend's dtype."""
@@ -161,6 +161,7 @@ class _Library:
     from_numpy: Callable[[Backend, np.ndarray[Any, Any]], Array]
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
+    untracked: Callable[[Array], Array] = lambda x: x  # without what records it for a gradient
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -307,9 +308,8 @@ def climb_cupy() -> list[tuple[str, str | None]]:
         try:
             attempt()
         except Exception as error:
-            cure = _CUPY_CURES[rung]
-            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            return [*rungs, (rung, f"CuPy fails at the {rung}: {first_line} {cure}")]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            return [*rungs, (rung, f"CuPy fails at the {rung}: {reason}. {_CUPY_CURES[rung]}")]
         rungs.append((rung, None))
     return rungs
 
@@ -405,6 +405,7 @@ _LIBRARIES = {
         from_numpy=_torch_from_numpy,
         to_numpy=lambda x: np.array(x.detach().cpu().numpy()),
         synchronize=_torch_synchronize,
+        untracked=lambda x: x.detach(),
     ),
     "jax": _Library(
         load=_load_jax,

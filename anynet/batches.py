@@ -59,7 +59,7 @@ def _labels_or_targets(xp: Namespace, y: Array, n_out: int) -> Array:
         return y[:, None]
     labels = xp.astype(y, xp.int32)
     low, high = int(xp.min(labels)), int(xp.max(labels))
-    if low < 0 or high >= n_out or bool(xp.any(labels != y)):
+    if low < 0 or high >= n_out or bool(xp.any(xp.astype(labels, y.dtype) != y)):
         raise ValueError(
             f"y: expected whole labels from 0 to {n_out - 1}, as many as there are outputs, "
             f"got numbers from {low} to {high} of dtype {y.dtype}."

@@ -123,9 +123,10 @@ def read_sizes(sizes: Sequence[Any], hidden: str, output: str, initializer: str)
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {sizes!r}.")
-    first, *rest = sizes
-    if not rest:
-        raise ValueError(f"sizes: expected an input and at least one layer, got {sizes!r}.")
+    given = list(sizes)
+    if len(given) < 2:
+        raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")
+    first, *rest = given
     input_shape = tuple(first) if isinstance(first, (tuple, list)) else (first,)
     for size in input_shape:
         _check_size("sizes", size)

@@ -5,7 +5,8 @@ what the others see. Numbers are drawn on the host: the same seed starts every b
 from identical bits. Global generators are never touched.
 """
 
-from typing import NamedTuple, TypeAlias
+from numbers import Integral
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -19,10 +20,15 @@ class Streams(NamedTuple):
     order: Generator
 
 
-def spawn(seed: int | None) -> Streams:
+def spawn(seed: Any) -> Streams:
     """Return the streams of a seed; None takes fresh entropy from the operating system.
 
-    A stream added at the end of `Streams` leaves those before it unchanged.
+    A stream added at the end of `Streams` leaves those before it unchanged. Raises
+    ValueError for a negative seed, TypeError for one that is no whole number.
     """
-    children = np.random.SeedSequence(seed).spawn(len(Streams._fields))
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+        raise TypeError(f"seed: expected a whole number or None, got {seed!r}.")
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed: expected a number from 0, got {seed}.")
+    children = np.random.SeedSequence(None if seed is None else int(seed)).spawn(len(Streams._fields))
     return Streams(*map(np.random.default_rng, children))

@@ -1,0 +1,27 @@
+"""The command `anynet`: the door.
+
+It stands ready before NumPy is loaded, so that an interrupt at any moment ends quietly;
+what the commands do is in commands.py.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells say
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt.
+    """
+    try:
+        from anynet.commands import run
+
+        return run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,89 @@
+"""The book's face: Nielsen's lines, names, shapes and printed output."""
+
+import re
+
+import numpy as np
+import oracle
+import pytest
+from compare import relative_difference
+
+from anynet import Network, datasets
+
+
+@pytest.fixture(scope="module")
+def book_data():
+    training_data, validation_data, test_data = datasets.load_data_wrapper()
+    return training_data, validation_data, test_data
+
+
+def test_the_books_session_prints_the_books_lines(backend32, book_data, capsys):
+    training_data, _, test_data = book_data
+    net = Network([784, 30, 10], backend32)
+    net.SGD(training_data[:2000], 2, 10, 3.0, test_data=test_data[:500])
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.fullmatch(r"Epoch (\d): (\d+) / 500", line)[1] for line in lines] == ["0", "1"]
+    assert int(lines[1].split()[2]) == net.evaluate(test_data[:500]) > 300
+
+
+def test_without_test_data_an_epoch_is_complete(book_data, capsys):
+    Network([784, 10]).SGD(book_data[0][:100], 2, 10, 3.0)
+    assert capsys.readouterr().out == "Epoch 0 complete\nEpoch 1 complete\n"
+
+
+def test_validation_and_test_data_in_every_form_count_alike(backend32, book_data, mnist):
+    net = Network([784, 30, 10], backend32)
+    train = mnist[0]
+    net.fit((train.x[:3000], train.y[:3000]), 1, 10)
+    pairs = book_data[2][:400]
+    x, y = mnist[2].x[:400], mnist[2].y[:400]
+    one_hot = [(a, datasets.vectorized_result(j)) for a, j in pairs]
+    counts = {net.evaluate(form) for form in (pairs, one_hot, (x, y), datasets.Dataset(x, y))}
+    assert len(counts) == 1
+    assert counts.pop() == sum(int(np.argmax(net.feedforward(a)) == j) for a, j in pairs)
+
+
+def test_backprop_is_that_of_one_example(backend, rng):
+    net = Network([4, 5, 3], backend)
+    x, y = rng.uniform(0, 1, (4, 1)), np.array([[0.0], [1.0], [0.0]])
+    nabla_b, nabla_w = net.backprop(x, y)
+    assert [b.shape for b in nabla_b] == [b.shape for b in net.biases]
+    assert [w.shape for w in nabla_w] == [w.shape for w in net.weights]
+    _, expected_w, expected_b = oracle.backprop(
+        [w.tolist() for w in net.weights],
+        [b[:, 0].tolist() for b in net.biases],
+        ["sigmoid", "sigmoid"],
+        "quadratic",
+        x[:, 0].tolist(),
+        y[:, 0].tolist(),
+    )
+    for got, expected in zip((*nabla_w, *(b[:, 0] for b in nabla_b)), (*expected_w, *expected_b), strict=True):
+        assert relative_difference(got, expected) <= 1e-12
+    digit_b, _ = net.backprop(x, 1)
+    assert np.array_equal(digit_b[0], nabla_b[0])
+
+
+def test_update_mini_batch_is_equations_20_and_21(backend, rng):
+    net = Network([4, 5, 3], backend)
+    pairs = [(rng.uniform(0, 1, (4, 1)), np.eye(3)[:, [j]]) for j in (0, 1, 2, 1, 0)]
+    weights, biases = net.weights, net.biases
+    nablas = [net.backprop(x, y) for x, y in pairs]
+    net.update_mini_batch(pairs, 0.7)
+    for l in range(2):
+        assert relative_difference(net.weights[l], weights[l] - 0.7 / 5 * sum(n[1][l] for n in nablas)) <= 1e-12
+        assert relative_difference(net.biases[l], biases[l] - 0.7 / 5 * sum(n[0][l] for n in nablas)) <= 1e-12
+
+
+def test_cost_derivative_is_the_difference(backend):
+    net = Network([4, 3], backend)
+    a, y = backend.parameter([[0.2], [0.7], [0.1]]), backend.parameter([[0.0], [1.0], [0.0]])
+    assert backend.to_numpy(net.cost_derivative(a, y))[:, 0] == pytest.approx([0.2, -0.3, 0.1])
+    with pytest.raises(ValueError, match="cost_derivative: expected the quadratic cost"):
+        Network([4, 3], backend, output="softmax").cost_derivative(a, y)
+
+
+def test_names_of_the_book():
+    net = Network([2, 3, 1])
+    assert net.num_layers == 3
+    assert net.sizes == [2, 3, 1]
+    assert [b.shape for b in net.biases] == [(3, 1), (1, 1)]
+    assert [w.shape for w in net.weights] == [(3, 2), (1, 3)]

@@ -1,0 +1,91 @@
+"""Files: what is saved on one backend opens on any other, and nothing is ever lost."""
+
+import json
+
+import numpy as np
+import pytest
+
+from anynet import Network, files
+
+
+def test_saved_anywhere_opens_everywhere(backend, backend32, tmp_path, rng):
+    x = rng.standard_normal((5, 4))
+    for b in (backend, backend32):
+        net = Network([4, 5, 3], b, hidden="tanh", output="softmax", seed=4)
+        net.classes = ("a", "b", "c")
+        path = net.save(tmp_path / "net.npz")
+        for other in (Network.load(path), Network.load(path, b)):
+            assert other.backend.dtype == b.dtype
+            assert all(np.array_equal(v, w) for v, w in zip(other.weights, net.weights, strict=True))
+            assert all(np.array_equal(v, w) for v, w in zip(other.biases, net.biases, strict=True))
+            assert other.layers == net.layers
+            assert (other.cost, other.task, other.classes) == (net.cost, net.task, net.classes)
+        assert np.array_equal(Network.load(path, b).feedforward(x), net.feedforward(x))
+
+
+def test_the_file_is_the_texts_brain(tmp_path):
+    net = Network([4, 5, 3])
+    with np.load(net.save(tmp_path / "brain"), allow_pickle=False) as brain:
+        assert set(brain.files) == {"s", "w1", "b1", "w2", "b2", "header"}
+        assert brain["s"].tolist() == [4, 5, 3]
+        assert np.array_equal(brain["w2"], net.weights[1])
+        assert brain["b1"].shape == (5, 1)
+        header = json.loads(str(brain["header"]))
+    assert header["format_version"] == 1
+    assert header["cost"] == "quadratic"
+    assert [layer["activation"] for layer in header["layers"]] == ["sigmoid", "sigmoid"]
+
+
+def test_an_archive_saved_by_hand_loads_with_a_warning(tmp_path, rng):
+    net = Network([4, 5, 3], dtype="float64")
+    (w1, w2), (b1, b2) = net.weights, net.biases
+    np.savez(tmp_path / "swb", s=np.array(net.sizes), w1=w1, w2=w2, b1=b1, b2=b2)
+    with pytest.warns(UserWarning, match="sigmoid and the quadratic cost are assumed"):
+        loaded = Network.load(tmp_path / "swb.npz")
+    x = rng.standard_normal((5, 4))
+    assert loaded.backend.dtype == "float64"
+    assert np.array_equal(loaded.feedforward(x), net.feedforward(x))
+
+
+def test_dtype_can_be_chosen_when_loading(tmp_path):
+    path = Network([4, 3]).save(tmp_path / "net.npz")
+    assert Network.load(path, dtype="float64").weights[0].dtype == np.float64
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = Network([4, 3], seed=1).save(tmp_path / "net.npz")
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        Network([4, 3], seed=2).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_keeps_permissions(tmp_path):
+    path = Network([4, 3]).save(tmp_path / "net.npz")
+    path.chmod(0o640)
+    Network([4, 3]).save(path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_network_file(tmp_path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"x.npz: expected an .npz file"):
+        Network.load(path)
+    np.savez(path, a=np.ones(3))
+    with pytest.raises(ValueError, match=r"x.npz: expected an entry 's', got a"):
+        Network.load(path)
+    with pytest.raises(FileNotFoundError):
+        Network.load(tmp_path / "absent.npz")
+
+
+def test_a_newer_format_says_how_to_upgrade(tmp_path):
+    files.write(tmp_path / "x.npz", {"s": [4, 3]}, {"format_version": 99})
+    with pytest.raises(ValueError, match=r"expected format version 1, got 99. Upgrade with"):
+        Network.load(tmp_path / "x.npz")

@@ -1,0 +1,226 @@
+"""Training: the same on every backend, honest reports, and data taken in every form."""
+
+import numpy as np
+import pytest
+from compare import relative_difference
+
+from anynet import SGD, Dataset, Network, batches
+from anynet.datasets import as_dataset
+
+CASES = {
+    "book": ([12, 8, 4], {}),
+    "relu, softmax": ([12, 8, 4], {"hidden": "relu", "output": "softmax"}),
+    "tanh": ([12, 8, 6, 4], {"hidden": "tanh", "output": "tanh"}),
+    "identity": ([12, 4], {"output": "identity"}),
+    "sigmoid, cross-entropy": ([12, 8, 4], {"cost": "cross_entropy"}),
+}
+
+
+def separable(rng, n=200, n_in=12, n_out=4):
+    """Return examples that a network can learn, one cluster per label."""
+    y = np.arange(n) % n_out
+    return rng.standard_normal((n_out, n_in))[y] + 0.3 * rng.standard_normal((n, n_in)), y
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fifty_steps_end_at_the_weights_of_numpy(backend, case, rng):
+    sizes, keywords = CASES[case]
+    data = separable(rng)
+    net, reference = (Network(sizes, b, dtype="float64", seed=3, **keywords) for b in (backend, "numpy"))
+    for n in (net, reference):
+        assert len(n.fit(data, epochs=5, batch_size=20, optimizer=SGD(0.3), progress=False)) == 5
+    for a, b in zip((*net.weights, *net.biases), (*reference.weights, *reference.biases), strict=True):
+        assert relative_difference(a, b) <= 1e-10
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_networks_learn(backend32, case, rng):
+    sizes, keywords = CASES[case]
+    x, y = separable(rng)
+    targets = np.eye(4)[y]
+    net = Network(sizes, backend32, **keywords)
+    first, *_, last = net.fit((x, targets), 20, 10, SGD(0.1), validation=(x, targets))
+    assert last.metrics["validation_cost"] < 0.7 * first.metrics["validation_cost"]
+    if net.task == "classification":
+        assert net.accuracy((x, y)) > 0.9
+
+
+def test_every_form_of_data_trains_alike(backend, rng):
+    x, y = separable(rng, n=30)
+    one_hot = np.eye(4)[y]
+    pairs = [(a[:, None], t[:, None]) for a, t in zip(x, one_hot, strict=True)]
+    forms = [
+        Dataset(x, y),
+        (x, y),
+        (x, one_hot),
+        (x.tolist(), y.tolist()),
+        (backend.asarray(x), backend.asarray(y)),
+        pairs,
+        tuple(pairs),
+        iter(pairs),
+        [(a[:, None], int(t)) for a, t in zip(x, y, strict=True)],
+    ]
+    trained = []
+    for data in forms:
+        net = Network([12, 4], backend)
+        net.fit(data, 2, 7)
+        trained.append(net.weights[0])
+    assert all(np.array_equal(w, trained[0]) for w in trained)
+
+
+def test_reports_tell_how_far_training_has_come(backend32, rng):
+    x = rng.standard_normal((5000, 400))
+    net = Network([400, 2], backend32)
+    reports = list(net.training((x, np.zeros(5000, int)), 2, 100, SGD(0.1), validation=(x[:10], np.zeros(10, int))))
+    ends = [r for r in reports if r.metrics is not None]
+    assert len(reports) > 4
+    assert [r.epoch for r in ends] == [0, 1]
+    assert all(r.examples == r.total == 5000 for r in ends)
+    for epoch in (0, 1):
+        seen = [r.examples for r in reports if r.epoch == epoch]
+        assert seen == sorted(set(seen))
+        seconds = [r.seconds for r in reports if r.epoch == epoch]
+        assert seconds == sorted(seconds)
+    assert set(ends[0].metrics) == {"validation_accuracy", "validation_cost"}
+    assert all(type(value) is float for value in ends[0].metrics.values())
+
+
+def test_training_may_be_stopped_in_between_and_goes_on_where_it_stands(rng):
+    data = separable(rng)
+    whole, halved = Network([12, 4]), Network([12, 4])
+    whole.fit(data, 4, 10)
+    halved.fit(data, 2, 10)
+    halved.fit(data, 2, 10)
+    assert np.array_equal(whole.weights[0], halved.weights[0])
+
+
+def test_validation_metrics_are_those_of_the_faces(backend, rng):
+    x, y = separable(rng)
+    net = Network([12, 8, 4], backend)
+    (report,) = net.fit((x, y), 1, 10, validation=(x[:50], y[:50]))
+    assert (
+        report.metrics["validation_accuracy"] == net.accuracy((x[:50], y[:50])) == net.evaluate((x[:50], y[:50])) / 50
+    )
+    assert report.metrics["validation_cost"] == pytest.approx(net.gradients(x[:50], y[:50])[0], rel=1e-10)
+
+
+def test_regression_reports_its_cost_alone(rng):
+    x = rng.standard_normal((100, 3))
+    net = Network([3, 1], output="identity", dtype="float64")
+    y = x @ [1.0, -2.0, 0.5] + 4.0
+    history = net.fit((x, y), 60, 10, SGD(0.1), validation=(x, y))
+    assert set(history[-1].metrics) == {"validation_cost"}
+    assert history[-1].metrics["validation_cost"] < 1e-12
+    assert net.weights[0][0] == pytest.approx([1, -2, 0.5])
+    with pytest.raises(ValueError, match="evaluate: expected a network whose answers are right or wrong"):
+        net.evaluate((x, y))
+
+
+def test_every_example_is_seen_once_in_an_epoch_in_a_fresh_order(backend, rng):
+    x = np.arange(53.0)[:, None] * np.ones((1, 3))
+    data = batches.placed(backend, Dataset(x, np.arange(53) % 2), (3,), 2)
+    seen = []
+    for _ in range(2):
+        epoch = [b for chunk in batches.shuffled(backend, data, 10, 2, rng) for b in chunk]
+        assert [b[0].shape[0] for b in epoch] == [10, 10, 10, 10, 10, 3]
+        rows = np.concatenate([backend.to_numpy(bx)[:, 0] for bx, _ in epoch])
+        targets = np.concatenate([backend.to_numpy(by) for _, by in epoch])
+        assert np.array_equal(np.argmax(targets, axis=1), rows.astype(int) % 2)
+        seen.append(rows)
+    assert sorted(seen[0]) == sorted(seen[1]) == x[:, 0].tolist()
+    assert seen[0].tolist() != seen[1].tolist() != sorted(seen[1])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 5000])
+def test_chunks_and_batch_sizes_change_nothing_in_what_is_seen(batch_size, rng):
+    from anynet import backends
+
+    x = rng.integers(0, 256, (5000, 784), dtype=np.uint8)
+    backend = backends.get("numpy")
+    data = Dataset(x, np.zeros(5000, int))
+    epoch = [b for chunk in batches.shuffled(backend, data, batch_size, 2, np.random.default_rng(1)) for b in chunk]
+    order = np.random.default_rng(1).permutation(5000)
+    assert np.array_equal(np.concatenate([b[0] for b in epoch]), x[order] / np.float32(255))
+
+
+def test_memory_mapped_inputs_train_the_same(tmp_path, rng):
+    x, y = separable(rng)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    nets = []
+    for inputs in (x, mapped):
+        net = Network([12, 4])
+        net.fit((inputs, y), 3, 10, validation=(inputs, y))
+        nets.append(net)
+    assert not Dataset(mapped, y).in_memory
+    assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
+
+
+def test_the_callers_data_are_not_touched(backend, rng):
+    x, y = separable(rng, n=40)
+    pairs = [(a[:, None], t) for a, t in zip(x, y, strict=True)]
+    before_x, before_order = x.copy(), [id(pair) for pair in pairs]
+    Network([12, 4], backend).SGD(pairs, 2, 8, 3.0)
+    assert np.array_equal(x, before_x)
+    assert [id(pair) for pair in pairs] == before_order
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (np.ones((4, 3)), np.zeros(4, int), ValueError, r"x: expected the shape \(n, 2\), got \(4, 3\)"),
+        (np.ones(4), np.zeros(4, int), ValueError, "x: expected examples in rows"),
+        (np.ones((4, 2)), np.zeros(5, int), ValueError, "y: expected 4 rows, as in x, got 5"),
+        (np.ones((0, 2)), np.zeros(0, int), ValueError, "at least one example"),
+        (np.full((4, 2), np.nan), np.zeros(4, int), ValueError, "x: expected finite numbers"),
+        (np.full((4, 2), np.inf), np.zeros(4, int), ValueError, "x: expected finite numbers"),
+        (np.ones((4, 2)), np.array([0, 1, 2, 3]), ValueError, "y: expected whole labels from 0 to 2.* from 0 to 3"),
+        (np.ones((4, 2)), np.array([0, -1, 2, 1]), ValueError, "y: expected whole labels"),
+        (np.ones((4, 2)), np.array([0, 0.5, 2, 1]), ValueError, "y: expected whole labels"),
+        (np.ones((4, 2)), np.ones((4, 2)), ValueError, r"y: expected targets of the shape \(n, 3\), got \(4, 2\)"),
+        (np.ones((4, 2)), np.full((4, 3), np.nan), ValueError, "y: expected finite numbers"),
+        (np.ones((4, 2)) * 1j, np.zeros(4, int), TypeError, "x: expected real numbers"),
+        (np.array([["a", "b"]] * 4), np.zeros(4, int), TypeError, "x: expected real numbers"),
+        (np.ones((4, 2), object), np.zeros(4, int), TypeError, "x: expected real numbers"),
+        (np.ones((4, 2)), np.array(list("abca")), TypeError, "y: expected real numbers"),
+    ],
+)
+def test_data_that_do_not_suit(backend, x, y, error, message):
+    net = Network([2, 3], backend)
+    for use in (net.fit, net.evaluate, net.accuracy):
+        with pytest.raises(error, match=message):
+            use((x, y))
+
+
+@pytest.mark.parametrize("data", [None, 7, [1, 2, 3], [(1, 2, 3)], "text", []])
+def test_what_is_no_data(data):
+    with pytest.raises((TypeError, ValueError), match="data: expected"):
+        as_dataset(data)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "epochs: expected at least 1, got 0"),
+        ({"epochs": 1.5}, TypeError, "epochs: expected a whole number, got 1.5"),
+        ({"batch_size": 0}, ValueError, "batch_size: expected 1 to 6, as many as there are examples, got 0"),
+        ({"batch_size": 7}, ValueError, "batch_size: expected 1 to 6"),
+        ({"batch_size": True}, TypeError, "batch_size: expected a whole number"),
+    ],
+)
+def test_numbers_that_do_not_suit(numbers, error, message):
+    with pytest.raises(error, match=message):
+        Network([2, 3]).fit((np.ones((6, 2)), np.zeros(6, int)), **numbers)
+
+
+def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
+    data = separable(rng, n=40)
+    net = Network([12, 4])
+    net.fit(data, 1, 10)
+    net.fit(data, 1, 10, progress=False)
+    assert capsys.readouterr() == ("", "")
+    net.fit(data, 1, 10, progress=True, validation=data)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Epoch 0: 100%" in err
+    assert "validation_accuracy" in err
