@@ -19,7 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from anynet.commands import run
 
-        return run(sys.argv[1:] if argv is None else argv)
+        code = run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
