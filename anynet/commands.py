@@ -35,6 +35,8 @@ def run(argv: Sequence[str]) -> int:
         arguments.command(arguments)
     except _UsageError as error:
         return _complain(error, USAGE)
+    except BrokenPipeError:  # the door knows what to do
+        raise
     except (OSError, ImportError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         return _complain(error, FAILURE)
     return 0
