@@ -2,14 +2,18 @@
 
 A file is an uncompressed `.npz`, which `np.load` reads; the header is JSON in an entry of
 its own. Nothing is ever pickled. Writing is atomic: whatever happens meanwhile, the path
-holds either the old file or the new one, whole.
+holds either the old file or the new one, whole. Reading trusts nothing: what an archive
+declares is checked before any of it is unpacked.
 """
 
 import json
+import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,11 @@ import numpy as np
 HostArray = np.ndarray[Any, Any]
 
 HEADER = "header"
+# Trained numbers hardly compress. What inflates beyond both of these is made to do harm.
+MAX_INFLATION = 20
+HARMLESS_BYTES = 2**26
+
+_ARRAY_KINDS = "biufU"  # numbers, and the text of the header
 
 
 def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> Path:
@@ -58,23 +67,96 @@ def _mode(path: Path) -> int:
 def read(path: str | Path) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
     """Return the arrays in an `.npz` file by name, and its header, None if it has none.
 
-    Raises OSError if the file cannot be read, ValueError if it is no such file or would
-    need pickle.
+    Raises OSError if the file cannot be read, and ValueError, before anything large is
+    unpacked, if it is no such file, would need pickle, or declares what is not there.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected an .npz file of plain arrays, got {error}.") from None
-    header = arrays.pop(HEADER, None)
-    return arrays, None if header is None else _parsed(header, path)
+        with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
+            entries = _declared(archive, os.fstat(file.fileno()).st_size)
+            arrays = {name: _unpacked(archive, entry) for name, entry in entries.items()}
+        header = arrays.pop(HEADER, None)
+        return arrays, None if header is None else _parsed(header)
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_told(error)}.") from None
 
 
-def _parsed(header: HostArray, path: str | Path) -> dict[str, Any]:
-    try:
-        parsed = json.loads(str(header))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a header of JSON, got {error}.") from None
+# What zipfile, zlib and NumPy raise when a file is not what it seems.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    MemoryError,
+    UnicodeError,
+)
+
+
+def _told(error: BaseException) -> str:
+    message = " ".join(str(error).split())[:200].rstrip(".")
+    return message or type(error).__name__
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What an archive declares of one array."""
+
+    member: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    is_fortran: bool
+    begin: int  # of the numbers, in bytes from the start of the member
+
+
+def _declared(archive: zipfile.ZipFile, file_size: int) -> dict[str, _Entry]:
+    """Return what an archive says that it holds, checked to be possible."""
+    members = archive.infolist()
+    names = [member.filename for member in members]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the name {max(names, key=names.count)!r} twice")
+    total = sum(member.file_size for member in members)
+    if total > max(HARMLESS_BYTES, MAX_INFLATION * file_size):
+        raise ValueError(f"{file_size:,} bytes that would inflate to {total:,}")
+    return {member.filename.removesuffix(".npy"): _entry(archive, member) for member in members}
+
+
+def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
+    if not member.filename.endswith(".npy"):
+        raise ValueError(f"{member.filename!r}, which is no .npy array")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename!r} in an unusual compression")
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, is_fortran, dtype = read_header(stream)
+        begin = stream.tell()
+    if dtype.kind not in _ARRAY_KINDS:
+        raise ValueError(f"{member.filename!r} of {dtype}, which would need pickle or is no number")
+    expected = begin + math.prod(shape) * dtype.itemsize
+    if any(n < 0 for n in shape) or expected != member.file_size:
+        raise ValueError(f"{member.filename!r} of the shape {shape} in {member.file_size} bytes instead of {expected}")
+    return _Entry(member, shape, dtype, is_fortran, begin)
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: _Entry) -> HostArray:
+    data = archive.read(entry.member)  # to its end, so that the checksum is verified
+    array = np.frombuffer(data, entry.dtype, offset=entry.begin)
+    return array.reshape(entry.shape, order="F" if entry.is_fortran else "C")
+
+
+def _parsed(header: HostArray) -> dict[str, Any]:
+    if header.dtype.kind != "U" or header.shape != ():
+        raise ValueError(f"a header of {header.dtype} and the shape {header.shape} instead of one text")
+    parsed = json.loads(str(header))
     if not isinstance(parsed, dict):
-        raise ValueError(f"{path}: expected a header of JSON, an object, got {type(parsed).__name__}.")
+        raise ValueError(f"a header that is a {type(parsed).__name__} instead of a JSON object")
     return parsed

@@ -146,7 +146,11 @@ def described(layer: Layer) -> dict[str, Any]:
 def from_description(description: dict[str, Any]) -> Layer:
     """Return the layer that `described` wrote; ValueError or TypeError if it is none."""
     hyper_parameters = dict(description)
-    return look_up(LAYERS, hyper_parameters.pop("kind"), "layer")(**hyper_parameters)
+    layer = look_up(LAYERS, hyper_parameters.pop("kind", None), "layer")
+    unknown = set(hyper_parameters) - {field.name for field in fields(layer)}
+    if unknown:
+        raise ValueError(f"layer: {layer.__name__} has no {', '.join(map(str, unknown))}.")
+    return layer(**hyper_parameters)
 
 
 def _completed(layer: Layer, **defaults: str) -> Layer:

@@ -8,23 +8,22 @@ vectors will do as well. No array library is named here.
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
-from anynet import activations, backends, batches, costs, files, metrics, streams, training
+from anynet import activations, backends, batches, brains, costs, metrics, streams, training
 from anynet.backends import Array, Backend
 from anynet.batches import Batch
+from anynet.brains import Brain
 from anynet.datasets import Dataset, as_dataset
-from anynet.layers import Shape, described, from_description, map_arrays, read_sizes
+from anynet.layers import Shape, map_arrays, read_sizes
 from anynet.names import look_up
 from anynet.optimizers import SGD, Optimizer
 from anynet.progress import shown
 from anynet.training import Report
 
-FORMAT_VERSION = 1
 # The learning rates that the book uses with each cost (chapters 1 and 3).
 BOOK_LEARNING_RATES = {"quadratic": 3.0, "cross_entropy": 0.5}
 
@@ -344,19 +343,17 @@ class Network:
         n_in) and biases (n_out, 1), `header` a description in JSON. It opens on any backend.
         Raises OSError if it cannot be written.
         """
-        arrays = {f"w{i}": w for i, w in enumerate(self.weights, 1)}
-        arrays |= {f"b{i}": b for i, b in enumerate(self.biases, 1)}
-        header = {
-            "format_version": FORMAT_VERSION,
-            "input_shape": self.shapes[0],
-            "layers": [described(layer) for layer in self.layers],
-            "cost": self.cost.name,
-            "task": self.task,
-            "dtype": self.backend.dtype,
-            "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
-            "classes": self.classes,
-        }
-        return files.write(path, {"s": self.sizes, **arrays}, header)
+        brain = Brain(
+            self.shapes[0],
+            self.layers,
+            self.cost.name,
+            self.task,
+            self.backend.dtype,
+            self.classes,
+            self.weights,
+            self.biases,
+        )
+        return brains.write(path, brain)
 
     @classmethod
     def load(
@@ -368,39 +365,15 @@ class Network:
         network, is taken for sigmoid activations and a quadratic cost, with a warning.
         Raises OSError if the file cannot be read, ValueError if it holds no network.
         """
-        arrays, header = files.read(path)
+        brain = brains.read(path)
+        if not isinstance(backend, Backend):
+            backend = backends.get(backend, device, dtype or brain.dtype)
         try:
-            if header is None:
-                net = cls(arrays["s"].tolist(), backend, device, dtype or str(arrays["w1"].dtype))
-                warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=2)
-            else:
-                net = cls._from_header(header, backend, device, dtype)
-            numbers = range(1, 1 + sum(map(bool, net.parameters)))
-            net.weights = [arrays[f"w{i}"] for i in numbers]
-            net.biases = [arrays[f"b{i}"] for i in numbers]
-        except KeyError as error:
-            raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)}.") from None
+            net = cls([brain.input_shape, *brain.layers], backend, cost=brain.cost, task=brain.task)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}") from None
-        return net
-
-    @classmethod
-    def _from_header(cls, header: dict[str, Any], backend: str | Backend, device: Any, dtype: str | None) -> "Network":
-        if header["format_version"] != FORMAT_VERSION:
-            raise ValueError(
-                f"expected format version {FORMAT_VERSION}, got {header['format_version']}. "
-                "Upgrade with: pip install --upgrade anynet-nn"
-            )
-        stack = [from_description(description) for description in header["layers"]]
-        net = cls(
-            [tuple(header["input_shape"]), *stack],
-            backend,
-            device,
-            dtype or header["dtype"],
-            cost=header["cost"],
-            task=header["task"],
-        )
-        net.classes = None if header["classes"] is None else tuple(header["classes"])
+        net.classes = brain.classes
+        net.weights, net.biases = brain.weights, brain.biases
         return net
 
     def __getstate__(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ FLOORS = [
     {"datasets"},
     {"layers", "costs", "batches"},
     {"training", "files"},
+    {"brains"},
     {"progress"},
     {"network"},
     {"commands"},
@@ -26,7 +27,7 @@ FLOORS = [
     {"__main__"},
 ]
 # Rooms that deal with disks, people and random numbers, in plain NumPy.
-HOST_ROOMS = {"streams", "initializers", "datasets", "files", "progress", "commands", "cli", "__main__"}
+HOST_ROOMS = {"streams", "initializers", "datasets", "files", "brains", "progress", "commands", "cli", "__main__"}
 LIBRARIES = {"numpy", "cupy", "torch", "jax", "array_api_strict"}
 
 

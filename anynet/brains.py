@@ -1,0 +1,131 @@
+"""Brains: what a network has learnt, as it lies in a file.
+
+The native file is the saved brain of the text: `s` holds the sizes, `w1`, `b1`, `w2`, `b2`,
+... the weights (n_out, n_in) and biases (n_out, 1) of the layers that have some, and
+`header` describes the rest in JSON. An archive without a header was saved by hand from the
+book's network; sigmoid and the quadratic cost are assumed for it. Everything that a file
+says is checked here, before a network is made of it.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anynet import files
+from anynet.backends import DTYPES
+from anynet.files import HostArray
+from anynet.layers import Layer, Shape, described, from_description, read_sizes
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Brain:
+    """All that makes a network but the backend and the random streams."""
+
+    input_shape: Shape
+    layers: Sequence[Layer]
+    cost: str
+    task: str
+    dtype: str
+    classes: tuple[str, ...] | None
+    weights: Sequence[HostArray]
+    biases: Sequence[HostArray]
+
+
+def write(path: str | Path, brain: Brain) -> Path:
+    """Write a brain to an `.npz` file, atomically, and return its path; OSError if it cannot be."""
+    arrays: dict[str, Any] = {"s": [np.prod(brain.input_shape), *(len(w) for w in brain.weights)]}
+    arrays |= {f"w{i}": w for i, w in enumerate(brain.weights, 1)}
+    arrays |= {f"b{i}": b for i, b in enumerate(brain.biases, 1)}
+    header = {
+        "format_version": FORMAT_VERSION,
+        "input_shape": brain.input_shape,
+        "layers": [described(layer) for layer in brain.layers],
+        "cost": brain.cost,
+        "task": brain.task,
+        "dtype": brain.dtype,
+        "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
+        "classes": brain.classes,
+    }
+    return files.write(path, arrays, header)
+
+
+def read(path: str | Path) -> Brain:
+    """Return the brain in an `.npz` file, checked.
+
+    Raises OSError if the file cannot be read, ValueError if it holds no network. Warns of
+    what had to be assumed, and of numbers that are not finite.
+    """
+    arrays, header = files.read(path)
+    try:
+        brain = _by_hand(arrays) if header is None else _with_header(arrays, header)
+        _check_shapes(brain)
+    except KeyError as error:
+        raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    if header is None:
+        warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=3)
+    if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):
+        warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=3)
+    return brain
+
+
+def _by_hand(arrays: dict[str, HostArray]) -> Brain:
+    if arrays["s"].ndim != 1:
+        raise ValueError(f"expected s to be the sizes, such as [784, 30, 10], got the shape {arrays['s'].shape}.")
+    input_shape, layers = read_sizes(arrays["s"].tolist(), "sigmoid", "sigmoid", "scaled_normal")
+    dtype = str(arrays["w1"].dtype)
+    weights, biases = _numbered(arrays, len(layers))
+    return Brain(input_shape, layers, "quadratic", "classification", dtype, None, weights, biases)
+
+
+def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> Brain:
+    if header["format_version"] != FORMAT_VERSION:
+        raise ValueError(
+            f"expected format version {FORMAT_VERSION}, got {str(header['format_version'])[:20]}. "
+            "A newer version of anynet may have written it: pip install --upgrade anynet-nn"
+        )
+    described_layers = [from_description(description) for description in header["layers"]]
+    input_shape, layers = read_sizes(
+        [tuple(header["input_shape"]), *described_layers], "sigmoid", "sigmoid", "scaled_normal"
+    )
+    classes = header["classes"]
+    if classes is not None and not all(isinstance(name, str) for name in classes):
+        raise ValueError("expected the names of the classes, got something else.")
+    return Brain(
+        input_shape,
+        layers,
+        header["cost"],
+        header["task"],
+        header["dtype"],
+        None if classes is None else tuple(classes),
+        *_numbered(arrays, len(layers)),
+    )
+
+
+def _numbered(arrays: dict[str, HostArray], n: int) -> tuple[list[HostArray], list[HostArray]]:
+    return [arrays[f"w{i}"] for i in range(1, n + 1)], [arrays[f"b{i}"] for i in range(1, n + 1)]
+
+
+def _check_shapes(brain: Brain) -> None:
+    """Raise ValueError unless the arrays are those of the layers.
+
+    Layers alone could ask for more memory than there is: nothing is made of them until
+    the arrays have been seen to be there.
+    """
+    if brain.dtype not in DTYPES:
+        raise ValueError(f"expected numbers of {' or '.join(DTYPES)}, got {str(brain.dtype)[:20]}.")
+    shape = brain.input_shape
+    for i, (layer, w, b) in enumerate(zip(brain.layers, brain.weights, brain.biases, strict=True), 1):
+        (n_in,), (n_out,) = shape, layer.output_shape(shape)
+        if w.shape != (n_out, n_in) or w.dtype.kind != "f":
+            raise ValueError(f"expected w{i} of floats and the shape {(n_out, n_in)}, got {w.dtype}, {w.shape}.")
+        if b.shape not in ((n_out, 1), (n_out,)) or b.dtype.kind != "f":
+            raise ValueError(f"expected b{i} of floats and the shape {(n_out, 1)}, got {b.dtype}, {b.shape}.")
+        shape = (n_out,)
