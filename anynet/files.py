@@ -70,14 +70,15 @@ def read(path: str | Path) -> tuple[dict[str, HostArray], dict[str, Any] | None]
     Raises OSError if the file cannot be read, and ValueError, before anything large is
     unpacked, if it is no such file, would need pickle, or declares what is not there.
     """
-    try:
-        with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
-            entries = _declared(archive, os.fstat(file.fileno()).st_size)
-            arrays = {name: _unpacked(archive, entry) for name, entry in entries.items()}
-        header = arrays.pop(HEADER, None)
-        return arrays, None if header is None else _parsed(header)
-    except _DAMAGE as error:
-        raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_told(error)}.") from None
+    with Path(path).open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = _declared(archive, os.fstat(file.fileno()).st_size)
+                arrays = {name: _unpacked(archive, entry) for name, entry in entries.items()}
+            header = arrays.pop(HEADER, None)
+            return arrays, None if header is None else _parsed(header)
+        except _DAMAGE as error:
+            raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_told(error)}.") from None
 
 
 # What zipfile, zlib and NumPy raise when a file is not what it seems.
@@ -92,6 +93,7 @@ _DAMAGE = (
     OverflowError,
     NotImplementedError,
     RuntimeError,
+    OSError,  # seeking to where a damaged directory points
     SyntaxError,
     MemoryError,
     UnicodeError,
