@@ -7,13 +7,14 @@ the host and moved once per epoch. x is (n, ...) and y (n, n_out) or labels (n,)
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 
 from array_api_compat import array_namespace
 
+from anynet import pixels
 from anynet.backends import Array, Backend, Namespace
 from anynet.datasets import Dataset
-from anynet.pixels import to_unit_interval
 from anynet.streams import Generator
 
 CHUNK_BYTES = 2**21  # of converted inputs: a gathered chunk should fit the L2 cache
@@ -36,6 +37,14 @@ def placed(backend: Backend, data: Dataset, input_shape: tuple[int, ...], n_out:
     elif tuple(x.shape[1:]) != input_shape:
         raise ValueError(f"x: expected the shape (n, {_listed(input_shape)}), got {tuple(x.shape)}.")
     return Dataset(x, _labels_or_targets(backend.xp, y, n_out), data.classes)
+
+
+def warn_of_pixels(data: Dataset) -> None:
+    """Warn if the first examples look as if what uint8 means had been forgotten."""
+    x = data.x[: min(100, len(data)), ...] if data.in_memory else data.read(slice(0, 100))
+    mistake = pixels.mistaken(x)
+    if mistake is not None:
+        warnings.warn(mistake, stacklevel=4)
 
 
 def shaped(xp: Namespace, x: Array, input_shape: tuple[int, ...]) -> Array:
@@ -112,7 +121,7 @@ def in_order(backend: Backend, data: Dataset) -> Iterator[Batch]:
 
 def inputs(backend: Backend, x: Array) -> Array:
     """Return inputs on the device in the backend's dtype, pixels scaled to [0, 1]."""
-    return to_unit_interval(backend.xp, x, getattr(backend.xp, backend.dtype))
+    return pixels.to_unit_interval(backend.xp, x, getattr(backend.xp, backend.dtype))
 
 
 def targets(backend: Backend, y: Array, n_out: int) -> Array:

@@ -5,6 +5,7 @@ what the commands do is in commands.py.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -14,8 +15,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt.
+    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt, by Ctrl-C or SIGTERM.
     """
+    previous = {s: signal.signal(s, _leave) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         from anynet.commands import run
 
@@ -27,3 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    finally:
+        for s, handler in previous.items():
+            signal.signal(s, handler)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End at once: as long as nothing has been learnt, there is nothing to save."""
+    os._exit(INTERRUPTED)

@@ -31,13 +31,14 @@ def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told in one line."""
     arguments = _parser().parse_args(argv)
     warnings.showwarning = _show_warning
+    warnings.simplefilter("ignore", RuntimeWarning)  # of overflow: training tells at the end of the epoch
     try:
         arguments.command(arguments)
     except _UsageError as error:
         return _complain(error, USAGE)
     except BrokenPipeError:  # the door knows what to do
         raise
-    except (OSError, ImportError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+    except (OSError, ImportError, RuntimeError, ValueError, TypeError, MemoryError, FloatingPointError) as error:
         return _complain(error, FAILURE)
     return 0
 
@@ -65,9 +66,10 @@ def _train(arguments: argparse.Namespace) -> None:
                     images += report.total
                     say(f"Epoch {report.epoch}: {right[-1]} / {len(test)}", flush=True)
                 check_for_interrupt()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, FloatingPointError, MemoryError) as stopped:
             path = net.save(out)
-            print(f"Interrupted. What was learnt so far is in {path}.", file=sys.stderr)
+            why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
+            print(f"{why}. What was learnt so far is in {path}.", file=sys.stderr)
             raise
         path = net.save(out)
         best = max(right)

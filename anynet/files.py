@@ -6,6 +6,7 @@ holds either the old file or the new one, whole. Reading trusts nothing: what an
 declares is checked before any of it is unpacked.
 """
 
+import errno
 import json
 import math
 import os
@@ -36,6 +37,8 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
     file cannot be written; what was at the path is then still there.
     """
     path = with_suffix(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(path.parent))
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             np.savez(file, allow_pickle=False, **arrays, **{HEADER: np.array(json.dumps(header))})

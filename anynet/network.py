@@ -140,7 +140,8 @@ class Network:
         of column pairs; each report's `metrics` say how the network does on the validation
         data. `optimizer` None is SGD at the book's learning rate for the cost. `progress`
         None draws a bar on a terminal only. Training goes on from where the network stands.
-        Raises ValueError or TypeError for data or numbers that do not suit.
+        Raises ValueError or TypeError for data or numbers that do not suit, and
+        FloatingPointError if the parameters become NaN or infinite.
         """
         reports = self.training(data, epochs, batch_size, optimizer, validation=validation)
         return [report for report in shown(reports, progress) if report.metrics is not None]
@@ -158,17 +159,33 @@ class Network:
 
         It yields a `Report` per chunk of mini-batches; the last one of an epoch carries the
         metrics. Whoever iterates may look at the network, save it, or stop, in between.
+        Raises FloatingPointError at the end of an epoch whose parameters are not finite,
+        with the network as it was before that epoch.
         """
         optimizer = optimizer or SGD(BOOK_LEARNING_RATES[self.cost.name])
         examples = self._placed(data)
         held_out = None if validation is None else self._placed(validation)
         training.check_counts(epochs, batch_size, len(examples))
+        batches.warn_of_pixels(examples)
         self.classes = examples.classes or self.classes
         optimizer_state = optimizer.initialize(self.backend.xp, self.parameters)
+        last_good = self._snapshot()
 
         def step(batch: Batch) -> None:
             nonlocal optimizer_state
             optimizer_state = self._step(batch, optimizer, optimizer_state)
+
+        def measure(epoch: int) -> dict[str, float]:
+            nonlocal last_good
+            is_finite, measured = self._measured(held_out)
+            if not is_finite:
+                self.parameters, self.state = last_good
+                raise FloatingPointError(
+                    f"epoch {epoch}: expected finite parameters, got NaN or infinity. Most often the learning rate "
+                    f"is too large; here the optimizer is {optimizer}. The network is as it was before this epoch."
+                )
+            last_good = self._snapshot()
+            return measured
 
         return training.run(
             epochs,
@@ -176,7 +193,7 @@ class Network:
             chunks=lambda: batches.shuffled(self.backend, examples, batch_size, self._n_out, self.streams.order),
             step=step,
             synchronize=self.backend.synchronize,
-            measure=lambda: {} if held_out is None else self._validated(held_out),
+            measure=measure,
         )
 
     def predict(self, x: Any) -> Array:
@@ -441,15 +458,27 @@ class Network:
             cost += xp.sum(self.cost.value(xp, z, a, batches.targets(self.backend, y, self._n_out)))
         return correct, cost
 
-    def _validated(self, data: Dataset) -> dict[str, float]:
-        """Return the metrics of validation data; the device is waited for once."""
-        xp = self.backend.xp
-        correct, cost = self._totals(data)
-        totals = self.backend.to_numpy(xp.stack([xp.astype(correct, cost.dtype), cost])).tolist()
-        named = dict(zip(("validation_accuracy", "validation_cost"), (t / len(data) for t in totals), strict=True))
+    def _measured(self, validation: Dataset | None) -> tuple[bool, dict[str, float]]:
+        """Return whether the parameters are finite, and the metrics of the validation data.
+
+        The device is waited for once.
+        """
+        xp, dtype = self.backend.xp, getattr(self.backend.xp, self.backend.dtype)
+        finite = [xp.all(xp.isfinite(array)) for p in self.parameters for array in p]
+        found = [xp.astype(xp.all(xp.stack(finite)), dtype)]
+        if validation is not None:
+            correct, cost = self._totals(validation)
+            found += [xp.astype(correct, dtype) / len(validation), cost / len(validation)]
+        is_finite, *values = self.backend.to_numpy(xp.stack(found)).tolist()
+        named = dict(zip(("validation_accuracy", "validation_cost"), values, strict=False))
         if self.task == "regression":
-            del named["validation_accuracy"]
-        return named
+            named.pop("validation_accuracy", None)
+        return bool(is_finite), named
+
+    def _snapshot(self) -> tuple[list[Any], list[Any]]:
+        """Return copies of the parameters and the state, on the device."""
+        copy_of = self.backend.parameter
+        return [map_arrays(copy_of, p) for p in self.parameters], [map_arrays(copy_of, s) for s in self.state]
 
     def _assign(self, field: str, new: Sequence[Any]) -> None:
         learned = [p for p in self.parameters if p]

@@ -35,12 +35,12 @@ def run(
     chunks: Callable[[], Iterable[list[Batch]]],
     step: Callable[[Batch], None],
     synchronize: Callable[[], None],
-    measure: Callable[[], dict[str, float]],
+    measure: Callable[[int], dict[str, float]],
 ) -> Iterator[Report]:
     """Train for a number of epochs of `total` examples.
 
     Each epoch takes the mini-batches of `chunks()` one by one through `step`, waits for the
-    device with `synchronize` so that the clock is honest, and then calls `measure`.
+    device with `synchronize` so that the clock is honest, and then calls `measure(epoch)`.
     """
     for epoch in range(epochs):
         examples, seconds = 0, 0.0
@@ -55,7 +55,7 @@ def run(
             if examples < total:
                 yield Report(epoch, epochs, examples, total, seconds)
             begin = time.perf_counter()
-        yield Report(epoch, epochs, total, total, seconds, measure())
+        yield Report(epoch, epochs, total, total, seconds, measure(epoch))
 
 
 def check_counts(epochs: object, batch_size: object, n: int) -> None:

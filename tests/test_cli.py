@@ -1,11 +1,8 @@
 """The command line, as a person meets it: output, files, exit codes, one line per mistake."""
 
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -144,20 +141,3 @@ def test_a_reader_that_stops_early_is_no_error():
     )
     assert done.stderr == ""
     assert done.stdout.startswith("anynet ")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
-@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_saves_what_was_learnt(signal_, tmp_path):
-    with subprocess.Popen(
-        [sys.executable, "-m", "anynet", "train"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline().startswith("Training")
-        assert process.stdout.readline().startswith("Epoch 0")
-        time.sleep(0.1)
-        process.send_signal(signal_)
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err == "Interrupted. What was learnt so far is in brain.npz.\n"
-    assert [p.name for p in tmp_path.iterdir()] == ["brain.npz"]
-    assert Network.load(tmp_path / "brain.npz").sizes == [784, 30, 10]

@@ -83,6 +83,8 @@ def test_what_is_no_network_file(tmp_path):
         Network.load(path)
     with pytest.raises(FileNotFoundError):
         Network.load(tmp_path / "absent.npz")
+    with pytest.raises(FileNotFoundError, match="no such folder; create it first"):
+        Network([4, 3]).save(tmp_path / "absent" / "x.npz")
 
 
 def test_a_newer_format_says_how_to_upgrade(tmp_path):

@@ -213,6 +213,42 @@ def test_numbers_that_do_not_suit(numbers, error, message):
         Network([2, 3]).fit((np.ones((6, 2)), np.zeros(6, int)), **numbers)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the overflow on the way
+@pytest.mark.parametrize("rate", [1e3, 1e30])
+def test_parameters_that_are_no_longer_finite_stop_training_at_the_last_good_epoch(backend32, rate, rng):
+    x, y = separable(rng)
+    net = Network([12, 8, 1], backend32, hidden="relu", output="identity")
+    targets = y.astype(float)
+    net.fit((x, targets), 1, 10, SGD(0.01))
+    good = net.weights
+    with pytest.raises(
+        FloatingPointError, match=r"epoch 0: expected finite parameters.*learning rate.*SGD\(learning_rate="
+    ):
+        net.fit((x, targets), 3, 10, SGD(rate))
+    assert all(np.array_equal(a, b) for a, b in zip(net.weights, good, strict=True))
+    assert np.isfinite(net.feedforward(x)).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.tile(np.array([0, 1], np.uint8), (30, 32)), "uint8 means pixels.*no value here exceeds 1"),
+        (np.tile(np.arange(64.0) * 4, (30, 1)), "whole numbers from 0 to 252, which look like pixels"),
+        (np.tile(np.arange(64) * 4, (30, 1)), "look like pixels"),
+    ],
+)
+def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
+    with pytest.warns(UserWarning, match=message):
+        Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)
+
+
+@pytest.mark.parametrize(
+    "x", [np.tile(np.arange(64, dtype=np.uint8) * 4, (30, 1)), np.ones((30, 64)), np.full((30, 64), 200.5)]
+)
+def test_pixels_and_features_in_order_are_not_warned_of(backend, x):
+    Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)  # a warning would be an error
+
+
 def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
     data = separable(rng, n=40)
     net = Network([12, 4])

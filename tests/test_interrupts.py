@@ -1,0 +1,180 @@
+"""Ctrl-C, SIGTERM and memory: `anynet train` as a process, watched from outside."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anynet import Network
+
+TRAIN = [sys.executable, "-m", "anynet", "train"]
+INTERRUPTED = 130
+COLUMNS = 60
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def started(*arguments, command=TRAIN):
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def assert_saved(process, folder):
+    """Assert that an interrupted process says where it saved, and saved a whole network there."""
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert err == "Interrupted. What was learnt so far is in brain.npz.\n"
+    assert [p.name for p in folder.iterdir()] == ["brain.npz"]
+    assert Network.load(folder / "brain.npz").sizes == [784, 30, 10]
+
+
+@pytest.mark.parametrize("moment", range(20))
+def test_an_interrupt_at_any_moment_after_the_first_line_saves(moment, tmp_path):
+    delay = np.random.default_rng(moment).uniform(0, 1.0)
+    with started() as process:
+        assert process.stdout.readline().startswith("Training")
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM if moment % 4 == 3 else signal.SIGINT)
+        assert_saved(process, tmp_path)
+
+
+AT_THE_DOOR = "import sys; from anynet.cli import main; print('here', flush=True); sys.exit(main(['train']))"
+
+
+@pytest.mark.parametrize("delay", [0.01, 0.05, 0.1, 0.2, 0.3])  # NumPy is loaded, then MNIST
+def test_an_interrupt_before_the_first_line_leaves_nothing(delay, tmp_path):
+    with started(command=[sys.executable, "-c", AT_THE_DOOR]) as process:
+        until(process, "here\n")
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    if out:
+        pytest.skip("this machine was faster: training had begun")
+    assert (process.returncode, err) == (INTERRUPTED, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+SLOW_SAVE = """
+import os, sys, time
+from anynet import files
+from anynet.cli import main
+
+def slow(fd, fsync=os.fsync):
+    print("saving", flush=True)
+    time.sleep(0.5)
+    fsync(fd)
+
+files.os.fsync = slow
+sys.exit(main(["train", "--epochs", "1"]))
+"""
+
+
+def until(process, line):
+    while process.stdout.readline() != line:
+        assert process.poll() is None
+
+
+def test_an_interrupt_during_the_final_save_lets_it_end(tmp_path):
+    with started(command=[sys.executable, "-c", SLOW_SAVE]) as process:
+        until(process, "saving\n")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Saved the network to brain.npz" in out
+    assert err == ""
+    assert Network.load(tmp_path / "brain.npz").sizes == [784, 30, 10]
+
+
+def test_a_second_interrupt_ends_at_once_and_leaves_no_half_file(tmp_path):
+    with started(command=[sys.executable, "-c", SLOW_SAVE]) as process:
+        until(process, "saving\n")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Saved" not in out
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def on_a_terminal(arguments, interrupt_after=None):
+    """Run `anynet train` on a terminal of `COLUMNS` columns; return (exit code, what it showed)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        os.execv(TRAIN[0], [*TRAIN, *arguments])
+    shown, begin = b"", time.monotonic()
+    while True:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+        if interrupt_after is not None and b"Epoch 1" in shown and time.monotonic() - begin > interrupt_after:
+            os.write(terminal, b"\x03")
+            interrupt_after = None
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+def test_on_a_terminal_there_is_a_bar_that_fits_and_leaves_no_trace():
+    code, shown = on_a_terminal(["--epochs", "2"])
+    assert code == 0
+    assert re.search(r"Epoch 0: +\d+%", shown)
+    columns = [len(part.strip("\n")) for part in re.split(r"[\r\n]", re.sub(r"\x1b\[[A-Z]", "", shown))]
+    assert max(columns) <= COLUMNS
+    assert re.search(r"\r *\rEpoch 0: \d{4} / 10000\r\n", shown)  # the bar is wiped before the line is printed
+
+
+def test_an_interrupted_terminal_is_left_clean():
+    code, shown = on_a_terminal([], interrupt_after=1.0)
+    assert code == INTERRUPTED
+    assert shown.endswith("brain.npz.\r\n")
+    last = re.split(r"[\r\n]+", shown.rstrip())[-1]
+    assert "%" not in last
+
+
+def peak_megabytes(code):
+    """Return the peak memory of a Python process that runs the code."""
+    code += "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def test_training_the_books_network_takes_less_than_250_megabytes():
+    peak = peak_megabytes("from anynet.cli import main; main(['train', '--epochs', '2'])")
+    print(f"peak memory of anynet train: {peak:.0f} MB")
+    assert peak < 250
+
+
+def test_memory_does_not_grow_with_epochs():
+    code = """
+import os, numpy as np
+from anynet import Network
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+rng = np.random.default_rng(1)
+net = Network([50, 20, 5])
+sizes = []
+data = (rng.standard_normal((2000, 50)), rng.integers(0, 5, 2000))
+for report in net.training(data, 100, 10, validation=data):
+    if report.metrics is not None:
+        sizes.append(resident())
+print(sizes[-1] - sizes[1])
+"""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("needs /proc")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.0  # megabytes; the allocator's own slack
