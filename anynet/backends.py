@@ -8,9 +8,10 @@ imported when it is first asked for, so that `import anynet` loads NumPy alone.
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import array_api_compat
 import numpy as np
@@ -19,6 +20,8 @@ from anynet.names import look_up
 
 Array: TypeAlias = Any  # an array of whichever library
 Namespace: TypeAlias = Any  # the module of functions that goes with it
+
+T = TypeVar("T")
 
 DTYPES = ("float32", "float64")
 
@@ -56,21 +59,23 @@ class Backend:
                 f"{self.name}, got an array of {library}. Convert it with "
                 f"backends.to_numpy({argument}), or move the network with net.to({library!r})."
             )
-        return _LIBRARIES[self.name].from_numpy(self, _real_numbers(x, argument))
+        with self.active():
+            return _LIBRARIES[self.name].from_numpy(self, _real_numbers(x, argument))
 
     def _own(self, x: Array, argument: str) -> Array:
         device = array_api_compat.device(x)
         if device != self.device:
             raise ValueError(
-                f"{argument}: expected an array on {self.device}, where the network is, got one on "
-                f"{device}. Move one to the other, the network by net.to({self.name!r}, device=...)."
+                f"{argument}: expected an array on {self.place}, where the network is, got one on "
+                f"{self._place_of(device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
             )
         return x
 
     def parameter(self, x: Any, argument: str = "x") -> Array:
         """Return a copy of x on this backend's device, in this backend's dtype."""
         dtype = getattr(self.xp, self.dtype)
-        return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
+        with self.active():
+            return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
 
     def to_numpy(self, x: Array) -> np.ndarray[Any, Any]:
         """Return a copy of an array of this backend as a NumPy array, never a view of it."""
@@ -83,8 +88,30 @@ class Backend:
     @property
     def place(self) -> str:
         """The backend and its device, for people: "cupy (device 0)"."""
-        device = _LIBRARIES[self.name].device_name(self.device)
-        return f"{self.name} ({f'device {device}' if isinstance(device, int) else device})"
+        return self._place_of(self.device)
+
+    def _place_of(self, device: Any) -> str:
+        name = _LIBRARIES[self.name].device_name(device)
+        return f"{self.name} ({f'device {name}' if isinstance(name, int) else name})"
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which to compute: its device is the current one.
+
+        Some libraries compute on the current device and not on that of the arrays. Running
+        out of the device's memory, or mixing in arrays of NumPy or of another device, is
+        then reported in our words, with the cure: MemoryError, TypeError or ValueError.
+        """
+        return _LIBRARIES[self.name].active(self)
+
+    def each(self, made: Iterator[T]) -> Iterator[T]:
+        """Yield what an iterator makes, each item made in `active()`, which the consumer never sees."""
+        end = object()
+        while True:
+            with self.active():
+                item = next(made, end)
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was asked to do; for clocks."""
@@ -161,6 +188,7 @@ class _Library:
     from_numpy: Callable[[Backend, np.ndarray[Any, Any]], Array]
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
+    active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -370,6 +398,43 @@ def _cupy_device(xp: Namespace, device: Any) -> Any:
     return cupy.cuda.Device(device)
 
 
+@contextmanager
+def _cupy_active(backend: Backend) -> Iterator[None]:
+    import cupy
+
+    try:
+        with backend.device:  # CuPy launches kernels on the current device, wherever the arrays are
+            yield
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise MemoryError(
+            f"{backend.place}: out of device memory ({_first_line(error)}). Use a smaller batch_size, or put a "
+            "limit to what is kept on the device with memory_limit. What was trained so far is kept."
+        ) from error
+    except (TypeError, ValueError) as error:
+        mistake = next((m for words, m in _CUPY_MISTAKES.items() if words in str(error)), None)
+        if mistake is None:
+            raise
+        raise type(error)(f"{backend.place}: {mistake}") from error
+
+
+_ONLY_CUPY = "expected arrays of cupy, got one of NumPy among them. Put it on the device with backend.asarray(x)."
+_CUPY_MISTAKES = {  # what CuPy says -> what we say
+    "Unsupported type <class 'numpy.": _ONLY_CUPY,
+    "expected cupy._core.core._ndarray_base, got numpy.": _ONLY_CUPY,
+    "Implicit conversion to a NumPy array": (
+        "expected an array of NumPy, got one of cupy, which is not converted silently. "
+        "Copy it to the host with backends.to_numpy(x)."
+    ),
+    "The device where the array resides": (
+        "expected arrays on this device, got one on another. Move it with backend.asarray(backends.to_numpy(x))."
+    ),
+}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def _cupy_from_numpy(backend: Backend, x: np.ndarray[Any, Any]) -> Array:
     return backend.xp.asarray(x, device=backend.device)
 
@@ -396,6 +461,7 @@ _LIBRARIES = {
         from_numpy=_cupy_from_numpy,
         to_numpy=_cupy_to_numpy,
         synchronize=lambda device: device.synchronize(),
+        active=_cupy_active,
     ),
     "torch": _Library(
         load=_load_torch,
