@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import array_api_compat
@@ -20,10 +21,17 @@ from anynet.names import look_up
 
 Array: TypeAlias = Any  # an array of whichever library
 Namespace: TypeAlias = Any  # the module of functions that goes with it
+Formula: TypeAlias = Callable[..., Any]  # f(xp, *arrays)
+Fuse: TypeAlias = Callable[[Formula], Formula]
 
 T = TypeVar("T")
 
 DTYPES = ("float32", "float64")
+
+
+def as_it_is(f: Formula) -> Formula:
+    """Return the formula itself: what `fuse` is where nothing is compiled."""
+    return f
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,20 @@ class Backend:
     `xp` is the array API namespace, `device` is what its functions take as `device=`, and
     `dtype` is "float32" or "float64". Compares, pickles and copies as (name, device,
     dtype), because a module cannot be pickled. Made by `get`.
+
+    `fuse(f)` returns the element-wise formula `f(xp, *arrays)` compiled where the library
+    can, to be called as f is. On CuPy it is one kernel, and an array that f changes in
+    place is changed, and returned as a copy; on JAX it is compiled by `jax.jit`; elsewhere
+    it is f itself, so that a step pays next to nothing for asking. Arguments after xp are
+    arrays or Python floats, the result is an array or a tuple of arrays. f is a function of
+    a module: what is compiled is kept.
     """
 
     name: str
     xp: Namespace = field(repr=False, compare=False)
     device: Any
     dtype: str
+    fuse: Fuse = field(default=as_it_is, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return get, (self.name, _LIBRARIES[self.name].device_name(self.device), self.dtype)
@@ -133,7 +149,7 @@ def get(name: str, device: Any = None, dtype: str = "float32") -> Backend:
     library = look_up({**_LIBRARIES, "auto": None}, name, "backend")
     assert library is not None
     xp = library.load(dtype)
-    return Backend(name, xp, library.device(xp, device), dtype)
+    return Backend(name, xp, library.device(xp, device), dtype, library.fuse)
 
 
 def available() -> dict[str, str | None]:
@@ -189,6 +205,7 @@ class _Library:
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
     active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
+    fuse: Fuse = as_it_is
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -306,6 +323,14 @@ def _jax_from_numpy(backend: Backend, x: np.ndarray[Any, Any]) -> Array:
     if x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
         x = x.astype(f"{x.dtype.kind}4")  # JAX would truncate it too, with a warning
     return backend.xp.array(x, device=backend.device)
+
+
+@cache
+def _jax_fuse(f: Formula) -> Formula:
+    import jax
+
+    compiled: Formula = jax.jit(f, static_argnums=0)  # xp
+    return compiled
 
 
 def _jax_synchronize(device: Any) -> None:
@@ -431,6 +456,24 @@ _CUPY_MISTAKES = {  # what CuPy says -> what we say
 }
 
 
+@cache
+def _cupy_fuse(f: Formula) -> Formula:
+    import array_api_compat.cupy
+    import cupy
+
+    # A kernel needs a name; and xp is bound first, for the proxies that CuPy traces with have no namespace.
+    kernel_name = "anynet_" + f.__name__.strip("_")
+    kernel = cupy.fuse(kernel_name=kernel_name)(partial(f, array_api_compat.cupy))
+
+    def fused(xp: Namespace, *arrays: Any) -> Any:
+        try:
+            return kernel(*arrays)
+        except AssertionError:  # all that cupy.fuse says of a NumPy array beside those of CuPy
+            raise TypeError(_ONLY_CUPY) from None
+
+    return fused
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
@@ -462,6 +505,7 @@ _LIBRARIES = {
         to_numpy=_cupy_to_numpy,
         synchronize=lambda device: device.synchronize(),
         active=_cupy_active,
+        fuse=_cupy_fuse,
     ),
     "torch": _Library(
         load=_load_torch,
@@ -480,6 +524,7 @@ _LIBRARIES = {
         from_numpy=_jax_from_numpy,
         to_numpy=np.array,
         synchronize=_jax_synchronize,
+        fuse=_jax_fuse,
     ),
     "array_api_strict": _Library(
         load=_load_array_api_strict,
