@@ -11,8 +11,9 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anynet import activations, backends, batches, costs, files, metrics, streams, training
 from anynet.backends import Array, Backend
@@ -24,9 +25,23 @@ from anynet.optimizers import SGD, Optimizer
 from anynet.progress import shown
 from anynet.training import Report
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 FORMAT_VERSION = 1
 # The learning rates that the book uses with each cost (chapters 1 and 3).
 BOOK_LEARNING_RATES = {"quadratic": 3.0, "cross_entropy": 0.5}
+
+
+def _on_device(method: Callable[Concatenate["Network", P], R]) -> Callable[Concatenate["Network", P], R]:
+    """Return the method of a network, run with its backend active."""
+
+    @wraps(method)
+    def run(self: "Network", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.backend.active():
+            return method(self, *args, **kwargs)
+
+    return run
 
 
 class Network:
@@ -83,10 +98,10 @@ class Network:
 
     def _forward(self, a: Array) -> Iterator[tuple[Array, Array]]:
         """Yield each layer's weighted input z and activation a, the output's last."""
-        xp = self.backend.xp
+        xp, fuse = self.backend.xp, self.backend.fuse
         for layer, f, p, s in zip(self.layers, self._activations, self.parameters, self.state, strict=True):
             z, _, _ = layer.forward(xp, p, s, a, False, None)
-            a = f.value(xp, z)
+            a = (fuse(f.value) if f.fusible else f.value)(xp, z)
             yield z, a
 
     def _output(self, x: Array) -> Array:
@@ -96,30 +111,32 @@ class Network:
 
     def _backpropagate(self, x: Array, y: Array, is_training: bool) -> tuple[Array, Array, list[Any], list[Any]]:
         """Return z and a of the output, the gradients of the mean cost, and the next state."""
-        xp, parameters = self.backend.xp, self.parameters
+        xp, fuse, parameters = self.backend.xp, self.backend.fuse, self.parameters
         a, zs, outputs, memories, state = x, [], [], [], []
         for layer, f, p, s in zip(self.layers, self._activations, parameters, self.state, strict=True):
             z, memory, s = layer.forward(xp, p, s, a, is_training, None)
-            a = f.value(xp, z)
+            a = (fuse(f.value) if f.fusible else f.value)(xp, z)
             zs.append(z)
             outputs.append(a)
             memories.append(memory)
             state.append(s)
 
         gradients: list[Any] = [()] * len(memories)
-        delta = self.cost.delta(xp, z, a, y)  # BP1
+        delta = fuse(self.cost.delta)(xp, z, a, y)  # BP1
         delta *= 1.0 / x.shape[0]  # of the mean: folded in here, where the array is smallest
         for l in range(len(memories) - 1, -1, -1):
             gradients[l], error = self.layers[l].backward(xp, parameters[l], memories[l], delta, l > 0)  # BP3, BP4
             if l > 0:
-                delta = error * self._derivatives[l - 1](xp, zs[l - 1], outputs[l - 1])  # BP2
+                f, derivative = self._activations[l - 1], self._derivatives[l - 1]
+                derivative = fuse(derivative) if f.fusible else derivative
+                delta = error * derivative(xp, zs[l - 1], outputs[l - 1])  # BP2
         return z, a, gradients, state
 
     def _step(self, batch: Batch, optimizer: Optimizer, optimizer_state: Any) -> Any:
         """Learn from one mini-batch (x, y), and return the optimizer's next state."""
         _, _, gradients, self.state = self._backpropagate(*batch, True)
         self.parameters, optimizer_state = optimizer.update(
-            self.backend.xp, self.parameters, gradients, optimizer_state
+            self.backend.xp, self.parameters, gradients, optimizer_state, self.backend.fuse
         )
         return optimizer_state
 
@@ -146,6 +163,7 @@ class Network:
         reports = self.training(data, epochs, batch_size, optimizer, validation=validation)
         return [report for report in shown(reports, progress) if report.metrics is not None]
 
+    @_on_device
     def training(
         self,
         data: Any,
@@ -171,7 +189,7 @@ class Network:
             nonlocal optimizer_state
             optimizer_state = self._step(batch, optimizer, optimizer_state)
 
-        return training.run(
+        reports = training.run(
             epochs,
             len(examples),
             chunks=lambda: batches.shuffled(self.backend, examples, batch_size, self._n_out, self.streams.order),
@@ -179,7 +197,9 @@ class Network:
             synchronize=self.backend.synchronize,
             measure=lambda: {} if held_out is None else self._validated(held_out),
         )
+        return self.backend.each(reports)
 
+    @_on_device
     def predict(self, x: Any) -> Array:
         """Return what the network answers to x: labels (n,), or as its `task` says.
 
@@ -189,6 +209,7 @@ class Network:
         batches.check_finite(batch, "x")
         return leave(metrics.answers(self.backend.xp, self._outputs(batch), self.task))
 
+    @_on_device
     def feedforward(self, x: Any) -> Array:
         """Return the outputs of the network for x.
 
@@ -199,11 +220,13 @@ class Network:
         batch, leave = self._enter(x)
         return leave(self._outputs(batch))
 
+    @_on_device
     def activations(self, x: Any) -> list[Array]:
         """Return one array per layer after the input, the output last; x as in `feedforward`."""
         batch, leave = self._enter(x)
         return [leave(a) for _, a in self._forward(batches.inputs(self.backend, batch))]
 
+    @_on_device
     def gradients(self, x: Any, y: Any) -> tuple[float, list[Any]]:
         """Return (cost, gradients) of the mean cost over a batch x with its y.
 
@@ -300,6 +323,7 @@ class Network:
             else:
                 print(f"Epoch {report.epoch}: {self.evaluate(test)} / {len(test)}")
 
+    @_on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
         """Take one step of gradient descent on the mean cost of a mini-batch of pairs (x, y)."""
         examples = self._placed(mini_batch)
@@ -316,6 +340,7 @@ class Network:
         _, gradients = self.gradients(x, y)
         return [g.biases[:, None] for g in gradients if g], [g.weights for g in gradients if g]
 
+    @_on_device
     def evaluate(self, test_data: Any) -> int:
         """Return for how many of the examples the network's answer is right."""
         if self.task == "regression":
@@ -326,6 +351,7 @@ class Network:
         correct, _ = self._totals(self._placed(test_data))
         return int(correct)
 
+    @_on_device
     def cost_derivative(self, output_activations: Array, y: Array) -> Array:
         """Return dC/da = a - y, the derivative of the quadratic cost of one example.
 
@@ -419,6 +445,7 @@ class Network:
     def _n_out(self) -> int:
         return math.prod(self.shapes[-1])
 
+    @_on_device
     def _placed(self, data: Any) -> Dataset:
         """Return data in any of their forms, checked and on the device."""
         return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out)
