@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cuda_device
@@ -16,7 +17,7 @@ from anynet import SGD, Dataset, Network, activations, backends, costs, datasets
 
 cp = cuda_device.require()
 if cuda_device.is_emulated():
-    import emulated_cuda
+    import emulated_cuda.kernels
 
 TESTS = Path(__file__).parent
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
@@ -48,19 +49,58 @@ def difference(got, expected):
     return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_200_steps_are_those_of_numpy(name, dtype, train):
+def check_steps(name, dtype, data):
+    """Assert that an epoch on CuPy gives the weights, the biases and the metrics that it gives on NumPy."""
     nets = [Network(backend=backend, dtype=dtype, seed=1, **NETWORKS[name]) for backend in ("numpy", "cupy")]
     # Long steps amplify differences of rounding where ReLU bends and tanh is steep.
     optimizer = SGD(0.1) if name in ("ReLU", "tanh") else None
-    reports = [net.fit(train, 1, 10, optimizer, validation=train, progress=False) for net in nets]
+    reports = [net.fit(data, 1, 10, optimizer, validation=data, progress=False) for net in nets]
     on_numpy, on_cupy = nets
     assert {str(p.weights.dtype) for p in on_cupy.parameters} == {dtype}
     assert difference(on_cupy.weights, on_numpy.weights) <= TOLERANCE[dtype]
     assert difference(on_cupy.biases, on_numpy.biases) <= TOLERANCE[dtype]
     for metric, value in reports[0][-1].metrics.items():
         assert reports[1][-1].metrics[metric] == pytest.approx(value, rel=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_200_steps_are_those_of_numpy(name, dtype, train):
+    check_steps(name, dtype, train)
+
+
+@pytest.fixture
+def wrong_sign(monkeypatch):
+    """Let the compiler turn the minus of every subtraction in a fused kernel into a plus."""
+    original = emulated_cuda.kernels.host_source
+
+    def with_wrong_sign(source, name_expressions):
+        return original(source.replace("out0 = in0 - in1", "out0 = in0 + in1"), name_expressions)
+
+    monkeypatch.setattr(emulated_cuda.kernels, "host_source", with_wrong_sign)
+    forget_compiled_formulas()
+    yield
+    forget_compiled_formulas()
+
+
+def forget_compiled_formulas():
+    backends._cupy_fuse.cache_clear()
+    cp.clear_memo()
+
+
+@on_emulator
+def test_a_kernel_with_a_wrong_sign_is_noticed(wrong_sign, few):
+    with pytest.raises(AssertionError):
+        check_steps("the book's", "float64", few)
+
+
+@pytest.mark.parametrize("backend", ["cupy", "array_api_strict"])
+def test_a_stray_numpy_function_is_noticed(backend, few, monkeypatch):
+    stray = replace(activations.sigmoid, value=lambda xp, z: 1.0 / (1.0 + np.exp(-z)))
+    monkeypatch.setitem(activations.ACTIVATIONS, "sigmoid", stray)
+    device = "device1" if backend == "array_api_strict" else None
+    with pytest.raises((TypeError, RuntimeError)):
+        Network([784, 30, 10], backend, device).fit(few, 1, progress=False)
 
 
 def same(net, other):
