@@ -200,6 +200,42 @@ def test_a_network_lives_on_the_device_it_was_given(few, tmp_path):
     assert net.to("cupy", device=0).parameters[0].weights.device.id == 0
 
 
+DOORS = {
+    "predict": lambda net, x, y: net.predict(x),
+    "feedforward": lambda net, x, y: net.feedforward(x[0, :, None]),
+    "activations": lambda net, x, y: net.activations(x)[0],
+    "gradients": lambda net, x, y: net.gradients(x, y)[1][0].weights,
+    "backprop": lambda net, x, y: net.backprop(x[0, :, None], y[0])[1][0],
+    "evaluate": lambda net, x, y: net.evaluate((x, y)),
+    "accuracy": lambda net, x, y: net.accuracy((x, y)),
+    "weights": lambda net, x, y: net.weights[0],
+    "biases": lambda net, x, y: net.biases[0],
+    "SGD": lambda net, x, y: net.SGD((x, y), 1, 10, 1.0, test_data=(x, y)),
+    "fit": lambda net, x, y: net.fit((x, y), 1, progress=False, validation=(x, y))[-1].metrics["validation_cost"],
+    "assigning": lambda net, x, y: (setattr(net, "weights", net.weights), net.predict(x))[1],
+}
+
+
+@on_two_devices
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_opens_on_the_second_device(door, few):
+    on_numpy, on_cupy = (
+        DOORS[door](Network([784, 30, 10], *where), few.x, few.y) for where in (["numpy"], ["cupy", 1])
+    )
+    if on_numpy is not None:
+        np.testing.assert_allclose(on_cupy, on_numpy, rtol=1e-4, atol=1e-5)
+    assert cp.cuda.runtime.getDevice() == 0
+
+
+@on_two_devices
+def test_arrays_of_the_second_device_are_answered_there(few):
+    net = Network([784, 30, 10], "cupy", 1)
+    with cp.cuda.Device(1):
+        x, y = cp.asarray(few.x), cp.asarray(few.y)
+    for answer in (net.predict(x), net.feedforward(x), net.gradients(x, y)[1][0].weights, net.activations(x)[0]):
+        assert answer.device.id == 1
+
+
 @on_two_devices
 def test_who_watches_a_training_keeps_their_own_device(few):
     seen = [cp.cuda.runtime.getDevice() for _ in Network([784, 30, 10], "cupy", 1).training(few, 2)]
