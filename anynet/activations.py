@@ -23,12 +23,14 @@ class Activation:
     """A named activation function: `value(xp, z)` and `derivative(xp, z, a)`, da/dz.
 
     `derivative` is None where there is none that training could use: for softmax, which
-    is for the output only, where its cost supplies the error dC/dz.
+    is for the output only, where its cost supplies the error dC/dz. Both are handed to
+    `Backend.fuse` if the activation is `fusible`: element-wise, and not trivial.
     """
 
     name: str
     value: Callable[[Namespace, Array], Array]
     derivative: Callable[[Namespace, Array, Array], Array] | None
+    fusible: bool = True
 
     def __call__(self, z: Array) -> Array:
         """Return the activation of z, an array of any library, in the same shape."""
@@ -81,17 +83,16 @@ def _softmax(xp: Namespace, z: Array) -> Array:
 sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
 tanh = Activation("tanh", _tanh, _tanh_derivative)
 relu = Activation("relu", _relu, _relu_derivative)
-identity = Activation("identity", _identity, _identity_derivative)
-softmax = Activation("softmax", _softmax, None)
+identity = Activation("identity", _identity, _identity_derivative, fusible=False)
+softmax = Activation("softmax", _softmax, None, fusible=False)
 
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax)}
 
 
-def derivative_of(hidden: Activation) -> Callable[[Namespace, Array, Array], Array]:
-    """Return the derivative of a hidden layer's activation; ValueError if it has none."""
-    if hidden.derivative is None:
-        raise ValueError(f"hidden: expected an activation with a derivative, got {hidden.name}, which is for outputs.")
-    return hidden.derivative
+def check_hidden(f: Activation) -> None:
+    """Raise ValueError if an activation has no derivative, which a hidden layer needs."""
+    if f.derivative is None:
+        raise ValueError(f"hidden: expected an activation with a derivative, got {f.name}, which is for outputs.")
 
 
 def get(name: str) -> Activation:

@@ -8,9 +8,11 @@ imported when it is first asked for, so that `import anynet` loads NumPy alone.
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import Any, TypeAlias, TypeVar
 
 import array_api_compat
 import numpy as np
@@ -19,8 +21,17 @@ from anynet.names import look_up
 
 Array: TypeAlias = Any  # an array of whichever library
 Namespace: TypeAlias = Any  # the module of functions that goes with it
+Formula: TypeAlias = Callable[..., Any]  # f(xp, *arrays)
+Fuse: TypeAlias = Callable[[Formula], Formula]
+
+T = TypeVar("T")
 
 DTYPES = ("float32", "float64")
+
+
+def as_it_is(f: Formula) -> Formula:
+    """Return the formula itself: what `fuse` is where nothing is compiled."""
+    return f
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,20 @@ class Backend:
     `xp` is the array API namespace, `device` is what its functions take as `device=`, and
     `dtype` is "float32" or "float64". Compares, pickles and copies as (name, device,
     dtype), because a module cannot be pickled. Made by `get`.
+
+    `fuse(f)` returns the element-wise formula `f(xp, *arrays)` compiled where the library
+    can, to be called as f is. On CuPy it is one kernel, and an array that f changes in
+    place is changed, and returned as a copy; on JAX it is compiled by `jax.jit`; elsewhere
+    it is f itself, so that a step pays next to nothing for asking. Arguments after xp are
+    arrays or Python floats, the result is an array or a tuple of arrays. f is a function of
+    a module: what is compiled is kept.
     """
 
     name: str
     xp: Namespace = field(repr=False, compare=False)
     device: Any
     dtype: str
+    fuse: Fuse = field(default=as_it_is, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return get, (self.name, _LIBRARIES[self.name].device_name(self.device), self.dtype)
@@ -56,21 +75,23 @@ class Backend:
                 f"{self.name}, got an array of {library}. Convert it with "
                 f"backends.to_numpy({argument}), or move the network with net.to({library!r})."
             )
-        return _LIBRARIES[self.name].from_numpy(self, _real_numbers(x, argument))
+        with self.active():
+            return _LIBRARIES[self.name].from_numpy(self, _real_numbers(x, argument))
 
     def _own(self, x: Array, argument: str) -> Array:
         device = array_api_compat.device(x)
         if device != self.device:
             raise ValueError(
-                f"{argument}: expected an array on {self.device}, where the network is, got one on "
-                f"{device}. Move one to the other, the network by net.to({self.name!r}, device=...)."
+                f"{argument}: expected an array on {self.place}, where the network is, got one on "
+                f"{self._place_of(device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
             )
         return _LIBRARIES[self.name].untracked(x)
 
     def parameter(self, x: Any, argument: str = "x") -> Array:
         """Return a copy of x on this backend's device, in this backend's dtype."""
         dtype = getattr(self.xp, self.dtype)
-        return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
+        with self.active():
+            return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
 
     def to_numpy(self, x: Array) -> np.ndarray[Any, Any]:
         """Return a copy of an array of this backend as a NumPy array, never a view of it."""
@@ -83,8 +104,30 @@ class Backend:
     @property
     def place(self) -> str:
         """The backend and its device, for people: "cupy (device 0)"."""
-        device = _LIBRARIES[self.name].device_name(self.device)
-        return f"{self.name} ({f'device {device}' if isinstance(device, int) else device})"
+        return self._place_of(self.device)
+
+    def _place_of(self, device: Any) -> str:
+        name = _LIBRARIES[self.name].device_name(device)
+        return f"{self.name} ({f'device {name}' if isinstance(name, int) else name})"
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which to compute: its device is the current one.
+
+        Some libraries compute on the current device and not on that of the arrays. Running
+        out of the device's memory, or mixing in arrays of NumPy or of another device, is
+        then reported in our words, with the cure: MemoryError, TypeError or ValueError.
+        """
+        return _LIBRARIES[self.name].active(self)
+
+    def each(self, made: Iterator[T]) -> Iterator[T]:
+        """Yield what an iterator makes, each item made in `active()`, which the consumer never sees."""
+        end = object()
+        while True:
+            with self.active():
+                item = next(made, end)
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was asked to do; for clocks."""
@@ -106,7 +149,7 @@ def get(name: str, device: Any = None, dtype: str = "float32") -> Backend:
     library = look_up({**_LIBRARIES, "auto": None}, name, "backend")
     assert library is not None
     xp = library.load(dtype)
-    return Backend(name, xp, library.device(xp, device), dtype)
+    return Backend(name, xp, library.device(xp, device), dtype, library.fuse)
 
 
 def available() -> dict[str, str | None]:
@@ -162,6 +205,8 @@ class _Library:
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
     untracked: Callable[[Array], Array] = lambda x: x  # without what records it for a gradient
+    active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
+    fuse: Fuse = as_it_is
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -281,6 +326,14 @@ def _jax_from_numpy(backend: Backend, x: np.ndarray[Any, Any]) -> Array:
     return backend.xp.array(x, device=backend.device)
 
 
+@cache
+def _jax_fuse(f: Formula) -> Formula:
+    import jax
+
+    compiled: Formula = jax.jit(f, static_argnums=0)  # xp
+    return compiled
+
+
 def _jax_synchronize(device: Any) -> None:
     import jax
 
@@ -370,6 +423,61 @@ def _cupy_device(xp: Namespace, device: Any) -> Any:
     return cupy.cuda.Device(device)
 
 
+@contextmanager
+def _cupy_active(backend: Backend) -> Iterator[None]:
+    import cupy
+
+    try:
+        with backend.device:  # CuPy launches kernels on the current device, wherever the arrays are
+            yield
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise MemoryError(
+            f"{backend.place}: out of device memory ({_first_line(error)}). Use a smaller batch_size, or put a "
+            "limit to what is kept on the device with memory_limit. What was trained so far is kept."
+        ) from error
+    except (TypeError, ValueError) as error:
+        mistake = next((m for words, m in _CUPY_MISTAKES.items() if words in str(error)), None)
+        if mistake is None:
+            raise
+        raise type(error)(f"{backend.place}: {mistake}") from error
+
+
+_ONLY_CUPY = "expected arrays of cupy, got one of NumPy among them. Put it on the device with backend.asarray(x)."
+_CUPY_MISTAKES = {  # what CuPy says -> what we say
+    "Unsupported type <class 'numpy.": _ONLY_CUPY,
+    "expected cupy._core.core._ndarray_base, got numpy.": _ONLY_CUPY,
+    "Implicit conversion to a NumPy array": (
+        "expected an array of NumPy, got one of cupy, which is not converted silently. "
+        "Copy it to the host with backends.to_numpy(x)."
+    ),
+    "The device where the array resides": (
+        "expected arrays on this device, got one on another. Move it with backend.asarray(backends.to_numpy(x))."
+    ),
+}
+
+
+@cache
+def _cupy_fuse(f: Formula) -> Formula:
+    import array_api_compat.cupy
+    import cupy
+
+    # A kernel needs a name; and xp is bound first, for the proxies that CuPy traces with have no namespace.
+    kernel_name = "anynet_" + f.__name__.strip("_")
+    kernel = cupy.fuse(kernel_name=kernel_name)(partial(f, array_api_compat.cupy))
+
+    def fused(xp: Namespace, *arrays: Any) -> Any:
+        try:
+            return kernel(*arrays)
+        except AssertionError:  # all that cupy.fuse says of a NumPy array beside those of CuPy
+            raise TypeError(_ONLY_CUPY) from None
+
+    return fused
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def _cupy_from_numpy(backend: Backend, x: np.ndarray[Any, Any]) -> Array:
     return backend.xp.asarray(x, device=backend.device)
 
@@ -396,6 +504,8 @@ _LIBRARIES = {
         from_numpy=_cupy_from_numpy,
         to_numpy=_cupy_to_numpy,
         synchronize=lambda device: device.synchronize(),
+        active=_cupy_active,
+        fuse=_cupy_fuse,
     ),
     "torch": _Library(
         load=_load_torch,
@@ -415,6 +525,7 @@ _LIBRARIES = {
         from_numpy=_jax_from_numpy,
         to_numpy=np.array,
         synchronize=_jax_synchronize,
+        fuse=_jax_fuse,
     ),
     "array_api_strict": _Library(
         load=_load_array_api_strict,

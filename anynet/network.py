@@ -10,11 +10,12 @@ vectors will do as well. No array library is named here.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anynet import activations, backends, batches, brains, costs, metrics, streams, training
-from anynet.backends import Array, Backend
+from anynet.backends import Array, Backend, as_it_is
 from anynet.batches import Batch
 from anynet.brains import Brain
 from anynet.datasets import Dataset, as_dataset
@@ -24,8 +25,22 @@ from anynet.optimizers import SGD, Optimizer
 from anynet.progress import shown
 from anynet.training import Report
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 # The learning rates that the book uses with each cost (chapters 1 and 3).
 BOOK_LEARNING_RATES = {"quadratic": 3.0, "cross_entropy": 0.5}
+
+
+def _on_device(method: Callable[Concatenate["Network", P], R]) -> Callable[Concatenate["Network", P], R]:
+    """Return the method of a network, run with its backend active."""
+
+    @wraps(method)
+    def run(self: "Network", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.backend.active():
+            return method(self, *args, **kwargs)
+
+    return run
 
 
 class Network:
@@ -60,7 +75,8 @@ class Network:
     ) -> None:
         input_shape, self.layers = read_sizes(sizes, hidden, output, initializer)
         self._activations = [activations.get(layer.activation or "identity") for layer in self.layers]
-        self._derivatives = [activations.derivative_of(f) for f in self._activations[:-1]]
+        for f in self._activations[:-1]:
+            activations.check_hidden(f)
         output = self._activations[-1].name
         self.cost = costs.get(cost, output)
         self.task = task or ("regression" if output == "identity" else "classification")
@@ -77,15 +93,26 @@ class Network:
             parameters, state = layer.initialize(self.shapes[-2], self.streams.initial)
             self.parameters.append(map_arrays(self.backend.parameter, parameters))
             self.state.append(map_arrays(self.backend.parameter, state))
+        self._bind()
+
+    def _bind(self) -> None:
+        """Take the formulas as the backend computes them best, fused where it can."""
+        self._values, self._derivatives = [], []
+        for f in self._activations:
+            take = self.backend.fuse if f.fusible else as_it_is
+            self._values.append(take(f.value))
+            if f.derivative is not None:  # only the output's may be
+                self._derivatives.append(take(f.derivative))
+        self._delta = self.backend.fuse(self.cost.delta)
 
     # The mathematics. Here x and y are on the device, batch-first, in the backend's dtype.
 
     def _forward(self, a: Array) -> Iterator[tuple[Array, Array]]:
         """Yield each layer's weighted input z and activation a, the output's last."""
         xp = self.backend.xp
-        for layer, f, p, s in zip(self.layers, self._activations, self.parameters, self.state, strict=True):
+        for layer, value, p, s in zip(self.layers, self._values, self.parameters, self.state, strict=True):
             z, _, _ = layer.forward(xp, p, s, a, False, None)
-            a = f.value(xp, z)
+            a = value(xp, z)
             yield z, a
 
     def _output(self, x: Array) -> Array:
@@ -97,16 +124,16 @@ class Network:
         """Return z and a of the output, the gradients of the mean cost, and the next state."""
         xp, parameters = self.backend.xp, self.parameters
         a, zs, outputs, memories, state = x, [], [], [], []
-        for layer, f, p, s in zip(self.layers, self._activations, parameters, self.state, strict=True):
+        for layer, value, p, s in zip(self.layers, self._values, parameters, self.state, strict=True):
             z, memory, s = layer.forward(xp, p, s, a, is_training, None)
-            a = f.value(xp, z)
+            a = value(xp, z)
             zs.append(z)
             outputs.append(a)
             memories.append(memory)
             state.append(s)
 
         gradients: list[Any] = [()] * len(memories)
-        delta = self.cost.delta(xp, z, a, y)  # BP1
+        delta = self._delta(xp, z, a, y)  # BP1
         delta *= 1.0 / x.shape[0]  # of the mean: folded in here, where the array is smallest
         for l in range(len(memories) - 1, -1, -1):
             gradients[l], error = self.layers[l].backward(xp, parameters[l], memories[l], delta, l > 0)  # BP3, BP4
@@ -118,7 +145,7 @@ class Network:
         """Learn from one mini-batch (x, y), and return the optimizer's next state."""
         _, _, gradients, self.state = self._backpropagate(*batch, True)
         self.parameters, optimizer_state = optimizer.update(
-            self.backend.xp, self.parameters, gradients, optimizer_state
+            self.backend.xp, self.parameters, gradients, optimizer_state, self.backend.fuse
         )
         return optimizer_state
 
@@ -146,6 +173,7 @@ class Network:
         reports = self.training(data, epochs, batch_size, optimizer, validation=validation)
         return [report for report in shown(reports, progress) if report.metrics is not None]
 
+    @_on_device
     def training(
         self,
         data: Any,
@@ -187,7 +215,7 @@ class Network:
             last_good = self._snapshot()
             return measured
 
-        return training.run(
+        reports = training.run(
             epochs,
             len(examples),
             chunks=lambda: batches.shuffled(self.backend, examples, batch_size, self._n_out, self.streams.order),
@@ -195,7 +223,9 @@ class Network:
             synchronize=self.backend.synchronize,
             measure=measure,
         )
+        return self.backend.each(reports)
 
+    @_on_device
     def predict(self, x: Any) -> Array:
         """Return what the network answers to x: labels (n,), or as its `task` says.
 
@@ -205,6 +235,7 @@ class Network:
         batches.check_finite(batch, "x")
         return leave(metrics.answers(self.backend.xp, self._outputs(batch), self.task))
 
+    @_on_device
     def feedforward(self, x: Any) -> Array:
         """Return the outputs of the network for x.
 
@@ -215,11 +246,13 @@ class Network:
         batch, leave = self._enter(x)
         return leave(self._outputs(batch))
 
+    @_on_device
     def activations(self, x: Any) -> list[Array]:
         """Return one array per layer after the input, the output last; x as in `feedforward`."""
         batch, leave = self._enter(x)
         return [leave(a) for _, a in self._forward(batches.inputs(self.backend, batch))]
 
+    @_on_device
     def gradients(self, x: Any, y: Any) -> tuple[float, list[Any]]:
         """Return (cost, gradients) of the mean cost over a batch x with its y.
 
@@ -250,6 +283,7 @@ class Network:
         moved.streams = deepcopy(self.streams)
         moved.parameters = [map_arrays(moved.backend.parameter, p) for p in self._on_host(self.parameters)]
         moved.state = [map_arrays(moved.backend.parameter, s) for s in self._on_host(self.state)]
+        moved._bind()
         return moved
 
     def summary(self) -> str:
@@ -316,6 +350,7 @@ class Network:
             else:
                 print(f"Epoch {report.epoch}: {self.evaluate(test)} / {len(test)}")
 
+    @_on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
         """Take one step of gradient descent on the mean cost of a mini-batch of pairs (x, y)."""
         examples = self._placed(mini_batch)
@@ -332,6 +367,26 @@ class Network:
         _, gradients = self.gradients(x, y)
         return [g.biases[:, None] for g in gradients if g], [g.weights for g in gradients if g]
 
+    @_on_device
+    def confusion_matrix(self, data: Any) -> Array:
+        """Return how often each class was taken for each, NumPy integers (n_classes, n_classes).
+
+        Entry (i, j) counts the examples of class i that the network takes for class j.
+        Raises ValueError unless its task is classification.
+        """
+        if self.task != "classification":
+            raise ValueError(
+                f"confusion_matrix: expected a network that classifies, got one whose task is {self.task}."
+            )
+        xp, n_classes = self.backend.xp, max(self._n_out, 2)
+        total = 0
+        for x, y in batches.in_order(self.backend, self._placed(data)):
+            labels = y if y.ndim == 1 else metrics.answers(xp, y, self.task)
+            predicted = metrics.answers(xp, self._output(x), self.task)
+            total += metrics.confusion_matrix(xp, predicted, labels, n_classes)
+        return self.backend.to_numpy(total)
+
+    @_on_device
     def evaluate(self, test_data: Any) -> int:
         """Return for how many of the examples the network's answer is right."""
         if self.task == "regression":
@@ -342,6 +397,7 @@ class Network:
         correct, _ = self._totals(self._placed(test_data))
         return int(correct)
 
+    @_on_device
     def cost_derivative(self, output_activations: Array, y: Array) -> Array:
         """Return dC/da = a - y, the derivative of the quadratic cost of one example.
 
@@ -394,14 +450,17 @@ class Network:
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle arrays as NumPy arrays: not every library's can be pickled."""
-        on_host = {"parameters": self._on_host(self.parameters), "state": self._on_host(self.state)}
-        return self.__dict__ | on_host
+        """Pickle arrays as NumPy arrays, and no compiled formula: not every library's can be pickled."""
+        kept = {
+            name: value for name, value in self.__dict__.items() if name not in ("_values", "_derivatives", "_delta")
+        }
+        return kept | {"parameters": self._on_host(self.parameters), "state": self._on_host(self.state)}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
         self.parameters = [map_arrays(self.backend.parameter, p) for p in self.parameters]
         self.state = [map_arrays(self.backend.parameter, s) for s in self.state]
+        self._bind()
 
     # The door, and what the faces share.
 
@@ -409,6 +468,7 @@ class Network:
     def _n_out(self) -> int:
         return math.prod(self.shapes[-1])
 
+    @_on_device
     def _placed(self, data: Any) -> Dataset:
         """Return data in any of their forms, checked and on the device."""
         return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out)

@@ -10,9 +10,10 @@ where they are not.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Protocol
 
-from anynet.backends import Array, Namespace
+from anynet.backends import Array, Fuse, Namespace
 
 
 class Optimizer(Protocol):
@@ -22,9 +23,9 @@ class Optimizer(Protocol):
         """Return the state before the first step."""
 
     def update(
-        self, xp: Namespace, parameters: Sequence[Any], gradients: Sequence[Any], state: Any
+        self, xp: Namespace, parameters: Sequence[Any], gradients: Sequence[Any], state: Any, fuse: Fuse
     ) -> tuple[list[Any], Any]:
-        """Return the next (parameters, state)."""
+        """Return the next (parameters, state); `fuse` is the backend's."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,19 @@ class SGD:
         return ()
 
     def update(
-        self, xp: Namespace, parameters: Sequence[Any], gradients: Sequence[Any], state: tuple[()]
+        self,
+        xp: Namespace,
+        parameters: Sequence[Any],
+        gradients: Sequence[Any],
+        state: tuple[()],
+        fuse: Fuse,
     ) -> tuple[list[Any], tuple[()]]:
-        return [type(p)(*map(self._step, p, g)) for p, g in zip(parameters, gradients, strict=True)], state
+        descend, rate = fuse(_descend), repeat(self.learning_rate)
+        return [
+            type(p)(*map(descend, repeat(xp), p, g, rate)) for p, g in zip(parameters, gradients, strict=True)
+        ], state
 
-    def _step(self, parameter: Array, gradient: Array) -> Array:
-        parameter -= self.learning_rate * gradient
-        return parameter
+
+def _descend(xp: Namespace, parameter: Array, gradient: Array, learning_rate: float) -> Array:
+    parameter -= learning_rate * gradient
+    return parameter

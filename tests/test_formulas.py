@@ -97,7 +97,7 @@ def test_initializers_have_their_standard_deviations(name, weights_std, biases_s
 def test_sgd_is_its_recurrence(backend):
     p = [DenseParameters(backend.parameter([[1.0, 2.0]]), backend.parameter([3.0])), ()]
     g = [DenseParameters(backend.parameter([[10.0, 20.0]]), backend.parameter([30.0])), ()]
-    (dense, nothing), state = SGD(0.5).update(backend.xp, p, g, SGD(0.5).initialize(backend.xp, p))
+    (dense, nothing), state = SGD(0.5).update(backend.xp, p, g, SGD(0.5).initialize(backend.xp, p), backend.fuse)
     assert backend.to_numpy(dense.weights).tolist() == [[-4.0, -8.0]]
     assert backend.to_numpy(dense.biases).tolist() == [-12.0]
     assert (nothing, state) == ((), ())
@@ -106,7 +106,7 @@ def test_sgd_is_its_recurrence(backend):
 def test_sgd_keeps_float32_with_a_numpy_rate(backend32):
     p = [DenseParameters(backend32.parameter([[1.0]]), backend32.parameter([1.0]))]
     g = [DenseParameters(backend32.parameter([[1.0]]), backend32.parameter([1.0]))]
-    (dense,), _ = SGD(np.float64(0.5)).update(backend32.xp, p, g, ())
+    (dense,), _ = SGD(np.float64(0.5)).update(backend32.xp, p, g, (), backend32.fuse)
     assert_on(backend32, dense.weights, (1, 1))
 
 

@@ -1,0 +1,66 @@
+"""What a step of training may cost a CUDA device: launches, copies, synchronisations. Counts, never seconds."""
+
+import runpy
+from pathlib import Path
+
+import cuda_device
+import pytest
+
+from anynet import Network
+
+cuda_device.require(emulated_only=True)
+import cuda_cost  # noqa: E402
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "cuda_budget.py"
+BOOK = [784, 30, 10]
+BUDGETS = [(BOOK, 14, 5), ([784, 512, 512, 10], 21, 8)]  # launches and matrix products of a step
+
+
+@pytest.mark.parametrize(("sizes", "launches", "products"), BUDGETS)
+def test_training_keeps_its_budget(sizes, launches, products):
+    net = Network(sizes, backend="cupy")
+    cuda_cost.check(net, launches)
+    assert cuda_cost.of_step(net).products == products
+
+
+def test_an_epoch_copies_its_order_and_its_metrics():
+    net = Network(BOOK, backend="cupy")
+    assert cuda_cost.of_epoch(net).copies == 2
+    assert cuda_cost.of_epoch(net, validate=False).copies == 1
+
+
+# Negative controls: each of these mistakes must break the check.
+
+
+def careless(mistake):
+    """Return the book's network with a step that does one thing more."""
+
+    class Careless(Network):
+        def _step(self, *args):
+            state = super()._step(*args)
+            mistake(self, self.parameters[0].biases)
+            return state
+
+    return Careless(BOOK, backend="cupy")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (lambda net, biases: float(biases[0]), "1 copies per step"),
+        (lambda net, biases: net.backend.asarray([0.5]), "1 copies per step"),
+        (lambda net, biases: net.backend.synchronize(), "22 synchronisations per epoch"),
+        (lambda net, biases: biases + 1.0, "15 launches per step"),
+    ],
+    ids=["a hidden float()", "a copy to the device", "a wait", "a launch"],
+)
+def test_a_careless_step_is_over_the_budget(mistake, words):
+    with pytest.raises(AssertionError, match=words):
+        cuda_cost.check(careless(mistake), 14)
+
+
+def test_the_tables_are_printed(capsys):
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "| `[784, 30, 10]` | 14 | 5 | 0 | 2 |" in printed
+    assert "| `Dense`, sigmoid | 7 | 3 |" in printed
