@@ -38,9 +38,13 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._process.shutdown()
 
+    def wait(self) -> None:
+        """Wait until the contestant is ready; raise what it raised if it failed."""
+        self._beginning.result()
+
     def ask(self, what: str, *args: Any) -> Any:
         """Return what the method `what` of the process's `Performance` does."""
-        self._beginning.result()
+        self.wait()
         time.sleep(SETTLE_S)
         return self._process.submit(_perform, what, args).result()
 
