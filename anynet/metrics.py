@@ -4,6 +4,8 @@ Outputs are (n, n_out). Everything stays on the device as arrays; nothing here w
 it. Targets y are labels (n,) or have the shape of the outputs.
 """
 
+from array_api_compat import device
+
 from anynet.backends import Array, Namespace
 
 TASKS = {
@@ -39,3 +41,16 @@ def count_correct(xp: Namespace, outputs: Array, y: Array, task: str) -> Array:
     if task == "multi_label":
         return xp.count_nonzero(xp.all(given == expected, axis=1))
     return xp.count_nonzero(given == expected)
+
+
+def confusion_matrix(xp: Namespace, predicted: Array, y: Array, n_classes: int) -> Array:
+    """Return how often each class was taken for each: int32 (n_classes, n_classes).
+
+    Entry (i, j) counts the examples of class i, by their labels y (n,), that are predicted
+    (n,) to be of class j; the diagonal is what is right. Labels that are not from 0 to
+    n_classes - 1 are not counted. Exact up to 2**24 in an entry.
+    """
+    classes = xp.arange(n_classes, dtype=xp.int32, device=device(y))
+    # One-hot rows as floats, and their product: not every library multiplies integer matrices on a GPU.
+    true, taken = (xp.astype(xp.astype(a, xp.int32)[:, None] == classes, xp.float32) for a in (y, predicted))
+    return xp.astype(true.T @ taken, xp.int32)
