@@ -37,7 +37,7 @@ def read_data(path: str | Path, labels_path: str | Path | None = None) -> Datase
     if not is_idx(head):
         raise ValueError(
             f"{path}: expected an .npz file with x and y, or an IDX file, "
-            f"got bytes that begin with {head.hex() or 'nothing'}. Save the data with np.savez({str(path)!r}, x=x, y=y)."
+            f"got bytes that begin with {head.hex() or 'nothing'}. Save the data with np.savez(path, x=x, y=y)."
         )
     if labels_path is None:
         raise ValueError(f"{path}: expected a file of labels with this IDX file, got none. Name both.")
