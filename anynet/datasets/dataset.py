@@ -8,6 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from anynet.backends import library_of
+from anynet.streams import Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def _stacked(columns: Sequence[Any]) -> Any:
     return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
 
 
-def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
+def split(data: Dataset, fraction: float, rng: Generator) -> tuple[Dataset, Dataset]:
     """Return (train, validation): `fraction` of the examples, chosen at random, are for validation.
 
     Arrays are host arrays; x and y are copied. Raises ValueError unless 0 < fraction < 1

@@ -14,9 +14,9 @@ import numpy as np
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_HEADER = 4 + 4 * 255
-# Deflate packs a thousandfold at most; images of pen strokes come to ten, one-hot labels to fifty.
+# Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold.
 MAX_INFLATION = 200
-MIN_BOMB = 2**26  # bytes; below, even a bomb is harmless
+HARMLESS_BYTES = 2**26
 
 
 def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
@@ -50,10 +50,10 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def check_inflation(name: str, unpacked: int, packed: int) -> None:
-    """Raise ValueError if packed bytes declare more unpacked ones than data come to."""
-    if unpacked > MIN_BOMB and unpacked > MAX_INFLATION * packed:
+    """Raise ValueError if a few packed bytes declare more unpacked ones than data come to."""
+    if unpacked > max(HARMLESS_BYTES, MAX_INFLATION * packed):
         raise ValueError(
-            f"{name}: expected data, got {packed:,} bytes that would unpack to {unpacked:,}, which data hardly do. "
+            f"{name}: expected data, got {packed:,} bytes that would inflate to {unpacked:,}. "
             "If they are yours, save them uncompressed."
         )
 
