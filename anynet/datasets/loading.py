@@ -88,7 +88,6 @@ def _read_member(archive: zipfile.ZipFile, name: str, file_size: int) -> HostArr
         raise ValueError(f"{name} of the shape {shape} in {member.file_size:,} bytes instead of {declared:,}")
     with archive.open(member) as file:
         array: HostArray = npy.read_array(file, allow_pickle=False)
-        file.read()  # to its end, so that the checksum is verified
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
