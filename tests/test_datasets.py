@@ -76,6 +76,10 @@ def test_read_idx(dtype, code, packed, tmp_path, rng):
     assert np.array_equal(read, array)
 
 
+def zipped(data):
+    return gzip.compress(data, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -85,7 +89,18 @@ def test_read_idx(dtype, code, packed, tmp_path, rng):
         (idx(np.zeros((2, 2), "u1"), 8)[:-1], "expected 16 bytes for the shape .2, 2., got 15"),
         (idx(np.zeros((2, 2), "u1"), 8) + b"x", "expected 16 bytes"),
         (b"\0\0\x08\x02\0\0", "expected an IDX file|expected .* bytes"),
-        (gzip.compress(b"x" * 100, mtime=0)[:-9], "expected a whole gzip file"),
+        (zipped(b"x" * 100), "expected an IDX file, got bytes that begin with 78787878"),
+        (
+            zipped(idx(np.zeros((50, 50), "u1"), 8))[:-9],
+            "expected 2512 bytes in a gzip file, got a file that ends",
+        ),
+        (zipped(idx(np.zeros((50, 50), "u1"), 8) + b"x"), "expected 2512 bytes .* got (more|2513)"),
+        (zipped(idx(np.zeros((50, 50), "u1"), 8))[:-8] + bytes(8), "expected a whole gzip file"),
+        (
+            zipped(struct.pack(">BBBBII", 0, 0, 8, 2, 2**20, 2**10) + bytes(10**6)),
+            "would inflate to 1,073,741,836",
+        ),
+        (zipped(b"\0\0\x08\xff" + b"\xff" * 1020), "would inflate to"),
     ],
 )
 def test_what_is_no_idx_file(data, message, tmp_path):

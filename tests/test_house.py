@@ -15,19 +15,31 @@ HOME = Path(anynet.__file__).parent
 FLOORS = [
     {"names"},
     {"backends", "streams"},
-    {"pixels", "activations", "initializers", "optimizers", "metrics"},
+    {"files", "pixels", "activations", "initializers", "optimizers", "metrics"},
     {"datasets"},
     {"layers", "costs", "batches"},
-    {"training", "files"},
+    {"training"},
     {"brains"},
     {"progress"},
     {"network"},
+    {"plots"},
     {"commands"},
     {"cli"},
     {"__main__"},
 ]
 # Rooms that deal with disks, people and random numbers, in plain NumPy.
-HOST_ROOMS = {"streams", "initializers", "datasets", "files", "brains", "progress", "commands", "cli", "__main__"}
+HOST_ROOMS = {
+    "streams",
+    "initializers",
+    "datasets",
+    "files",
+    "brains",
+    "progress",
+    "plots",
+    "commands",
+    "cli",
+    "__main__",
+}
 LIBRARIES = {"numpy", "cupy", "torch", "jax", "array_api_strict"}
 
 

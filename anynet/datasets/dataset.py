@@ -8,6 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from anynet.backends import library_of
+from anynet.streams import Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +87,23 @@ def _stacked(columns: Sequence[Any]) -> Any:
     xp = array_namespace(*rows)
     stacked = xp.stack(rows)
     return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
+
+
+def split(data: Dataset, fraction: float, rng: Generator) -> tuple[Dataset, Dataset]:
+    """Return (train, validation): `fraction` of the examples, chosen at random, are for validation.
+
+    Arrays are host arrays; x and y are copied. Raises ValueError unless 0 < fraction < 1
+    leaves at least one example on either side.
+    """
+    n = len(data)
+    n_validation = round(n * fraction) if 0 < fraction < 1 else 0
+    if not 0 < n_validation < n:
+        raise ValueError(
+            f"validation fraction: expected a number between 0 and 1 that leaves examples on either side, "
+            f"got {fraction!r} of {n} examples. Take 0.1, say, or more data."
+        )
+    order = rng.permutation(n)
+    validation, train = (
+        Dataset(data.x[rows], data.y[rows], data.classes) for rows in (order[:n_validation], order[n_validation:])
+    )
+    return train, validation

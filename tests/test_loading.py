@@ -1,0 +1,183 @@
+"""A user's own data: what is read, and what is refused."""
+
+import gzip
+import io
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from anynet import Dataset, Network
+from anynet.datasets import read_data, read_npz_dataset, split
+
+
+def idx(array):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype("u1").tobytes()
+
+
+def written(path, data):
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def pair(rng):
+    return rng.integers(0, 256, (20, 4, 3)).astype("u1"), rng.integers(0, 3, 20).astype("u1")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("dtype", ["u1", "f4", ">f8", "f2", "?"])
+def test_npz(save, dtype, pair, tmp_path):
+    x, y = pair[0].astype(dtype), pair[1]
+    save(tmp_path / "own", x=np.asfortranarray(x), y=y, z=np.zeros(7))
+    data = read_data(tmp_path / "own.npz")
+    assert np.array_equal(data.x, x)
+    assert data.x.dtype == np.dtype(dtype).newbyteorder("=")
+    assert np.array_equal(data.y, y)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_idx_pair(pack, pair, tmp_path):
+    x, y = pair
+    images, labels = written(tmp_path / "images", pack(idx(x))), written(tmp_path / "labels", pack(idx(y)))
+    data = read_data(images, labels)
+    assert np.array_equal(data.x, x.reshape(20, 12))
+    assert data.x.dtype == np.uint8
+    assert np.array_equal(data.y, y)
+
+
+def test_a_network_trains_on_them(pair, tmp_path, rng):
+    np.savez(tmp_path / "own.npz", x=pair[0], y=pair[1])
+    train, validation = split(read_data(tmp_path / "own.npz"), 0.25, rng)
+    reports = Network([12, 5, 3]).fit(train, epochs=1, batch_size=5, validation=validation, progress=False)
+    assert reports[0].metrics
+
+
+ARRAYS = {"x": np.ones((4, 3)), "y": np.zeros(4)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": None}, "expected arrays x and y, got no x"),
+        ({"y": None}, "got no y"),
+        ({"x": None, "y": None}, "got no x"),
+        ({"x": np.array([[object()]])}, "'x.npy' of object, which would need pickle"),
+        ({"y": np.array(["a", "b", "c", "d"])}, "y: expected real numbers, got <U1"),
+        ({"x": np.ones((4, 3), complex)}, "'x.npy' of complex128"),
+        ({"x": np.ones((4, 3), "M8[s]")}, "'x.npy' of datetime64"),
+        ({"x": np.ones(4)}, "x: expected examples in rows"),
+        ({"x": np.ones((5, 3))}, "y: expected 5 rows, as in x, got 4"),
+        ({"y": np.ones((4, 1, 1))}, "y: expected labels"),
+        ({"x": np.array([[1, np.nan]] * 4)}, "x: expected finite numbers"),
+        ({"y": np.array([1, 2, 3, np.inf])}, "y: expected finite numbers"),
+        ({"x": np.ones((0, 3)), "y": np.ones(0)}, "x: expected examples of at least one number"),
+        ({"x": np.ones((4, 0))}, "x: expected examples of at least one number"),
+    ],
+)
+def test_arrays_that_are_no_data(changes, message, tmp_path):
+    np.savez(tmp_path / "own.npz", **{name: a for name, a in (ARRAYS | changes).items() if a is not None})
+    with pytest.raises(ValueError, match=message) as caught:
+        read_data(tmp_path / "own.npz")
+    assert str(caught.value).startswith(str(tmp_path / "own.npz"))
+    assert "\n" not in str(caught.value)
+
+
+def npy(header, contents=b"", version=b"\1\0"):
+    return b"\x93NUMPY" + version + struct.pack("<H", len(header)) + header.encode() + contents
+
+
+def archive(x, compression=zipfile.ZIP_STORED, **others):
+    buffer = io.BytesIO()
+    good = io.BytesIO()
+    np.save(good, ARRAYS["y"])
+    with zipfile.ZipFile(buffer, "w", compression) as z:
+        for name, data in {"x": x, "y": good.getvalue(), **others}.items():
+            z.writestr(f"{name}.npy", data)
+    return buffer.getvalue()
+
+
+def says(shape, descr="<f8"):
+    return f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "expected an .npz file with x and y, or an IDX file, got bytes that begin with nothing"),
+        (b"hello", "got bytes that begin with 68656c6c"),
+        (b"PK nothing", "expected an .npz file of plain arrays, got File is not a zip file"),
+        (archive(b"hello"), "got .*magic"),
+        (archive(npy(says((4, 3)), bytes(96), b"\3\0")), r"got version \(3, 0\) of the .npy format"),
+        (archive(npy("no header\n")), "got "),
+        (archive(npy(says((4, 4)), bytes(96))), "got 'x.npy' of the shape .4, 4. in .* bytes instead of"),
+        (archive(npy(says((-4, -3)), bytes(96))), "got 'x.npy' of the shape .-4, -3."),
+        (archive(npy(says((2**70, 3)), bytes(96))), "got 'x.npy' of the shape"),
+        (archive(npy(says((4,), "|O"), bytes(32))), "got 'x.npy' of object"),
+        (archive(npy(says((4, 3)), bytes(96)), zipfile.ZIP_LZMA), "got 'x.npy' in an unusual compression"),
+        (archive(npy(says((10**6, 10)), bytes(8 * 10**7)), zipfile.ZIP_DEFLATED), "would inflate to 80,0"),
+        (archive(npy(says((4, 3)), bytes(96)))[:-30], "got File is not a zip file"),
+        (archive(npy(says((4, 3)), b"\7" * 96)).replace(b"\7" * 96, b"\6" * 96), "got Bad CRC-32"),
+    ],
+)
+def test_files_from_strangers(data, message, tmp_path):
+    path = written(tmp_path / "own.npz", data)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_data(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_any_damage_is_told_or_harmless(pair, tmp_path, rng):
+    np.savez(tmp_path / "whole.npz", x=pair[0], y=pair[1])
+    whole = (tmp_path / "whole.npz").read_bytes()
+    path = tmp_path / "own.npz"
+    for _ in range(300):
+        mutated = bytearray(whole)
+        for place in rng.integers(0, len(whole), rng.integers(1, 4)):
+            mutated[place] = rng.integers(256)
+        path.write_bytes(mutated[: rng.integers(1, len(whole))] if rng.random() < 0.2 else mutated)
+        try:
+            data = read_npz_dataset(path)
+        except ValueError as error:
+            assert str(error).startswith(str(path))  # noqa: PT017
+        else:
+            assert data.x.size == pair[0].size
+
+
+def test_pairs_of_files_that_do_not_fit(pair, tmp_path):
+    images, labels = written(tmp_path / "images", idx(pair[0])), written(tmp_path / "labels", idx(pair[1]))
+    np.savez(tmp_path / "own.npz", **ARRAYS)
+    for paths, message in [
+        ((images,), "images: expected a file of labels with this IDX file of images, got none"),
+        ((labels, images), "labels: expected images"),
+        ((images, images), "images: expected labels"),
+        ((tmp_path / "own.npz", labels), "labels: expected no file of labels"),
+        ((images, written(tmp_path / "few", idx(pair[1][:7]))), "images: y: expected 20 rows, as in x, got 7"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            read_data(*paths)
+    with pytest.raises(FileNotFoundError):
+        read_data(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError):
+        read_data(images, tmp_path / "absent")
+
+
+def test_split_parts_the_examples(rng):
+    data = Dataset(np.arange(20)[:, None], np.arange(20), tuple("ab"))
+    train, validation = split(data, 0.3, rng)
+    assert (len(train), len(validation)) == (14, 6)
+    assert sorted([*train.y, *validation.y]) == list(range(20))
+    assert train.y.tolist() != list(range(6, 20))
+    for part in (train, validation):
+        assert np.array_equal(part.x[:, 0], part.y)
+        assert part.classes == data.classes
+    again, _ = split(data, 0.3, np.random.default_rng(20260101))
+    assert np.array_equal(again.y, train.y)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), 0.01, 0.99])
+def test_fractions_that_leave_nothing(fraction, rng):
+    with pytest.raises(ValueError, match="validation fraction: expected a number between 0 and 1 that leaves examples"):
+        split(Dataset(np.ones((10, 1)), np.ones(10)), fraction, rng)
