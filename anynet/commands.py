@@ -1,14 +1,17 @@
-"""The commands of `anynet`: train, evaluate, info.
+"""The commands of `anynet`: train, evaluate, predict, info.
 
 Results go to standard output, progress and errors to standard error. A user's mistake is
 one line that says what was expected and what to do; it is never a traceback.
 """
 
 import argparse
+import json
 import platform
+import shutil
 import signal
 import sys
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +23,13 @@ import numpy as np
 
 from anynet import backends, datasets, files
 from anynet.activations import ACTIVATIONS
+from anynet.datasets import Dataset
 from anynet.network import BOOK_LEARNING_RATES, Network
 from anynet.optimizers import SGD
 from anynet.progress import shown
 
 FAILURE, USAGE = 1, 2
+LEADING = 3  # so many outputs are shown for an image
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,28 +48,41 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+def _say(text: str) -> None:
+    """Print, folded to the width of the terminal where there is one, and at once."""
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        text = "\n".join(textwrap.fill(line, columns, subsequent_indent="  ") for line in text.split("\n"))
+    print(text, flush=True)
+
+
+def _be_silent(text: str) -> None:
+    pass
+
+
 # train
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    say = _be_silent if arguments.quiet else _say
     with _usage_errors():
-        net, optimizer = _network_to_train(arguments)
         out = _free_path(arguments.out, arguments.force)
-    train, _, test = datasets.mnist()
-    with _usage_errors():
-        reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer)
-    say = _silence if arguments.quiet else print
+        train, held_out, of_what = _data_to_train(arguments)
+        net = _network_to_train(arguments, train)
+        rate = arguments.learning_rate
+        optimizer = SGD(BOOK_LEARNING_RATES[net.cost.name] if rate is None else rate)
+        measured = held_out if net.task == "regression" else None
+        reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer, validation=measured)
     right: list[int] = []
-    seconds = images = 0.0
+    seconds = examples = 0.0
     with _interrupts_held_back() as check_for_interrupt:
-        say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}: {len(train):,} images.", flush=True)
+        say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
                 if report.metrics is not None:
-                    right.append(net.evaluate(test))
                     seconds += report.seconds
-                    images += report.total
-                    say(f"Epoch {report.epoch}: {right[-1]} / {len(test)}", flush=True)
+                    examples += report.total
+                    say(f"Epoch {report.epoch}{_result(net, held_out, report.metrics, right)}")
                 check_for_interrupt()
         except (KeyboardInterrupt, FloatingPointError, MemoryError) as stopped:
             path = net.save(out)
@@ -72,16 +90,44 @@ def _train(arguments: argparse.Namespace) -> None:
             print(f"{why}. What was learnt so far is in {path}.", file=sys.stderr)
             raise
         path = net.save(out)
-        best = max(right)
-        say(f"Best: {best} / {len(test)} after epoch {right.index(best)} (chosen on the test images, as in the book).")
-        say(f"{seconds:.1f} s of training, {images / seconds:,.0f} images per second.")
-        say(f"Saved the network to {path}.", flush=True)
+        if right and held_out is not None:
+            say(f"Best: {max(right)} / {len(held_out)}, epoch {right.index(max(right))}, chosen on {of_what}")
+        say(f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second")
+        say(f"Saved the network to {path}")
         check_for_interrupt()
 
 
-def _network_to_train(arguments: argparse.Namespace) -> tuple[Network, SGD]:
-    net = Network(
-        arguments.sizes,
+def _result(net: Network, held_out: Dataset | None, metrics: dict[str, float], right: list[int]) -> str:
+    """Return the rest of the book's line, and note how many answers were right."""
+    if held_out is None:
+        return " complete"
+    if net.task == "regression":
+        return f": cost {metrics['validation_cost']:.6g}"
+    right.append(net.evaluate(held_out))
+    return f": {right[-1]} / {len(held_out)}"
+
+
+def _data_to_train(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | None, str]:
+    """Return the data to train on, those to judge by if there are any, and what they are called."""
+    if arguments.data is None:
+        if arguments.validation_fraction is not None:
+            raise ValueError("--validation-fraction: expected --data with it, for MNIST has its own test images.")
+        train, _, test = datasets.mnist()
+        return train, test, "the test images"
+    if len(arguments.data) > 2:
+        raise ValueError("--data: expected one .npz file, or IDX files of images and of labels, got more files.")
+    data = datasets.read_data(*arguments.data)
+    if arguments.validation_fraction is None:
+        return data, None, ""
+    rng = np.random.default_rng(arguments.seed)
+    return *datasets.split(data, arguments.validation_fraction, rng), "the validation data"
+
+
+def _network_to_train(arguments: argparse.Namespace, train: Dataset) -> Network:
+    n_in = int(np.prod(train.x.shape[1:]))
+    n_out = train.y.shape[1] if train.y.ndim == 2 else int(train.y.max()) + 1
+    return Network(
+        arguments.sizes or [n_in, 30, max(1, n_out)],
         arguments.backend,
         arguments.device,
         arguments.dtype,
@@ -90,8 +136,6 @@ def _network_to_train(arguments: argparse.Namespace) -> tuple[Network, SGD]:
         output=arguments.output_activation,
         cost=arguments.cost,
     )
-    rate = arguments.learning_rate
-    return net, SGD(BOOK_LEARNING_RATES[net.cost.name] if rate is None else rate)
 
 
 def _free_path(out: str | None, force: bool) -> Path:
@@ -102,15 +146,17 @@ def _free_path(out: str | None, force: bool) -> Path:
             path, number = Path(f"brain-{number}.npz"), number + 1
     else:
         path = files.with_suffix(out)
+        if path.is_dir():
+            raise ValueError(f"--out: expected a file, got the folder {path}.")
         if path.exists() and not force:
             raise ValueError(f"--out: expected a new file, got {path}, which exists. Add --force to replace it.")
-    if path.is_dir():
-        raise ValueError(f"--out: expected a file, got the folder {path}.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ValueError(f"--out: expected a folder that can be written to, got {path.parent}: {error}.") from None
+        raise ValueError(
+            f"--out: expected a folder that can be written to, got {path.parent}: {error.strerror}."
+        ) from None
     return path
 
 
@@ -144,23 +190,82 @@ def _interrupts_held_back() -> Iterator[Callable[[], None]]:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     net = Network.load(arguments.file, arguments.backend, arguments.device)
-    _, _, test = datasets.mnist()
-    right = net.evaluate(test)
-    print(f"{arguments.file}: {right} / {len(test)} of MNIST's test images, {100 * right / len(test):.2f} %")
+    data = datasets.read_data(*arguments.data) if arguments.data else datasets.mnist()[2]
+    confusion = net.confusion_matrix(data)
+    right, total = int(np.trace(confusion)), int(confusion.sum())
+    if arguments.json:
+        result = {"file": arguments.file, "right": right, "total": total, "accuracy": right / total}
+        print(json.dumps(result | {"confusion": confusion.tolist()}))
+        return
+    _say(f"{arguments.file}: {right} / {total} right, {100 * right / total:.2f} %")
+    print("\n" + _table(confusion, net.classes))
+
+
+def _table(confusion: Any, classes: Sequence[str] | None) -> str:
+    """Return a confusion matrix as text: rows are what the digits are, columns what they were taken for."""
+    names = [str(name)[:12] for name in classes or range(len(confusion))]
+    side = max(map(len, names))
+    width = max(side, len(str(confusion.max())))
+    lines = [" " * side + "".join(f" {name:>{width}}" for name in names)]
+    lines += [
+        f"{name:>{side}}" + "".join(f" {n or '.':>{width}}" for n in row)
+        for name, row in zip(names, confusion, strict=True)
+    ]
+    return "\n".join(lines) + "\n(rows: what they are; columns: what they are taken for)"
+
+
+# predict
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    net = Network.load(arguments.file, arguments.backend, arguments.device)
+    if net.sizes[0] != 28 * 28:
+        raise ValueError(
+            f"{arguments.file}: expected a network for images of 28 x 28, got one of {net.sizes[0]} inputs."
+        )
+    failures = 0
+    for path in arguments.images:
+        try:
+            images = datasets.read_images(path)
+            for i, image in enumerate(images):
+                _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, arguments.json)
+        except (OSError, ValueError) as error:
+            failures += 1
+            _complain(error, FAILURE)
+    if failures:
+        raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as images of a digit.")
+
+
+def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
+    """Print what the network takes one image for, and its leading outputs."""
+    try:
+        x = datasets.to_mnist(image).reshape(1, -1)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    outputs = net.feedforward(x)[0]
+    names = net.classes or [str(i) for i in range(len(outputs))]
+    leading = np.argsort(-outputs)[:LEADING]
+    kind = "probabilities" if net.layers[-1].activation == "softmax" else "outputs"
+    if as_json:
+        values = {names[i]: round(float(outputs[i]), 6) for i in range(len(outputs))}
+        print(json.dumps({"image": name, "answer": names[leading[0]], kind: values}))
+    else:
+        shares = ", ".join(f"{names[i]} {100 * outputs[i]:.1f} %" for i in leading)
+        _say(f"{name}: {names[leading[0]]}  ({kind}: {shares})")
 
 
 # info
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    print(f"anynet {_version('anynet-nn')}, Python {platform.python_version()}, {platform.platform()}")
-    print(f"NumPy {np.__version__}, {_blas()}")
-    print("\nbackends")
+    _say(f"anynet {_version('anynet-nn')}, Python {platform.python_version()}, {platform.platform()}")
+    _say(f"NumPy {np.__version__}, {_blas()}")
+    _say("\nbackends")
     for name, reason in backends.available().items():
-        print(f"  {name:<18}{'usable' if reason is None else reason}")
-    print("\nCuPy, rung by rung")
+        _say(f"  {name:<18}{'usable' if reason is None else reason}")
+    _say("\nCuPy, rung by rung")
     for rung, reason in backends.climb_cupy():
-        print(f"  {rung:<18}{'works' if reason is None else reason}")
+        _say(f"  {rung:<18}{'works' if reason is None else reason}")
 
 
 def _version(distribution: str) -> str:
@@ -216,58 +321,63 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"anynet: {message}", file=sys.stderr)
 
 
-def _silence(*_: object, **__: object) -> None:
-    pass
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="anynet", description="Train and use neural networks on any array library.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_train(commands)
 
+    evaluate = commands.add_parser("evaluate", help="count the right answers of a saved network")
+    _add_saved_network(evaluate)
+    evaluate.add_argument("--data", nargs="+", metavar="FILE", help="as for train; by default MNIST's test images")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.set_defaults(command=_evaluate)
+
+    predict = commands.add_parser("predict", help="say which digits images show")
+    _add_saved_network(predict)
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) or an IDX file")
+    predict.add_argument("--json", action="store_true", help="print one JSON object per image")
+    predict.set_defaults(command=_predict)
+
+    info = commands.add_parser("info", help="versions, and which backends are usable, with the cure if not")
+    info.set_defaults(command=_info)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
     train = commands.add_parser(
         "train",
-        help="train a network on MNIST and save it",
+        help="train a network and save it",
         description="Without options: the book's network, [784, 30, 10], on the 50,000 training images of MNIST.",
     )
     add = train.add_argument
-    add(
-        "--sizes",
-        type=int,
-        nargs="+",
-        default=[784, 30, 10],
-        metavar="N",
-        help="inputs, then neurons of each layer (784 30 10)",
-    )
-    add(
-        "--hidden-activation",
-        default="sigmoid",
-        metavar="NAME",
-        help=f"of hidden layers: {', '.join(ACTIVATIONS)} (sigmoid)",
-    )
+    add("--data", nargs="+", metavar="FILE", help="an .npz of x and y, or IDX files of images and of labels (MNIST)")
+    add("--validation-fraction", type=float, metavar="F", help="share of --data that is kept to judge by")
+    add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
+    add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (sigmoid)")
     add("--output-activation", default="sigmoid", metavar="NAME", help="of the output layer (sigmoid)")
     add("--cost", metavar="NAME", help="quadratic or cross_entropy; by default what suits the output")
-    add("--epochs", type=int, default=30, metavar="N", help="passes over the training images (30)")
+    add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
     add("--batch-size", type=int, default=10, metavar="N", help="examples in a mini-batch (10)")
     rates = ", ".join(f"{rate} with {cost}" for cost, rate in BOOK_LEARNING_RATES.items())
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
     add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
-    add("--backend", default="numpy", metavar="NAME", help="numpy, cupy, torch, jax, array_api_strict or auto (numpy)")
-    add("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
+    _add_backend(train)
     add("--dtype", default="float32", metavar="NAME", help="float32 or float64 (float32)")
     add("--out", metavar="FILE", help="where to save the network; by default brain.npz, numbered if it exists")
     add("--force", action="store_true", help="replace the file if it exists")
     add("--quiet", action="store_true", help="print nothing but errors")
     train.set_defaults(command=_train)
 
-    evaluate = commands.add_parser("evaluate", help="count the right answers of a saved network on MNIST's test images")
-    evaluate.add_argument("file", metavar="FILE", help="a saved network")
-    evaluate.add_argument("--backend", default="numpy", metavar="NAME", help="where to compute")
-    evaluate.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
-    evaluate.set_defaults(command=_evaluate)
 
-    info = commands.add_parser("info", help="versions, and which backends are usable, with the cure if not")
-    info.set_defaults(command=_info)
-    return parser
+def _add_saved_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a saved network")
+    _add_backend(parser)
+
+
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    names = "numpy, cupy, torch, jax, array_api_strict or auto (numpy)"
+    parser.add_argument("--backend", default="numpy", metavar="NAME", help=names)
+    parser.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
 
 
 def _device(text: str) -> int | str:

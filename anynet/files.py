@@ -72,8 +72,9 @@ def _mode(path: Path) -> int:
 def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
     """Return the arrays in an `.npz` file by name, and its header, None if it has none.
 
-    `names` says which to unpack; None is all. Raises OSError if the file cannot be read, and ValueError, before anything large is
-    unpacked, if it is no such file, would need pickle, or declares what is not there.
+    `names` says which to unpack; None is all. Raises OSError if the file cannot be read,
+    and ValueError, before anything large is unpacked, if it is no such file, would need
+    pickle, or declares what is not there.
     """
     with Path(path).open("rb") as file:
         try:

@@ -1,5 +1,6 @@
 """The command line, as a person meets it: output, files, exit codes, one line per mistake."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import why_absent
 
-from anynet import Network
+from anynet import Network, datasets
 from anynet.cli import main
 
 
@@ -28,15 +29,15 @@ def test_train_shows_the_books_lines_and_saves_a_network_that_evaluate_counts_al
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
-    assert lines[0] == "Training [784, 30, 10] on numpy (cpu), float32: 50,000 images."
-    assert re.fullmatch(r"Epoch 0: \d{4} / 10000", lines[1])
-    last = re.fullmatch(r"Epoch 1: (\d{4}) / 10000", lines[2])[1]
+    assert lines[:2] == ["Training [784, 30, 10] on numpy (cpu), float32", "50,000 examples; out: brain.npz"]
+    assert re.fullmatch(r"Epoch 0: \d{4} / 10000", lines[2])
+    last = re.fullmatch(r"Epoch 1: (\d{4}) / 10000", lines[3])[1]
     assert int(last) > 9000
-    assert "chosen on the test images" in lines[3]
-    assert re.fullmatch(r"[\d.]+ s of training, [\d,]+ images per second\.", lines[4])
-    assert lines[5] == "Saved the network to brain.npz."
+    assert re.fullmatch(r"Best: \d{4} / 10000, epoch [01], chosen on the test images", lines[4])
+    assert re.fullmatch(r"[\d.]+ s of training, [\d,]+ examples per second", lines[5])
+    assert lines[6:] == ["Saved the network to brain.npz"]
     assert main(["evaluate", "brain.npz"]) == 0
-    assert f"brain.npz: {last} / 10000 of MNIST's test images" in capsys.readouterr().out
+    assert f"brain.npz: {last} / 10000 right, {int(last) / 100:.2f} %" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_network_and_files_are_numbered(tmp_path):
@@ -95,6 +96,11 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --dtype float16", 2, "dtype: expected one of float32, float64"),
         ("train --out no/such/folder/x.npz", 2, "--out: expected a folder that can be written to"),
         ("train --seed -1", 2, "seed: expected"),
+        ("train --validation-fraction 0.1", 2, "--validation-fraction: expected --data with it"),
+        ("train --data absent.npz", 1, "absent.npz: No such file or directory"),
+        ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
+        ("predict absent.npz x.png", 1, "absent.npz: No such file or directory"),
+        ("predict", 2, "required: FILE, IMAGE"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
         ("evaluate .", 1, "Is a directory"),
     ],
@@ -110,6 +116,137 @@ def test_a_mistake_is_one_line_and_an_exit_code(command, code, message, capsys, 
     assert err.count("\n") == 1
     assert err.startswith("anynet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory):
+    """A network that has seen 10,000 images of MNIST, in a file."""
+    train, _, _ = datasets.mnist()
+    net = Network([784, 30, 10], output="softmax")
+    net.fit(datasets.Dataset(train.x[:10_000], train.y[:10_000], train.classes), 2, 10)
+    return net.save(tmp_path_factory.mktemp("brain") / "brain.npz")
+
+
+def test_evaluate_prints_the_confusion_matrix_and_json(brain, capsys, mnist):
+    assert main(["evaluate", str(brain)]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[1:])) <= 60
+    assert main(["evaluate", str(brain), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    confusion, test = np.array(result["confusion"]), mnist[2]
+    assert confusion.sum(axis=1).tolist() == np.bincount(test.y).tolist()
+    predicted = Network.load(brain).predict(test.x)
+    assert confusion[4, 9] == np.count_nonzero((test.y == 4) & (predicted == 9))
+    assert result["right"] == np.trace(confusion) == np.count_nonzero(predicted == test.y)
+    assert result["accuracy"] == result["right"] / 10_000
+    row = next(line for line in out.splitlines() if line.startswith("4 "))
+    assert [int(n.replace(".", "0")) for n in row.split()[1:]] == confusion[4].tolist()
+
+
+def save_png(path, digit, scale=5):
+    """Save a digit of MNIST as a picture of dark ink on light paper, `scale` times as large."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = 255 - np.kron(digit.reshape(28, 28), np.ones((scale, scale), np.uint8))
+    image.fromarray(pixels).save(path)
+
+
+def test_predict_says_which_digits_pictures_show(brain, capsys, mnist, tmp_path):
+    x, y = mnist[2].x[:20], mnist[2].y[:20]
+    names = [f"digit{i}.png" for i in range(20)]
+    for name, digit in zip(names, x, strict=True):
+        save_png(tmp_path / name, digit)
+    assert main(["predict", str(brain), *names]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    pattern = r"digit\d+\.png: (\d)  \(probabilities: (\d) [\d.]+ %, \d [\d.]+ %, \d [\d.]+ %\)"
+    answers = [re.fullmatch(pattern, line) for line in lines]
+    assert all(a[1] == a[2] for a in answers)
+    assert sum(int(a[1]) == j for a, j in zip(answers, y, strict=True)) >= 17
+    assert main(["predict", str(brain), "digit0.png", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["image"], told["answer"]) == ("digit0.png", "7")
+    assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_predict_reads_idx_files_image_by_image(brain, capsys, mnist, tmp_path):
+    header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (3, 28, 28))
+    (tmp_path / "digits").write_bytes(header + mnist[2].x[:3].tobytes())
+    assert main(["predict", str(brain), "digits"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [f"digits[{i}]" for i in range(3)]
+
+
+def test_predict_goes_on_after_what_is_no_image(brain, capsys, mnist, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    save_png(tmp_path / "digit.png", mnist[2].x[0])
+    assert main(["predict", str(brain), "text.png", "absent.png", "digit.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("digit.png: 7")
+    lines = err.splitlines()
+    assert lines[0].startswith("anynet: text.png: expected an image")
+    assert lines[1].startswith("anynet: absent.png: No such file")
+    assert lines[2] == "anynet: 2 of 3 files could not be read as images of a digit."
+
+
+def test_predict_needs_a_network_for_images(capsys):
+    path = Network([4, 3]).save("small.npz")
+    assert main(["predict", str(path), "digit.png"]) == 1
+    assert "expected a network for images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
+
+
+def own_data(rng, n=300):
+    y = np.arange(n) % 3
+    return 3 * np.eye(3)[y] + rng.standard_normal((n, 3)), y
+
+
+def test_train_on_ones_own_data(capsys, rng):
+    x, y = own_data(rng)
+    np.savez("own.npz", x=x, y=y)
+    assert (
+        main(["train", "--data", "own.npz", "--validation-fraction", "0.2", "--epochs", "20", "--out", "own-brain"])
+        == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Training [3, 30, 3] on numpy (cpu), float32", "240 examples; out: own-brain.npz"]
+    assert re.fullmatch(r"Epoch 19: \d+ / 60", lines[21])
+    assert lines[22].endswith("chosen on the validation data")
+    assert main(["evaluate", "own-brain.npz", "--data", "own.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0.9
+
+
+def test_train_without_validation_completes_epochs(capsys, rng):
+    x, y = own_data(rng)
+    np.savez("own.npz", x=x, y=y)
+    assert main(["train", "--data", "own.npz", "--epochs", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:4] == ["Epoch 0 complete", "Epoch 1 complete"]
+
+
+def test_train_a_regression_reports_its_cost(capsys, rng):
+    x = rng.standard_normal((200, 2))
+    np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
+    options = "--sizes 2 1 --output-activation identity --eta 0.1 --epochs 30 --validation-fraction 0.1"
+    assert main(f"train --data own.npz {options}".split()) == 0
+    last = capsys.readouterr().out.splitlines()[31]
+    assert float(re.fullmatch(r"Epoch 29: cost (\S+)", last)[1]) < 1e-6
+
+
+def test_train_on_idx_files(capsys, mnist, tmp_path):
+    x, y = mnist[2].x[:500], mnist[2].y[:500].astype(np.uint8)
+    sizes = b"".join(n.to_bytes(4, "big") for n in (500, 28, 28))
+    (tmp_path / "images").write_bytes(b"\0\0\x08\x03" + sizes + x.tobytes())
+    (tmp_path / "labels").write_bytes(b"\0\0\x08\x01" + sizes[:4] + y.tobytes())
+    assert main(["train", "--data", "images", "labels", "--epochs", "1", "--validation-fraction", "0.1"]) == 0
+    assert "Training [784, 30, 10]" in capsys.readouterr().out
+
+
+def test_training_that_diverges_stops_in_one_line_and_saves_the_last_good_epoch(capsys, rng):
+    x = rng.standard_normal((200, 2))
+    np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
+    options = "--sizes 2 9 1 --hidden-activation relu --output-activation identity --eta 1e30 --epochs 3"
+    assert main(f"train --data own.npz {options}".split()) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert err[0] == "Stopped. What was learnt so far is in brain.npz."
+    assert re.match(r"anynet: epoch 0: expected finite parameters, got NaN or infinity\. .*learning rate", err[1])
+    assert len(err) == 2
+    assert np.isfinite(Network.load("brain.npz").weights[0]).all()
 
 
 def test_cupy_without_a_gpu_is_one_line_with_the_cure(capsys):
