@@ -361,8 +361,7 @@ def climb_cupy() -> list[tuple[str, str | None]]:
         try:
             attempt()
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            return [*rungs, (rung, f"CuPy fails at the {rung}: {reason}. {_CUPY_CURES[rung]}")]
+            return [*rungs, (rung, f"CuPy fails at the {rung}: {_first_line(error)}. {_CUPY_CURES[rung]}")]
         rungs.append((rung, None))
     return rungs
 

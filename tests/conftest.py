@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cuda_device
 import numpy as np
 import pytest
 
@@ -17,8 +18,13 @@ from anynet import backends, datasets
 from anynet.backends import Backend
 from anynet.datasets import Dataset
 
+if cuda_device.is_emulated():
+    cuda_device.why_not()  # before anything imports CuPy: it finds the emulated device
+
 # The `test` extra installs array_api_strict, so it is always required.
 REQUIRED = {"numpy", "array_api_strict", *filter(None, os.environ.get("ANYNET_REQUIRE_BACKENDS", "").split(","))}
+if cuda_device.is_required():  # by ANYNET_REQUIRE_GPU=1 as well
+    REQUIRED.add("cupy")
 
 
 class ReadOnlyNumPy(Backend):
@@ -53,7 +59,7 @@ SETTINGS = {
     "array_api_strict (strictest)": Setting("array_api_strict", "device1", strictest=True),
     "torch": Setting("torch", "cpu"),
     "jax": Setting("jax", "cpu:0"),
-    "cupy": Setting("cupy"),
+    "cupy (emulated)" if cuda_device.is_emulated() else "cupy": Setting("cupy"),
 }
 
 _absent: dict[str, str] = {}

@@ -11,7 +11,8 @@ BATCH_SIZE = 10
 
 @dataclass(frozen=True)
 class Cost:
-    """Launches, without the matrix products; products; copies between host and device; times the host waits."""
+    """Launches, copies within the device among them but not matrix products; products; copies between host and device;
+    times that the host waits."""
 
     launches: float
     products: float
@@ -35,8 +36,7 @@ def _of_fit(net, n, epochs, validate):
     validation = data if validate else None
     with emulated_cuda.count() as counted:
         net.fit(data, epochs, BATCH_SIZE, validation=validation, progress=False)
-    copies = counted.h2d + counted.d2h + counted.d2d
-    return Cost(counted.launches, counted.gemms, copies, counted.syncs)
+    return Cost(counted.launches + counted.d2d, counted.gemms, counted.h2d + counted.d2h, counted.syncs)
 
 
 def of_epoch(net, n=200, validate=True):

@@ -23,10 +23,9 @@ def test_training_keeps_its_budget(sizes, launches, products):
     assert cuda_cost.of_step(net).products == products
 
 
-def test_an_epoch_copies_its_order_and_its_metrics():
-    net = Network(BOOK, backend="cupy")
-    assert cuda_cost.of_epoch(net).copies == 2
-    assert cuda_cost.of_epoch(net, validate=False).copies == 1
+@pytest.mark.parametrize("validate", [False, True])
+def test_an_epoch_copies_its_order_and_its_verdict(validate):
+    assert cuda_cost.of_epoch(Network(BOOK, backend="cupy"), validate=validate).copies == 2
 
 
 # Negative controls: each of these mistakes must break the check.
