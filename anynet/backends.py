@@ -86,6 +86,10 @@ class Backend:
         device = _LIBRARIES[self.name].device_name(self.device)
         return f"{self.name} ({f'device {device}' if isinstance(device, int) else device})"
 
+    def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of arrays compiled where the library has a compiler, else itself."""
+        return _LIBRARIES[self.name].compile(f)
+
     def synchronize(self) -> None:
         """Wait until the device has done all it was asked to do; for clocks."""
         _LIBRARIES[self.name].synchronize(self.device)
@@ -161,6 +165,7 @@ class _Library:
     from_numpy: Callable[[Backend, np.ndarray[Any, Any]], Array]
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
+    compile: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda f: f
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -278,6 +283,13 @@ def _jax_from_numpy(backend: Backend, x: np.ndarray[Any, Any]) -> Array:
     if x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
         x = x.astype(f"{x.dtype.kind}4")  # JAX would truncate it too, with a warning
     return backend.xp.array(x, device=backend.device)
+
+
+def _jax_compile(f: Callable[..., Any]) -> Callable[..., Any]:
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(f)
+    return compiled
 
 
 def _jax_synchronize(device: Any) -> None:
@@ -414,6 +426,7 @@ _LIBRARIES = {
         from_numpy=_jax_from_numpy,
         to_numpy=np.array,
         synchronize=_jax_synchronize,
+        compile=_jax_compile,
     ),
     "array_api_strict": _Library(
         load=_load_array_api_strict,
