@@ -6,6 +6,7 @@ The same backpropagation runs on NumPy, CuPy, PyTorch, JAX and array-api-strict:
 
 from anynet import activations, backends, costs, datasets, initializers
 from anynet.datasets import Dataset
+from anynet.functions import array_namespace, function, pp
 from anynet.layers import Dense
 from anynet.network import Network
 from anynet.optimizers import SGD
@@ -20,8 +21,11 @@ __all__ = [
     "Network",
     "Report",
     "activations",
+    "array_namespace",
     "backends",
     "costs",
     "datasets",
+    "function",
     "initializers",
+    "pp",
 ]
