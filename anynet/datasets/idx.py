@@ -5,33 +5,23 @@ big-endian 32-bit integers, then the numbers, big-endian, the last dimension fas
 """
 
 import math
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from anynet.reader import MAX_BYTES, read_bytes
+
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
+def read_idx(path: str | Path, max_bytes: int = MAX_BYTES) -> np.ndarray[Any, Any]:
     """Return the array in an IDX file, plain or gzipped, as a read-only NumPy array.
 
-    Raises OSError if the file cannot be read, ValueError if it is no whole IDX file.
+    Raises OSError if the file cannot be read, ValueError if it is no whole IDX file or has
+    more than `max_bytes` once unpacked.
     """
-    return parse_idx(read_bytes(path), str(path))
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """Return the bytes of a file, unpacked if it is gzipped; ValueError if it is damaged."""
-    data = Path(path).read_bytes()
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    try:
-        return zlib.decompress(data, wbits=31)  # 31: a gzip member; its checksum is verified
-    except zlib.error as error:
-        raise ValueError(f"{path}: expected a whole gzip file, got {error}.") from None
+    return parse_idx(read_bytes(path, max_bytes), str(path))
 
 
 def parse_idx(data: bytes, name: str) -> np.ndarray[Any, Any]:
