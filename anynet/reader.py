@@ -76,13 +76,12 @@ class Reader:
             self._next_chunk()
         return self._chunk[self._at :]
 
-    def rest(self) -> bytes:
+    def rest(self) -> bytearray:
         """Return all bytes that are left."""
-        pieces = [self._chunk[self._at :]]
+        rest = bytearray(self._chunk[self._at :])
         while self._next_chunk():
-            pieces.append(self._chunk)
+            rest += self._chunk
         self._at = len(self._chunk)
-        rest = b"".join(pieces)
         self.position += len(rest)
         return rest
 
@@ -116,7 +115,7 @@ def opened(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
         yield Reader(file, str(path), max_bytes)
 
 
-def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
+def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytearray:
     """Return the bytes of a file, unpacked if it is gzipped.
 
     Raises OSError if it cannot be read, ValueError if it is damaged or has more than

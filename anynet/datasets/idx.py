@@ -24,7 +24,7 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES) -> np.ndarray[Any, An
     return parse_idx(read_bytes(path, max_bytes), str(path))
 
 
-def parse_idx(data: bytes, name: str) -> np.ndarray[Any, Any]:
+def parse_idx(data: bytes | bytearray, name: str) -> np.ndarray[Any, Any]:
     """Return the array that the bytes of an IDX file hold; `name` is for errors."""
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES:
         raise ValueError(f"{name}: expected an IDX file, got bytes that begin with {data[:4].hex() or 'nothing'}.")
@@ -34,5 +34,6 @@ def parse_idx(data: bytes, name: str) -> np.ndarray[Any, Any]:
     expected = begin + math.prod(shape) * dtype.itemsize
     if len(data) != expected:
         raise ValueError(f"{name}: expected {expected} bytes for the shape {shape}, got {len(data)}.")
-    array = np.frombuffer(data, dtype, offset=begin).reshape(shape)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    array = np.frombuffer(data, dtype, offset=begin).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    array.flags.writeable = False
+    return array
