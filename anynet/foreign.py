@@ -171,9 +171,9 @@ class _Document:
         self.token(b"{")
         while True:
             key = self.match(_TEXT, f"one of the keys {', '.join(_KEYS)}")[1].decode("latin-1")
-            self.where = key
             if key not in _KEYS:
                 raise self.refused(f"one of the keys {', '.join(_KEYS)}", repr(key))
+            self.where = key
             self.token(b":")
             yield key
             self.where = ""

@@ -94,6 +94,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.bytes_of_arrays = 0
         self.bytes_encoded = 0
+        self.frame_end = 0
 
     def run(self) -> Any:
         for _ in range(MAX_INSTRUCTIONS):
@@ -111,6 +112,8 @@ class _Machine:
     def _result(self) -> Any:
         if len(self.stack) != 1 or self.marks:
             raise self.refused(f"{len(self.stack)} values on the stack at the end")
+        if self.reader.position < self.frame_end:
+            raise self.refused("an end within a frame")
         self.reader.finish()
         return self._finished(self.stack[0], {}, 0)
 
@@ -201,7 +204,8 @@ class _Machine:
         self.push(data.decode(codec))
 
     def frame(self) -> None:
-        self.integer(8)  # a hint for reading ahead
+        length = self.integer(8)  # of what follows, as a hint for reading ahead
+        self.frame_end = max(self.frame_end, self.reader.position + length)
 
     def dict_of(self, items: list[Any]) -> None:
         self.push({})
@@ -212,6 +216,8 @@ class _Machine:
             raise self.refused(f"protocol {protocol}")
 
     def put(self, key: int) -> None:
+        if key < 0:
+            raise self.refused(f"something to be stored as {key}")
         value = self.pop()
         self.memo[key] = value
         self.push(value)
@@ -245,6 +251,11 @@ class _Machine:
             raise self.refused(f"one that names {_short(text)}")
         self.push(_Name(text, _NAMES[text]))
 
+    def instance(self) -> None:
+        """Refuse the call of a name in one instruction, of which no array is made: by that name, if it is no good."""
+        self.name(self.reader.line().decode(), self.reader.line().decode())
+        raise self.refused(f"a call of {self.pop().text} by INST")
+
     def reduce(self) -> None:
         f, arguments = self.pop_many(2)
         if not isinstance(f, _Name) or f.call is None or not isinstance(arguments, tuple):
@@ -268,7 +279,7 @@ class _Machine:
 
     def reconstruct(self, arguments: tuple[Any, ...]) -> _Array:
         match arguments:
-            case (_Name(text="numpy.ndarray"), (0,), _):
+            case (_Name(text="numpy.ndarray"), (0,), code) if _data(code) == b"b":
                 return _Array()
         raise self.refused("an array that is not rebuilt from an empty one")
 
@@ -308,9 +319,9 @@ class _Machine:
 
     def array(self, shape: tuple[Any, ...], dtype: _DType, data: Any, order: Any) -> HostArray:
         """Return the array in the data, checked to be as long as shape and dtype say."""
-        data = data.data if isinstance(data, _String) else data
-        if not isinstance(data, (bytes, bytearray)):
-            raise self.refused(f"{_kind(data)} where the bytes of an array should be")
+        data = _data(data)
+        if data is None:
+            raise self.refused("something else where the bytes of an array should be")
         if not all(type(n) is int and n > 0 for n in shape) or len(shape) > MAX_DIMENSIONS:
             raise self.refused("a shape of other than positive whole numbers")
         expected = math.prod(shape) * int(dtype.code[1])
@@ -328,6 +339,12 @@ class _Machine:
         if n_bytes > self.reader.position:
             raise self.refused(f"{n_bytes} bytes of arrays from fewer bytes of file")
         return n_bytes
+
+
+def _data(value: Any) -> bytes | bytearray | None:
+    """Return bytes, of Python 2 or 3; None for anything else."""
+    value = value.data if isinstance(value, _String) else value
+    return value if isinstance(value, (bytes, bytearray)) else None
 
 
 def _kind(value: object) -> str:
@@ -409,6 +426,7 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Machine], None]] = {
     # Names and calls.
     pickle.GLOBAL: lambda m: m.name(m.reader.line().decode(), m.reader.line().decode()),
     pickle.STACK_GLOBAL: lambda m: m.name(*map(m.text, m.pop_many(2))),
+    pickle.INST: _Machine.instance,
     pickle.REDUCE: _Machine.reduce,
     pickle.BUILD: _Machine.build,
 }

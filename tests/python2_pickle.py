@@ -61,9 +61,7 @@ class Emitter:
             self.once(key, b"")
             return
         self.name("numpy", "dtype")
-        self.tuple(
-            [lambda: self.string(dtype.str[1:].encode()), lambda: self.integer(0), lambda: self.integer(1)]
-        )
+        self.tuple([lambda: self.string(dtype.str[1:].encode()), lambda: self.integer(0), lambda: self.integer(1)])
         self.out += b"R"
         self.memo[key] = self.store()
         self.out += b"("
