@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import random
+import re
 import struct
 import sys
 import time
@@ -302,7 +303,8 @@ CRAFTED_PICKLES = {
     "a byte order for bytes": array_of(code=b"u1", data=b"a"),
     "an array that is never filled": array_of()[:-1].rsplit(b"(K\x01", 1)[0] + b".",
     "an array that is filled twice": array_of()[:-1] + b"(K\x01K\x01\x85" + DTYPE + b"\x89U\x04abcdtb.",
-    "a dtype that is built twice": b"\x80\x02" + DTYPE + DTYPE[DTYPE.index(b"(") :] + b".",
+    "an array rebuilt as another type": array_of().replace(b"U\x01b\x87", b"U\x01q\x87"),
+    "a dtype that is built twice": array_of().replace(DTYPE, DTYPE + DTYPE[DTYPE.index(b"(") :]),
     "a bare dtype": b"\x80\x02" + DTYPE + b".",
     "a bare name": b"cnumpy\nndarray\n.",
     "a call of ndarray": b"cnumpy\nndarray\n" + TB + b"\x85\x85R.",
@@ -398,8 +400,11 @@ def test_crafted_pickles_are_refused(what):
     assert outcome(lambda: read(CRAFTED_PICKLES[what]), "file") == "refused"
 
 
-def test_a_good_array_in_the_form_of_the_crafted_ones():
+def test_good_files_in_the_form_of_the_crafted_ones(tmp_path):
     assert read(array_of()).tobytes() == b"abcd"
+    for number in ("-0", "0.0", "1E5", "1e-400", "12.5e+2"):
+        path = file_of(tmp_path, with_weight(number).encode())
+        assert foreign.read(path)[0]["w1"][0, 0] == float(number)
 
 
 BOOKS = {
@@ -465,6 +470,11 @@ def edited(old, new):
     return GOOD_JSON.replace(old, new, 1)
 
 
+def with_weight(number):
+    """Return a file whose first weight is replaced."""
+    return re.sub(r'(?<="weights": \[\[\[)[^,]*', number, GOOD_JSON)
+
+
 def json_of(**changes):
     return json.dumps(changed(network2(), **changes))
 
@@ -507,16 +517,16 @@ CRAFTED_JSON = {
     "NaN": json_of(weights=[np.full((4, 3), np.nan).tolist(), np.ones((2, 4)).tolist()]),
     "infinity": json_of(biases=[np.full((4, 1), np.inf).tolist(), np.ones((2, 1)).tolist()]),
     "minus infinity": json_of(biases=[np.full((4, 1), -np.inf).tolist(), np.ones((2, 1)).tolist()]),
-    "1e999": edited('"biases": [[[', '"biases": [[[1e999], ['),
-    "a number beyond floats": edited('"weights": [[[', '"weights": [[[' + "9" * 400 + ", "),
-    "an exponent of many digits": edited('"weights": [[[', '"weights": [[[1e' + "9" * 100_000 + ", "),
-    "a number of a megabyte": edited('"weights": [[[', '"weights": [[[0.' + "1" * MB + ", "),
-    "a number in hex": edited('"weights": [[[', '"weights": [[[0x10, '),
-    "a number with a plus": edited('"weights": [[[', '"weights": [[[+1, '),
-    "a number with zeros first": edited('"weights": [[[', '"weights": [[[01, '),
-    "a number without digits": edited('"weights": [[[', '"weights": [[[-, '),
-    "a number that ends in a point": edited('"weights": [[[', '"weights": [[[1., '),
-    "a number with underscores": edited('"weights": [[[', '"weights": [[[1_0, '),
+    "1e999": with_weight("1e999"),
+    "a number beyond floats": with_weight("9" * 400),
+    "an exponent of many digits": with_weight("1e" + "9" * 100_000),
+    "a number of a megabyte": with_weight("0." + "1" * MB),
+    "a number in hex": with_weight("0x10"),
+    "a number with a plus": with_weight("+1"),
+    "a number with zeros first": with_weight("01"),
+    "a number without digits": with_weight("-"),
+    "a number that ends in a point": with_weight("1."),
+    "a number with underscores": with_weight("1_0"),
     "two commas": edited(", ", ",, "),
     "a comma at the end": edited("]]]", "]],]"),
     "a comma after all": GOOD_JSON[:-1] + ",}",
