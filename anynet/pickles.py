@@ -171,12 +171,12 @@ class _Machine:
     def integer(self, n_bytes: int, signed: bool = False) -> int:
         return int.from_bytes(self.reader.take(n_bytes), "little", signed=signed)
 
-    def decimal(self) -> int | bool:
+    def decimal(self, suffix: bytes = b"") -> int:
         line = bytes(self.reader.line())
-        if line in (b"00", b"01"):  # how protocol 0 writes False and True
-            return line == b"01"
-        if not re.fullmatch(rb"-?[0-9]{1,20}L?", line):
+        if not re.fullmatch(rb"-?[0-9]{1,20}" + suffix, line):
             raise self.refused("a number that is none")
+        if not suffix and line in (b"00", b"01"):  # how protocol 0 writes False and True
+            return line == b"01"
         return int(line.rstrip(b"L"))
 
     def text(self, value: Any) -> str:
@@ -216,7 +216,7 @@ class _Machine:
             raise self.refused(f"protocol {protocol}")
 
     def put(self, key: int) -> None:
-        if key < 0:
+        if not 0 <= key < MAX_INSTRUCTIONS:
             raise self.refused(f"something to be stored as {key}")
         value = self.pop()
         self.memo[key] = value
@@ -385,7 +385,7 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Machine], None]] = {
     pickle.NEWTRUE: lambda m: m.push(True),
     pickle.NEWFALSE: lambda m: m.push(False),
     pickle.INT: lambda m: m.push(m.decimal()),
-    pickle.LONG: lambda m: m.push(m.decimal()),
+    pickle.LONG: lambda m: m.push(m.decimal(b"L?")),
     pickle.BININT: lambda m: m.push(m.integer(4, signed=True)),
     pickle.BININT1: lambda m: m.push(m.integer(1)),
     pickle.BININT2: lambda m: m.push(m.integer(2)),

@@ -360,6 +360,7 @@ CRAFTED_PICKLES = {
     "a number of many digits": b"I" + b"9" * 100_000 + b"\n.",
     "a number in hex": b"I0x10\n.",
     "a number with underscores": b"I1_0\n.",
+    "a whole number that says it is long": b"I1L\n.",
     "a number of letters": b"Labc\n.",
     "a number on an endless line": b"I" + b"1" * 100_000,
     "a string without quotes": b"Sabc\n.",
