@@ -22,8 +22,8 @@ from anynet.names import look_up
 class Activation:
     """A named activation function: `value(xp, z)` and `derivative(xp, z, a)`, da/dz.
 
-    `derivative` is None where there is none that training could use: for softmax, which
-    is for the output only, where its cost supplies the error dC/dz. Both are handed to
+    `derivative` is None where there is none that training could use: for step, and for
+    softmax, which is for outputs only, where its cost supplies the error dC/dz. Both are handed to
     `Backend.fuse` if the activation is `fusible`: element-wise, and not trivial.
     """
 
@@ -31,6 +31,7 @@ class Activation:
     value: Callable[[Namespace, Array], Array]
     derivative: Callable[[Namespace, Array, Array], Array] | None
     fusible: bool = True
+    is_for_outputs_only: bool = False
 
     def __call__(self, z: Array) -> Array:
         """Return the activation of z, an array of any library, in the same shape."""
@@ -80,19 +81,18 @@ def _softmax(xp: Namespace, z: Array) -> Array:
     return a
 
 
+def _step(xp: Namespace, z: Array) -> Array:
+    return xp.astype(z > 0.0, z.dtype)  # 0 at 0 (Saito, equation 3.3)
+
+
 sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
 tanh = Activation("tanh", _tanh, _tanh_derivative)
 relu = Activation("relu", _relu, _relu_derivative)
 identity = Activation("identity", _identity, _identity_derivative, fusible=False)
-softmax = Activation("softmax", _softmax, None, fusible=False)
+softmax = Activation("softmax", _softmax, None, fusible=False, is_for_outputs_only=True)
+step = Activation("step", _step, None)
 
-ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax)}
-
-
-def check_hidden(f: Activation) -> None:
-    """Raise ValueError if an activation has no derivative, which a hidden layer needs."""
-    if f.derivative is None:
-        raise ValueError(f"hidden: expected an activation with a derivative, got {f.name}, which is for outputs.")
+ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax, step)}
 
 
 def get(name: str) -> Activation:

@@ -129,6 +129,10 @@ class Backend:
                 return
             yield item  # type: ignore[misc]
 
+    def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of arrays compiled where the library has a compiler, else itself."""
+        return _LIBRARIES[self.name].compile(f)
+
     def synchronize(self) -> None:
         """Wait until the device has done all it was asked to do; for clocks."""
         _LIBRARIES[self.name].synchronize(self.device)
@@ -207,6 +211,7 @@ class _Library:
     untracked: Callable[[Array], Array] = lambda x: x  # without what records it for a gradient
     active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
     fuse: Fuse = as_it_is
+    compile: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda f: f
 
 
 def _nothing_to_wait_for(device: Any) -> None:
@@ -331,6 +336,13 @@ def _jax_fuse(f: Formula) -> Formula:
     import jax
 
     compiled: Formula = jax.jit(f, static_argnums=0)  # xp
+    return compiled
+
+
+def _jax_compile(f: Callable[..., Any]) -> Callable[..., Any]:
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(f)
     return compiled
 
 
@@ -525,6 +537,7 @@ _LIBRARIES = {
         to_numpy=np.array,
         synchronize=_jax_synchronize,
         fuse=_jax_fuse,
+        compile=_jax_compile,
     ),
     "array_api_strict": _Library(
         load=_load_array_api_strict,

@@ -3,7 +3,8 @@
 The native file is the saved brain of the text: `s` holds the sizes, `w1`, `b1`, `w2`, `b2`,
 ... the weights (n_out, n_in) and biases (n_out, 1) of the layers that have some, and
 `header` describes the rest in JSON. An archive without a header was saved by hand from the
-book's network; sigmoid and the quadratic cost are assumed for it. Everything that a file
+book's network; sigmoid and the quadratic cost are assumed for it. Files of the books' own
+programs are read as well (foreign.py). Everything that a file
 says is checked here, before a network is made of it.
 """
 
@@ -15,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from anynet import files
+from anynet import files, foreign
 from anynet.backends import DTYPES
 from anynet.files import HostArray
 from anynet.layers import Layer, Shape, described, from_description, read_sizes
+from anynet.reader import MAX_BYTES
 
 FORMAT_VERSION = 1
 
@@ -29,7 +31,7 @@ class Brain:
 
     input_shape: Shape
     layers: Sequence[Layer]
-    cost: str
+    cost: str | None
     task: str
     dtype: str
     classes: tuple[str, ...] | None
@@ -55,12 +57,14 @@ def write(path: str | Path, brain: Brain) -> Path:
     return files.write(path, arrays, header)
 
 
-def read(path: str | Path) -> Brain:
-    """Return the brain in an `.npz` file, checked.
+def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Brain:
+    """Return the brain in a file, checked; of a foreign one at most `max_bytes` are unpacked.
 
     Raises OSError if the file cannot be read, ValueError if it holds no network. Warns of
     what had to be assumed, and of numbers that are not finite.
     """
+    if foreign.is_foreign(path):
+        return _foreign(*foreign.read(path, max_bytes))
     arrays, header = files.read(path)
     try:
         brain = _by_hand(arrays) if header is None else _with_header(arrays, header)
@@ -74,6 +78,16 @@ def read(path: str | Path) -> Brain:
     if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):
         warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=3)
     return brain
+
+
+def _foreign(arrays: dict[str, HostArray], description: dict[str, Any]) -> Brain:
+    input_shape, layers = read_sizes(
+        description["sizes"], description["hidden"], description["output"], "scaled_normal"
+    )
+    weights, biases = _numbered(arrays, len(layers))
+    return Brain(
+        input_shape, layers, description["cost"], "classification", description["dtype"], None, weights, biases
+    )
 
 
 def _by_hand(arrays: dict[str, HostArray]) -> Brain:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import backends, datasets, files
+from anynet import backends, datasets, files, streams
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
 from anynet.network import BOOK_LEARNING_RATES, Network
@@ -70,7 +70,7 @@ def _train(arguments: argparse.Namespace) -> None:
         train, held_out, of_what = _data_to_train(arguments)
         net = _network_to_train(arguments, train)
         rate = arguments.learning_rate
-        optimizer = SGD(BOOK_LEARNING_RATES[net.cost.name] if rate is None else rate)
+        optimizer = SGD(net.book_learning_rate if rate is None else rate)
         measured = held_out if net.task == "regression" else None
         reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer, validation=measured)
     right: list[int] = []
@@ -119,8 +119,8 @@ def _data_to_train(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | No
     data = datasets.read_data(*arguments.data)
     if arguments.validation_fraction is None:
         return data, None, ""
-    rng = np.random.default_rng(arguments.seed)
-    return *datasets.split(data, arguments.validation_fraction, rng), "the validation data"
+    split = streams.spawn(arguments.seed).split
+    return *datasets.split(data, arguments.validation_fraction, split), "the validation data"
 
 
 def _network_to_train(arguments: argparse.Namespace, train: Dataset) -> Network:

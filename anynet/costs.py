@@ -70,12 +70,15 @@ COSTS = {
 }
 
 
-def get(name: str | None, output: str) -> Cost:
+def get(name: str | None, output: str) -> Cost | None:
     """Return the cost of that name for an output activation.
 
-    None is cross-entropy for softmax, else quadratic. Raises ValueError for an unknown
+    None is cross-entropy for softmax, no cost at all for step, which cannot learn, else
+    quadratic. Raises ValueError for an unknown
     name, or a pair that is not in the table, with the pairs that are.
     """
+    if name is None and output == "step":
+        return None
     if name is None:
         name = "cross_entropy" if output == "softmax" else "quadratic"
     look_up({cost.name: cost for cost in COSTS.values()}, name, "cost")

@@ -23,13 +23,17 @@ from anynet.layers import Shape, map_arrays, read_sizes
 from anynet.names import look_up
 from anynet.optimizers import SGD, Optimizer
 from anynet.progress import shown
+from anynet.reader import MAX_BYTES
 from anynet.training import Report
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The learning rates that the book uses with each cost (chapters 1 and 3).
 BOOK_LEARNING_RATES = {"quadratic": 3.0, "cross_entropy": 0.5}
+
+
+def _no_derivative(*_: Array) -> Array:
+    raise AssertionError("networks that cannot learn are refused before")
 
 
 def _on_device(method: Callable[Concatenate["Network", P], R]) -> Callable[Concatenate["Network", P], R]:
@@ -76,7 +80,8 @@ class Network:
         input_shape, self.layers = read_sizes(sizes, hidden, output, initializer)
         self._activations = [activations.get(layer.activation or "identity") for layer in self.layers]
         for f in self._activations[:-1]:
-            activations.check_hidden(f)
+            if f.is_for_outputs_only:
+                raise ValueError(f"hidden: expected an activation for hidden layers, got {f.name}, for outputs only.")
         output = self._activations[-1].name
         self.cost = costs.get(cost, output)
         self.task = task or ("regression" if output == "identity" else "classification")
@@ -101,9 +106,8 @@ class Network:
         for f in self._activations:
             take = self.backend.fuse if f.fusible else as_it_is
             self._values.append(take(f.value))
-            if f.derivative is not None:  # only the output's may be
-                self._derivatives.append(take(f.derivative))
-        self._delta = self.backend.fuse(self.cost.delta)
+            self._derivatives.append(take(f.derivative or _no_derivative))
+        self._delta = self.backend.fuse(self.cost.delta) if self.cost else _no_derivative
 
     # The mathematics. Here x and y are on the device, batch-first, in the backend's dtype.
 
@@ -119,6 +123,14 @@ class Network:
         for _, a in self._forward(x):  # noqa: B007
             pass
         return a
+
+    def _check_can_learn(self) -> None:
+        for f in self._activations:
+            if f.derivative is None and not f.is_for_outputs_only:
+                raise ValueError(
+                    f"fit: expected activations with a useful derivative, got {f.name}. Such a network computes "
+                    "with the weights it is given, but cannot learn. Take sigmoid, say."
+                )
 
     def _backpropagate(self, x: Array, y: Array, is_training: bool) -> tuple[Array, Array, list[Any], list[Any]]:
         """Return z and a of the output, the gradients of the mean cost, and the next state."""
@@ -190,7 +202,8 @@ class Network:
         Raises FloatingPointError at the end of an epoch whose parameters are not finite,
         with the network as it was before that epoch.
         """
-        optimizer = optimizer or SGD(BOOK_LEARNING_RATES[self.cost.name])
+        self._check_can_learn()
+        optimizer = optimizer or SGD(self.book_learning_rate)
         examples = self._placed(data)
         held_out = None if validation is None else self._placed(validation)
         training.check_counts(epochs, batch_size, len(examples))
@@ -260,11 +273,12 @@ class Network:
         and `biases`, or () for a layer without. Nothing of the network changes.
         """
         xp = self.backend.xp
+        self._check_can_learn()
         batch, _ = self._enter(x)
         examples = self._placed(Dataset(batch, self._rows_of(y, batch.shape[0])))
         y = batches.targets(self.backend, examples.y, self._n_out)
         z, a, gradients, _ = self._backpropagate(batches.inputs(self.backend, examples.x), y, False)
-        cost = float(xp.mean(self.cost.value(xp, z, a, y)))
+        cost = float(xp.mean(self._cost_of(z, a, y)))
         return cost, gradients if self.backend.owns(x) else self._on_host(gradients)
 
     def accuracy(self, data: Any) -> float:
@@ -293,7 +307,7 @@ class Network:
         for layer, f, shape, count in zip(self.layers, self._activations, self.shapes[1:], counts, strict=True):
             rows.append((type(layer).__name__, str(shape), f.name, f"{count:,}"))
         lines = [f"{kind:<10}{shape:<16}{f:<12}{count:>12}" for kind, shape, f, count in rows]
-        total = f"{sum(counts):,} parameters of {self.backend.dtype} on {self.backend.place}, cost {self.cost.name}"
+        total = f"{sum(counts):,} parameters of {self.backend.dtype} on {self.backend.place}, cost {self._cost_name}"
         return "\n".join([*lines, total])
 
     def __repr__(self) -> str:
@@ -353,6 +367,7 @@ class Network:
     @_on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
         """Take one step of gradient descent on the mean cost of a mini-batch of pairs (x, y)."""
+        self._check_can_learn()
         examples = self._placed(mini_batch)
         x = batches.inputs(self.backend, examples.x)
         y = batches.targets(self.backend, examples.y, self._n_out)
@@ -403,11 +418,26 @@ class Network:
 
         Raises ValueError for another cost: its error is taken from z, where it is simpler.
         """
-        if self.cost.name != "quadratic":
-            raise ValueError(f"cost_derivative: expected the quadratic cost, got {self.cost.name}. Use backprop(x, y).")
+        if self.cost is None or self.cost.name != "quadratic":
+            raise ValueError(
+                f"cost_derivative: expected the quadratic cost, got {self._cost_name}. Use backprop(x, y)."
+            )
         return output_activations - y
 
     # Files.
+
+    def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
+        """Take over the weights and biases in a file: any that `load` opens.
+
+        Raises OSError if it cannot be read, ValueError unless the sizes are the same; the
+        network is then as it was.
+        """
+        brain, before = brains.read(path, max_bytes), self.parameters
+        try:
+            self.weights, self.biases = brain.weights, brain.biases
+        except ValueError as error:
+            self.parameters = before
+            raise ValueError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> Path:
         """Write the network to an `.npz` file, atomically, and return its path.
@@ -419,7 +449,7 @@ class Network:
         brain = Brain(
             self.shapes[0],
             self.layers,
-            self.cost.name,
+            self._cost_name,
             self.task,
             self.backend.dtype,
             self.classes,
@@ -430,15 +460,22 @@ class Network:
 
     @classmethod
     def load(
-        cls, path: str | Path, backend: str | Backend = "numpy", device: Any = None, dtype: str | None = None
+        cls,
+        path: str | Path,
+        backend: str | Backend = "numpy",
+        device: Any = None,
+        dtype: str | None = None,
+        max_bytes: int = MAX_BYTES,
     ) -> "Network":
         """Return the network in a file, on any backend; dtype None is the file's.
 
         An archive of `s`, `w1`, `b1`, ... without a header, as saved by hand from the book's
         network, is taken for sigmoid activations and a quadratic cost, with a warning.
-        Raises OSError if the file cannot be read, ValueError if it holds no network.
+        network2's JSON files (Nielsen) and sample_weight.pkl (Saito) open too; of these, at
+        most `max_bytes` are unpacked. No file is trusted, and nothing is unpickled. Raises
+        OSError if the file cannot be read, ValueError if it holds no network.
         """
-        brain = brains.read(path)
+        brain = brains.read(path, max_bytes)
         if not isinstance(backend, Backend):
             backend = backends.get(backend, device, dtype or brain.dtype)
         try:
@@ -463,6 +500,15 @@ class Network:
         self._bind()
 
     # The door, and what the faces share.
+
+    @property
+    def _cost_name(self) -> str | None:
+        return self.cost.name if self.cost else None
+
+    @property
+    def book_learning_rate(self) -> float:
+        """The learning rate that the book uses with the network's cost (chapters 1 and 3)."""
+        return BOOK_LEARNING_RATES[self._cost_name or "quadratic"]
 
     @property
     def _n_out(self) -> int:
@@ -515,7 +561,8 @@ class Network:
         for x, y in batches.in_order(self.backend, data):
             *_, (z, a) = self._forward(x)
             correct += metrics.count_correct(xp, a, y, self.task)
-            cost += xp.sum(self.cost.value(xp, z, a, batches.targets(self.backend, y, self._n_out)))
+            if self.cost is not None:
+                cost += xp.sum(self._cost_of(z, a, batches.targets(self.backend, y, self._n_out)))
         return correct, cost
 
     def _measured(self, validation: Dataset | None) -> tuple[bool, dict[str, float]]:
@@ -534,6 +581,11 @@ class Network:
         if self.task == "regression":
             named.pop("validation_accuracy", None)
         return bool(is_finite), named
+
+    def _cost_of(self, z: Array, a: Array, y: Array) -> Array:
+        """Return the cost of each example (n,), given z and a of the output."""
+        assert self.cost is not None, "only networks that can learn have a cost"
+        return self.cost.value(self.backend.xp, z, a, y)
 
     def _snapshot(self) -> tuple[list[Any], list[Any]]:
         """Return copies of the parameters and the state, on the device."""

@@ -18,6 +18,7 @@ class Streams(NamedTuple):
 
     initial: Generator
     order: Generator
+    split: Generator  # of data into training and validation
 
 
 def spawn(seed: Any) -> Streams:

@@ -35,7 +35,7 @@ def test_a_damaged_file_is_found(monkeypatch):
     from anynet.datasets import digits
 
     monkeypatch.setitem(digits._SHA256, "t10k-labels-idx1-ubyte", "0" * 64)
-    with pytest.raises(ValueError, match="t10k-labels-idx1-ubyte: expected the published file"):
+    with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte\.gz: expected the published file"):
         datasets.mnist()
 
 
@@ -86,21 +86,21 @@ def zipped(data):
         (b"", "expected an IDX file, got bytes that begin with nothing"),
         (b"hello", "expected an IDX file"),
         (b"\0\0\7\1\0\0\0\1\0", "expected an IDX file"),
-        (idx(np.zeros((2, 2), "u1"), 8)[:-1], "expected 16 bytes for the shape .2, 2., got 15"),
-        (idx(np.zeros((2, 2), "u1"), 8) + b"x", "expected 16 bytes"),
-        (b"\0\0\x08\x02\0\0", "expected an IDX file|expected .* bytes"),
+        (idx(np.zeros((2, 2), "u1"), 8)[:-1], "expected 4 bytes at byte 12, got 3: the file ends there"),
+        (idx(np.zeros((2, 2), "u1"), 8) + b"x", "expected the end of the file at byte 16, got more"),
+        (b"\0\0\x08\x02\0\0", "expected 8 bytes at byte 4, got 2"),
         (zipped(b"x" * 100), "expected an IDX file, got bytes that begin with 78787878"),
         (
             zipped(idx(np.zeros((50, 50), "u1"), 8))[:-9],
-            "expected 2512 bytes in a gzip file, got a file that ends",
+            "expected a whole gzip file, got a truncated one",
         ),
-        (zipped(idx(np.zeros((50, 50), "u1"), 8) + b"x"), "expected 2512 bytes .* got (more|2513)"),
+        (zipped(idx(np.zeros((50, 50), "u1"), 8) + b"x"), "expected the end of the file at byte 2512, got more"),
         (zipped(idx(np.zeros((50, 50), "u1"), 8))[:-8] + bytes(8), "expected a whole gzip file"),
         (
             zipped(struct.pack(">BBBBII", 0, 0, 8, 2, 2**20, 2**10) + bytes(10**6)),
-            "would inflate to 1,073,741,836",
+            "would inflate to 1,073,741,824",
         ),
-        (zipped(b"\0\0\x08\xff" + b"\xff" * 1020), "would inflate to"),
+        (zipped(b"\0\0\x08\xff" + b"\xff" * 1020), "expected an IDX file, got bytes that begin with 000008ff"),
     ],
 )
 def test_what_is_no_idx_file(data, message, tmp_path):

@@ -31,6 +31,7 @@ def test_values(backend):
         "tanh": [math.tanh(-2), 0, math.tanh(3)],
         "relu": [0, 0, 3],
         "identity": [-2, 0, 3],
+        "step": [0, 0, 1],
         "softmax": [math.exp(v) / (math.exp(-2) + 1 + math.exp(3)) for v in (-2, 0, 3)],
     }
     assert set(expected) == set(ACTIVATIONS)

@@ -6,7 +6,7 @@ import pytest
 from anynet import activations, backends, costs
 
 FORMULAS = [("z", f.value) for f in activations.ACTIVATIONS.values() if f.fusible]
-FORMULAS += [("za", f.derivative) for f in activations.ACTIVATIONS.values() if f.fusible]
+FORMULAS += [("za", f.derivative) for f in activations.ACTIVATIONS.values() if f.fusible and f.derivative]
 FORMULAS += [("zay", cost.delta) for cost in costs.COSTS.values()]
 
 

@@ -200,7 +200,7 @@ def test_sizes_that_make_no_network(sizes, error, message):
     [
         ({"hidden": "sigmod"}, "activation: expected one of .* Did you mean 'sigmoid'"),
         ({"output": "nothing"}, "activation: expected one of sigmoid"),
-        ({"hidden": "softmax"}, "hidden: expected an activation with a derivative, got softmax"),
+        ({"hidden": "softmax"}, "hidden: expected an activation for hidden layers, got softmax"),
         ({"cost": "quadratik"}, "cost: expected one of quadratic, cross_entropy, .* Did you mean 'quadratic'"),
         ({"initializer": "zeros"}, "initializer: expected one of scaled_normal"),
         ({"task": "guess"}, "task: expected one of classification"),

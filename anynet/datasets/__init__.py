@@ -1,12 +1,13 @@
 """Data sets: host arrays that wait to be taken to a device.
 
-`mnist()` gives today's form, `load_data_wrapper()` the book's; `read_data(path)` reads a
-user's own, `read_idx(path)` any file in the format that MNIST was published in.
-`read_images(path)` reads pictures, and `to_mnist(image)` frames a digit as MNIST does.
+`mnist()` gives today's form, `load_data_wrapper()` that of Nielsen's book and `load_mnist()`
+that of Saito's; `read_data(path)` reads a user's own, `read_idx(path)` any file in the
+format that MNIST was published in. `read_images(path)` reads pictures, and
+`to_mnist(image)` frames a digit as MNIST does.
 """
 
 from anynet.datasets.dataset import Dataset, as_dataset, split
-from anynet.datasets.digits import load_data, load_data_wrapper, mnist, vectorized_result
+from anynet.datasets.digits import load_data, load_data_wrapper, load_mnist, mnist, vectorized_result
 from anynet.datasets.idx import read_idx
 from anynet.datasets.images import read_images, to_mnist
 from anynet.datasets.loading import read_data, read_npz_dataset
@@ -16,6 +17,7 @@ __all__ = [
     "as_dataset",
     "load_data",
     "load_data_wrapper",
+    "load_mnist",
     "mnist",
     "read_data",
     "read_idx",

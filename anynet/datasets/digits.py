@@ -4,16 +4,17 @@ The four published files lie beside this one, gzipped, under CC BY-SA 3.0. The b
 is kept: the last 10,000 of the 60,000 training images are for validation.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
 
+from anynet.datasets.book import read_book
 from anynet.datasets.dataset import Dataset
-from anynet.datasets.idx import parse_idx, read_bytes
+from anynet.datasets.idx import read_idx
 from anynet.pixels import to_unit_interval
+from anynet.reader import MAX_BYTES
 
 HostArray = np.ndarray[Any, Any]
 
@@ -44,26 +45,51 @@ def mnist() -> tuple[Dataset, Dataset, Dataset]:
     )
 
 
-def load_data() -> tuple[tuple[HostArray, HostArray], ...]:
+def load_data(path: str | Path | None = None, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostArray, HostArray], ...]:
     """Return the book's (training_data, validation_data, test_data), each a pair (x, y).
 
     x is (n, 784) float32 in [0, 1], y (n,) the digits (Nielsen, mnist_loader.load_data).
+    `path` is the book's mnist.pkl.gz, or None for the same images from the embedded files:
+    theirs are pixels / 255, the book's pixels / 256. The file is not trusted: OSError if it
+    cannot be read, ValueError if it holds anything else or more than `max_bytes`.
     """
+    if path is not None:
+        return read_book(path, max_bytes)
     return tuple((_floats(data.x), data.y) for data in mnist())
 
 
-def load_data_wrapper() -> tuple[list[tuple[HostArray, Any]], ...]:
+def load_data_wrapper(
+    path: str | Path | None = None, max_bytes: int = MAX_BYTES
+) -> tuple[list[tuple[HostArray, Any]], ...]:
     """Return the book's (training_data, validation_data, test_data), each a list of (x, y).
 
     x is a column (784, 1) of float32 in [0, 1]; y is a one-hot column (10, 1) in the
     training data and a digit in the others (Nielsen, mnist_loader.load_data_wrapper).
+    The arguments, and what is raised, are those of `load_data`.
     """
-    training, validation, test = load_data()
+    training, validation, test = load_data(path, max_bytes)
     return (
         list(zip(_columns(training[0]), map(vectorized_result, training[1]), strict=True)),
         list(zip(_columns(validation[0]), validation[1], strict=True)),
         list(zip(_columns(test[0]), test[1], strict=True)),
     )
+
+
+def load_mnist(
+    normalize: bool = True, flatten: bool = True, one_hot_label: bool = False
+) -> tuple[tuple[HostArray, HostArray], ...]:
+    """Return (x_train, t_train), (x_test, t_test): 60,000 and 10,000 examples.
+
+    x is (n, 784), or (n, 1, 28, 28) unless `flatten`: float32 in [0, 1], or uint8 pixels
+    unless `normalize`. t is (n,) digits, or (n, 10) one-hot rows (Saito, Deep Learning from
+    Scratch, 3.6.1).
+    """
+
+    def prepared(x: HostArray, t: HostArray) -> tuple[HostArray, HostArray]:
+        x = _floats(x) if normalize else x
+        return x if flatten else x.reshape(-1, 1, 28, 28), np.eye(10)[t] if one_hot_label else t
+
+    return prepared(*mnist_training_images()), prepared(*mnist_test_images())
 
 
 def vectorized_result(j: int) -> HostArray:
@@ -84,10 +110,7 @@ def mnist_test_images() -> tuple[HostArray, HostArray]:
 
 
 def _read(name: str) -> HostArray:
-    data = read_bytes(Path(__file__).parent / f"{name}.gz")
-    if hashlib.sha256(data).hexdigest() != _SHA256[name]:
-        raise ValueError(f"{name}: expected the published file, got other contents. Install anynet-nn anew.")
-    array = parse_idx(data, name)
+    array = read_idx(Path(__file__).parent / f"{name}.gz", sha256=_SHA256[name])
     if array.ndim == 1:
         labels = array.astype(np.int64)
         labels.flags.writeable = False

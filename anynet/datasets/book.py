@@ -1,0 +1,57 @@
+"""The book's mnist.pkl.gz: three pairs of arrays, pickled by Python 2 and gzipped (Nielsen, mnist_loader).
+
+Each pair is (x, y): x (n, 784) float32, pixels divided by 256, and y (n,) int64, the digits.
+The file is read as data, by a room that trusts no pickle.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anynet import pickles
+from anynet.reader import MAX_BYTES
+
+HostArray = np.ndarray[Any, Any]
+
+PARTS = ("training_data", "validation_data", "test_data")
+N_IN, N_DIGITS = 784, 10
+
+
+def read_book(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostArray, HostArray], ...]:
+    """Return (training_data, validation_data, test_data) from the book's file, each a pair (x, y).
+
+    Raises OSError if the file cannot be read, ValueError if it holds anything else.
+    """
+    content = pickles.load(path, max_bytes)
+    if not isinstance(content, (tuple, list)) or len(content) != len(PARTS):
+        raise ValueError(f"{path}: expected three pairs (x, y), got {_described(content)}. {_CURE}")
+    return tuple(_checked(pair, f"{path}: {part}") for part, pair in zip(PARTS, content, strict=True))
+
+
+_CURE = "Give the book's mnist.pkl.gz."
+
+
+def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise ValueError(f"{where}: expected a pair (x, y), got {_described(pair)}. {_CURE}")
+    x, y = pair
+    if not _is_array(x, "f", 2) or x.shape[1] != N_IN:
+        raise ValueError(f"{where}: expected x of the shape (n, {N_IN}), floats, got {_described(x)}. {_CURE}")
+    if not _is_array(y, "iu", 1) or len(y) != len(x):
+        raise ValueError(f"{where}: expected y of the shape ({len(x)},), whole numbers, got {_described(y)}. {_CURE}")
+    if not (x.min() >= 0 and x.max() <= 1):  # false for NaN too
+        raise ValueError(f"{where}: expected pixels from 0 to 1 in x, got {x.min()} to {x.max()}. {_CURE}")
+    if not (y.min() >= 0 and y.max() < N_DIGITS):
+        raise ValueError(f"{where}: expected digits from 0 to 9 in y, got {y.min()} to {y.max()}. {_CURE}")
+    return x, y
+
+
+def _is_array(a: Any, kinds: str, ndim: int) -> bool:
+    return isinstance(a, np.ndarray) and a.dtype.kind in kinds and a.ndim == ndim
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of the shape {value.shape}"
+    return f"{len(value)} values" if isinstance(value, (tuple, list, dict)) else type(value).__name__

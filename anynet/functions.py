@@ -1,0 +1,266 @@
+"""The compiled function: a formula written once, run anywhere, and printed.
+
+`function(f)` turns a plain function of arrays into one that takes numbers, nested lists or
+NumPy arrays, computes on a backend, and answers in Python numbers or NumPy arrays. `pp(f)`
+writes its expression down, by handing f symbols instead of arrays. f uses operators,
+`abs`, and the functions of `array_namespace(x)`; no decision in it may hang on a value.
+
+>>> add = function(lambda x, y: x + y)
+>>> add(2, 3), pp(add)
+(5.0, '(x + y)')
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any, NoReturn
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from anynet import backends
+from anynet.backends import Array, Backend
+
+__all__ = ["Function", "array_namespace", "function", "pp"]
+
+LONGEST_EXPRESSION = 100_000  # characters: what f uses twice is written twice, and that can double without end
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of arrays, compiled for a backend. Made by `function`, called as the plain one."""
+
+    __wrapped__: Callable[..., Any]  # under this name `inspect` and `help` find the parameters and their defaults
+    backend: Backend
+    _compiled: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a Python number or a NumPy array, or a tuple of them where f returns several.
+
+        Arguments are numbers, nested lists, NumPy arrays or arrays of the backend, by
+        position or by name. Raises TypeError if they are not those of f or hold no real
+        numbers, and if f returns anything but arrays.
+        """
+        bound = self._bound(args, kwargs)
+        for name, x in bound.arguments.items():
+            # A copy: what f writes into its arguments is not written into the caller's.
+            bound.arguments[name] = self.backend.parameter(x, name)
+        return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        """Return the arguments by name, defaults included."""
+        signature = inspect.signature(self.__wrapped__)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"function: expected the arguments {signature}, got others: {error}.") from None
+        bound.apply_defaults()
+        return bound
+
+
+def function(
+    f: Callable[..., Any], backend: str | Backend = "numpy", dtype: str = "float64", device: Any = None
+) -> Function:
+    """Return f compiled: a function of numbers, lists or NumPy arrays that runs on a backend.
+
+    The arguments reach f as arrays of the backend, in the dtype given; names and defaults
+    are f's own. `backend`, `device` and `dtype` are those of `backends.get`, and so is what
+    it raises. TypeError if f is no function, or one whose arguments have no names.
+
+    >>> logistic = function(lambda x: 1 / (1 + array_namespace(x).exp(-x)))
+    >>> logistic([[0, 1], [2, 3]])
+    array([[0.5       , 0.73105858],
+           [0.88079708, 0.95257413]])
+    """
+    _parameters(f, "function")
+    backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
+    return Function(f, backend, backend.compile(f))
+
+
+def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:
+    """Return the expression that f computes, fully parenthesised; a tuple if there are several.
+
+    f is a plain function or a compiled one. Raises TypeError or AttributeError if f does
+    what no expression says, such as deciding by a value or asking for a shape, and
+    ValueError if the expression is too long for anyone to read.
+
+    >>> pp(lambda x, y=1, weight=2: (x + y) * weight)
+    '((x + y) * weight)'
+    """
+    f = f.__wrapped__ if isinstance(f, Function) else f
+    signature = _parameters(f, "pp")
+    symbols = inspect.BoundArguments(signature, {name: _Symbol(name) for name in signature.parameters})
+    expressions: str | tuple[str, ...] = _one_or_several(f(*symbols.args, **symbols.kwargs), _written)
+    return expressions
+
+
+def _parameters(f: Callable[..., Any], where: str) -> inspect.Signature:
+    """Return the signature of f; TypeError unless each of its arguments has a name."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        raise TypeError(f"{where}: expected a Python function of arrays, got {f!r}. Wrap it in a lambda.") from None
+    for p in signature.parameters.values():
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise TypeError(f"{where}: expected a function whose arguments have names, got {p}. Name each of them.")
+    return signature
+
+
+def _one_or_several(result: Any, f: Callable[[Any], Any]) -> Any:
+    return tuple(map(f, result)) if isinstance(result, (tuple, list)) else f(result)
+
+
+def _on_host(result: Array) -> Any:
+    """Return an array as a NumPy array, or as a Python number if it has no dimensions."""
+    if backends.library_of(result) is None and not isinstance(result, Number):
+        raise TypeError(
+            f"function: expected a function that returns an array, or several, got {type(result).__name__}. "
+            "Return arrays, in a tuple if there are several."
+        )
+    array = backends.to_numpy(result)
+    return array if array.ndim > 0 else array.item()
+
+
+# Tracing: f is handed symbols, and each operator and function writes down what it was asked.
+
+
+@dataclass(frozen=True, eq=False)
+class _Symbol:
+    """An array of which only the expression is known; it follows the array API."""
+
+    text: str
+
+    __array_ufunc__ = None  # NumPy leaves its operators to this class
+    __hash__ = object.__hash__
+
+    def __post_init__(self) -> None:
+        if len(self.text) > LONGEST_EXPRESSION:
+            raise ValueError(
+                f"pp: expected an expression of at most {LONGEST_EXPRESSION:,} characters, got {len(self.text):,}. "
+                "Print a smaller part of the function."
+            )
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> "_SymbolicNamespace":
+        return _SymbolicNamespace()
+
+    def __abs__(self) -> "_Symbol":
+        return _Symbol(f"abs({self.text})")
+
+    def __getitem__(self, key: Any) -> "_Symbol":
+        keys = key if isinstance(key, tuple) else (key,)
+        return _Symbol(f"{self.text}[{', '.join(map(_written, keys))}]")
+
+    def __getattr__(self, name: str) -> "_Symbol":
+        if name not in ("T", "mT", "dtype", "device"):
+            raise AttributeError(
+                f"pp: expected operators and functions of array_namespace({self.text}), got {self.text}.{name}. "
+                "A symbol stands for an array of any shape and any values."
+            )
+        return _Symbol(f"{self.text}.{name}")
+
+    def _decide(self, *args: Any) -> NoReturn:
+        raise TypeError(
+            f"pp: expected an expression, got a decision, number or loop that hangs on the values of {self.text}. "
+            "Use where(condition, a, b) of the array namespace, and leave float() and loops out."
+        )
+
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = __len__ = __iter__ = __contains__ = _decide
+
+
+class _SymbolicNamespace:
+    """The functions of the array API, each of which writes down its call."""
+
+    __name__ = "symbolic"  # array_api_compat asks for it
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _CONSTANTS.split():
+            return _Symbol(name)
+        if name not in _FUNCTIONS.split():
+            raise AttributeError(
+                f"pp: expected a function of the array API standard that returns one array, got {name}. "
+                "Write the formula with the standard's functions."
+            )
+
+        def call(*args: Any, **kwargs: Any) -> _Symbol:
+            written = [*map(_written, args), *(f"{keyword}={_written(x)}" for keyword, x in kwargs.items())]
+            return _Symbol(f"{name}({', '.join(written)})")
+
+        return call
+
+
+def _written(x: Any) -> str:
+    """Return a symbol, number or argument as text; TypeError for anything else."""
+    match x:
+        case _Symbol():
+            return x.text
+        case np.generic():  # 2.0, not np.float64(2.0)
+            return repr(x.item())
+        case Number() | str() | None:
+            return repr(x)
+        case types.EllipsisType():
+            return "..."
+        case slice():
+            parts = ["" if part is None else _written(part) for part in (x.start, x.stop, x.step)]
+            return ":".join(parts if x.step is not None else parts[:2])
+        case tuple() | list():
+            return f"[{', '.join(map(_written, x))}]" if isinstance(x, list) else f"({', '.join(map(_written, x))})"
+    raise TypeError(
+        f"pp: expected operators and functions between the arguments and plain numbers, got {type(x).__name__}. "
+        "Make it an argument of the function, and it gets a name."
+    )
+
+
+def _binary(symbol: str) -> Callable[[_Symbol, Any], _Symbol]:
+    return lambda a, b: _Symbol(f"({_written(a)} {symbol} {_written(b)})")
+
+
+def _reflected(symbol: str) -> Callable[[_Symbol, Any], _Symbol]:
+    return lambda a, b: _Symbol(f"({_written(b)} {symbol} {_written(a)})")
+
+
+def _unary(symbol: str) -> Callable[[_Symbol], _Symbol]:
+    return lambda a: _Symbol(f"({symbol}{a.text})")
+
+
+_ARITHMETIC = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "pow": "**",
+    "matmul": "@",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "lshift": "<<",
+    "rshift": ">>",
+}
+_COMPARISONS = {"lt": "<", "le": "<=", "eq": "==", "ne": "!=", "gt": ">", "ge": ">="}
+_SIGNS = {"neg": "-", "pos": "+", "invert": "~"}
+
+for _name, _symbol in (_ARITHMETIC | _COMPARISONS).items():
+    setattr(_Symbol, f"__{_name}__", _binary(_symbol))
+for _name, _symbol in _ARITHMETIC.items():
+    setattr(_Symbol, f"__r{_name}__", _reflected(_symbol))
+for _name, _symbol in _SIGNS.items():
+    setattr(_Symbol, f"__{_name}__", _unary(_symbol))
+
+_CONSTANTS = (
+    "e inf nan pi newaxis bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128"
+)
+# The array API standard 2024.12, less what returns several arrays or something else.
+_FUNCTIONS = (
+    "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or "
+    "bitwise_right_shift bitwise_xor ceil clip conj copysign cos cosh divide equal exp expm1 floor floor_divide "
+    "greater greater_equal hypot imag isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp "
+    "logical_and logical_not logical_or logical_xor maximum minimum multiply negative nextafter not_equal positive "
+    "pow real reciprocal remainder round sign signbit sin sinh sqrt square subtract tan tanh trunc "
+    "matmul matrix_transpose tensordot vecdot cumulative_prod cumulative_sum max mean min prod std sum var all any "
+    "diff argmax argmin argsort sort count_nonzero searchsorted where take take_along_axis astype "
+    "arange asarray empty empty_like eye full full_like linspace ones ones_like tril triu zeros zeros_like "
+    "broadcast_to concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile"
+)
