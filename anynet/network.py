@@ -528,8 +528,9 @@ class Network:
         is_one = given in (shape, (n_in,))
         is_column = given == (n_in, 1) and n_in > 1
         if is_one or is_column:
-            x = xp.reshape(x, (1, n_in))
-        x = batches.shaped(xp, x, shape)
+            x = xp.reshape(x, (1, *shape))
+        else:
+            x = batches.shaped(xp, x, shape)
 
         def leave(result: Array) -> Array:
             if is_one or (is_column and result.ndim == 1):
@@ -549,10 +550,12 @@ class Network:
 
     def _outputs(self, x: Array) -> Array:
         """Return the outputs for a batch on the device, in its own dtype, block by block."""
+        if x.shape[0] == 1:
+            return self._output(batches.inputs(self.backend, x))
         rows = batches.rows_of_chunk(self.backend, self.shapes[0])
-        edges = range(0, x.shape[0], rows)
-        blocks = [batches.inputs(self.backend, batches.rows(x, i, i + rows)) for i in edges]
-        return self.backend.xp.concat([self._output(block) for block in blocks], axis=0)
+        blocks = (batches.rows(x, i, i + rows) for i in range(0, x.shape[0], rows))
+        outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
+        return self.backend.xp.concat(outputs, axis=0)
 
     def _totals(self, data: Dataset) -> tuple[Array, Array]:
         """Return (right answers, sum of costs) over placed data, as 0-d arrays on the device."""
