@@ -222,8 +222,9 @@ class Network:
             if not is_finite:
                 self.parameters, self.state = last_good
                 raise FloatingPointError(
-                    f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the learning "
-                    f"rate is too large; here the optimizer is {optimizer}. The network is as it was before this epoch."
+                    f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
+                    f"learning rate is too large; here the optimizer is {optimizer}. The network is as it was "
+                    "before this epoch."
                 )
             last_good = self._snapshot()
             return measured
