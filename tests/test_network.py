@@ -168,6 +168,15 @@ def test_to_another_backend_leaves_the_original_untouched(backend, rng):
     assert relative_difference(net.weights[0], host.weights[0]) < 1e-12
 
 
+def test_sizes_computed_with_numpy_become_plain_numbers(tmp_path):
+    for i, sizes in enumerate(
+        ([np.int64(4), np.int32(5), 3], np.array([4, 5, 3]), [(np.int64(4),), Dense(np.int8(5)), 3])
+    ):
+        net = Network(sizes)
+        assert [type(n) for n in net.sizes] == [int] * 3
+        assert Network.load(net.save(tmp_path / f"{i}")).sizes == [4, 5, 3]
+
+
 def test_layer_values_may_stand_among_sizes():
     net = Network([4, Dense(5, activation="relu"), Dense(6), 3], hidden="tanh", output="softmax")
     assert [layer.activation for layer in net.layers] == ["relu", "tanh", "softmax"]
@@ -188,6 +197,7 @@ def test_layer_values_may_stand_among_sizes():
         ("784", TypeError, "expected a list"),
         (7, TypeError, "expected a list"),
         ([(28, 28, 1), 10], ValueError, "Give the number of inputs, 784"),
+        ([784, Dense], TypeError, "Dense: expected whole numbers, got <class"),
     ],
 )
 def test_sizes_that_make_no_network(sizes, error, message):
