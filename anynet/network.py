@@ -208,7 +208,8 @@ class Network:
         held_out = None if validation is None else self._placed(validation)
         training.check_counts(epochs, batch_size, len(examples))
         batches.warn_of_pixels(examples)
-        self.classes = examples.classes or self.classes
+        if examples.classes and len(examples.classes) == max(self._n_out, 2):  # one output tells two classes apart
+            self.classes = examples.classes
         optimizer_state = optimizer.initialize(self.backend.xp, self.parameters)
         last_good = self._snapshot()
 

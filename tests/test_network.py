@@ -264,3 +264,17 @@ def test_classes_are_kept_from_the_data(rng):
     net = Network([4, 2])
     net.fit(Dataset(rng.standard_normal((6, 4)), np.arange(6) % 2, ("cat", "dog")), 1, 2)
     assert net.classes == ("cat", "dog")
+
+
+def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_outputs(rng, tmp_path):
+    x, y = rng.standard_normal((6, 4)), np.arange(6) % 2
+    for classes in (np.array(["cat", "dog"]), [3, 8], np.array([3, 8])):
+        for n_out in (2, 1):
+            net = Network([4, n_out])
+            net.fit(Dataset(x, y, classes), 1, 2)
+            assert Network.load(net.save(tmp_path / "net")).classes == tuple(map(str, classes))
+    net = Network([4, 3])
+    net.fit(Dataset(x, y, ("cat", "dog")), 1, 2)
+    assert net.classes is None
+    with pytest.raises(TypeError, match="classes: expected a sequence of names, got the text 'ab'"):
+        Dataset(x, y, "ab")

@@ -192,6 +192,22 @@ def test_data_that_do_not_suit(backend, x, y, error, message):
             use((x, y))
 
 
+def test_what_examples_must_have_in_common():
+    with pytest.raises(ValueError, match=r"x: expected examples of one shape, got \(2, 1\) and \(3, 1\)"):
+        as_dataset([(np.ones((2, 1)), 0), (np.ones((3, 1)), 1)])
+    with pytest.raises(ValueError, match="x: expected numbers in equal rows, got rows of different lengths"):
+        as_dataset(([[1.0, 2.0], [3.0]], [0, 1]))
+    strict = pytest.importorskip("array_api_strict")
+    with pytest.raises(TypeError, match="y: expected arrays of one library, got array_api_strict and numpy"):
+        as_dataset([(np.ones((2, 1)), np.ones((1, 1))), (np.ones((2, 1)), strict.ones((1, 1)))])
+
+
+def test_a_data_set_is_made_of_lists_too():
+    data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
+    assert data.x.shape == (2, 2)
+    assert data.classes == ("no", "yes")
+
+
 @pytest.mark.parametrize("data", [None, 7, [1, 2, 3], [(1, 2, 3)], "text", []])
 def test_what_is_no_data(data):
     with pytest.raises((TypeError, ValueError), match="data: expected"):
