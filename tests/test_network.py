@@ -251,6 +251,22 @@ def test_backend_values_are_taken_as_they_are():
     assert Network([3, 2], backend).backend is backend
 
 
+def test_no_examples_give_no_outputs(backend):
+    x = np.ones((0, 4))
+    assert Network([4, 3], backend).feedforward(x).shape == (0, 3)
+    assert Network([4, 3], backend).predict(x).shape == (0,)
+    assert Network([4, 1], backend).predict(x).shape == (0,)
+    with pytest.raises(ValueError, match="x: expected at least one example"):
+        Network([4, 3], backend).gradients(x, [])
+
+
+def test_a_batch_of_one_example_takes_its_label_in_any_form(backend, rng):
+    net, x = Network([4, 3], backend), rng.standard_normal((1, 4))
+    cost, _ = net.gradients(x, np.array([[0.0, 1.0, 0.0]]))
+    for y in (np.array([1]), [1], 1, np.array([0.0, 1.0, 0.0])):
+        assert net.gradients(x, y)[0] == cost
+
+
 def test_gradients_change_nothing(backend, rng):
     net = Network([4, 3], backend)
     x, y = rng.standard_normal((6, 4)), np.arange(6) % 3
