@@ -47,7 +47,8 @@ class Function:
         for name, x in bound.arguments.items():
             # A copy: what f writes into its arguments is not written into the caller's.
             bound.arguments[name] = self.backend.parameter(x, name)
-        return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
+        with self.backend.active():
+            return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         """Return the arguments by name, defaults included."""
