@@ -66,26 +66,27 @@ class Backend:
         this backend. `argument` names it in errors: TypeError if it belongs to another
         library or holds no real numbers, ValueError if it lives on another device.
         """
-        library = library_of(x)
-        if library == self.name != "numpy":
+        library = _LIBRARIES[self.name]
+        if library.is_array(x):
             return self._own(x, argument)
-        if library not in (None, "numpy"):
+        foreign = library_of(x)
+        if foreign not in (None, "numpy"):
             raise TypeError(
                 f"{argument}: expected NumPy or {self.name} arrays, for the network's backend is "
-                f"{self.name}, got an array of {library}. Convert it with "
-                f"backends.to_numpy({argument}), or move the network with net.to({library!r})."
+                f"{self.name}, got an array of {foreign}. Convert it with "
+                f"backends.to_numpy({argument}), or move the network with net.to({foreign!r})."
             )
         with self.active():
-            return _LIBRARIES[self.name].from_numpy(self, _real_numbers(x, argument))
+            return library.from_numpy(self, _as_numpy(x, argument))
 
     def _own(self, x: Array, argument: str) -> Array:
-        device = array_api_compat.device(x)
-        if device != self.device:
+        if x.device != self.device:
             raise ValueError(
                 f"{argument}: expected an array on {self.place}, where the network is, got one on "
-                f"{self._place_of(device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
+                f"{self._place_of(x.device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
             )
-        return _LIBRARIES[self.name].untracked(x)
+        _check_real(self.xp, x, argument)
+        return _LIBRARIES[self.name].plain(x)
 
     def parameter(self, x: Any, argument: str = "x") -> Array:
         """Return a copy of x on this backend's device, in this backend's dtype.
@@ -105,7 +106,7 @@ class Backend:
 
     def owns(self, x: Any) -> bool:
         """Tell whether x is an array of this backend's library."""
-        return library_of(x) == self.name
+        return _LIBRARIES[self.name].is_array(x)
 
     @property
     def place(self) -> str:
@@ -190,16 +191,22 @@ def to_numpy(x: Array) -> np.ndarray[Any, Any]:
     return np.array(x) if library is None else _LIBRARIES[library].to_numpy(x)
 
 
-def _real_numbers(x: Any, argument: str) -> np.ndarray[Any, Any]:
+def _as_numpy(x: Any, argument: str) -> np.ndarray[Any, Any]:
+    """Return what NumPy makes of x, in the machine's byte order; TypeError if it is no real numbers."""
     try:
         a = np.asarray(x)
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{argument}: expected numbers in equal rows, got {error}.") from None
-    if a.dtype.kind not in "biuf":
+    _check_real(np, a, argument)
+    return a.astype(a.dtype.newbyteorder("="), copy=False)
+
+
+def _check_real(xp: Namespace, x: Array, argument: str) -> None:
+    kind = getattr(x.dtype, "kind", None)  # quicker to ask, where there is one
+    if not (kind in "biuf" if kind else xp.isdtype(x.dtype, ("bool", "integral", "real floating"))):
         raise TypeError(
-            f"{argument}: expected real numbers, got an array of {a.dtype}. Convert it to a float dtype first."
+            f"{argument}: expected real numbers, got an array of {x.dtype}. Convert it to a float dtype first."
         )
-    return a
 
 
 # What each library does in its own way. The rest of anynet sees `Backend` alone.
@@ -214,7 +221,7 @@ class _Library:
     from_numpy: Callable[[Backend, np.ndarray[Any, Any]], Array]
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
-    untracked: Callable[[Array], Array] = lambda x: x  # without what records it for a gradient
+    plain: Callable[[Array], Array] = lambda x: x  # without what a subclass or a recorded gradient adds
     active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
     fuse: Fuse = as_it_is
     compile: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda f: f
@@ -508,8 +515,9 @@ _LIBRARIES = {
         load=_load_numpy,
         device=_numpy_device,
         device_name=str,
-        is_array=array_api_compat.is_numpy_array,
+        is_array=lambda x: isinstance(x, np.ndarray),
         from_numpy=lambda backend, x: x,
+        plain=np.asarray,
         to_numpy=np.array,
         synchronize=_nothing_to_wait_for,
     ),
@@ -532,7 +540,7 @@ _LIBRARIES = {
         from_numpy=_torch_from_numpy,
         to_numpy=lambda x: np.array(x.detach().cpu().numpy()),
         synchronize=_torch_synchronize,
-        untracked=lambda x: x.detach(),
+        plain=lambda x: x.detach(),
     ),
     "jax": _Library(
         load=_load_jax,

@@ -9,6 +9,7 @@ the host and moved once per epoch. x is (n, ...) and y (n, n_out) or labels (n,)
 import math
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 
 from array_api_compat import array_namespace
 
@@ -106,8 +107,8 @@ def shuffled(backend: Backend, data: Dataset, batch_size: int, n_out: int, rng: 
             x = backend.asarray(data.read(order[start:stop]))
         x = inputs(backend, x)
         y = targets(backend, backend.xp.take(data.y, chosen, axis=0), n_out)
-        edges = range(0, stop - start, batch_size)
-        yield [(rows(x, i, i + batch_size), rows(y, i, i + batch_size)) for i in edges]
+        edges = [*range(0, stop - start, batch_size), stop - start]
+        yield [(x[i:j, ...], y[i:j, ...]) for i, j in pairwise(edges)]
 
 
 def in_order(backend: Backend, data: Dataset) -> Iterator[Batch]:

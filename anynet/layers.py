@@ -9,6 +9,7 @@ is always dC/dz of this layer. Arrays are batch-first: a (n, n_in), z and delta 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from numbers import Integral
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -107,8 +108,15 @@ class Dense:
     def backward(
         self, xp: Namespace, parameters: DenseParameters, memory: Array, delta: Array, need_input: bool
     ) -> tuple[DenseParameters, Array | None]:
-        gradients = DenseParameters(delta.T @ memory, xp.sum(delta, axis=0))  # BP4, BP3
+        ones = _row_of_ones(xp, delta.shape[0], delta.dtype, delta.device)
+        gradients = DenseParameters(delta.T @ memory, (ones @ delta)[0, ...])  # BP4, BP3
         return gradients, (delta @ parameters.weights if need_input else None)
+
+
+@lru_cache(maxsize=64)  # of constants: made once per batch size, where a sum over the batch costs two of it
+def _row_of_ones(xp: Namespace, n: int, dtype: Any, device: Any) -> Array:
+    """Return ones (1, n): a product with it sums over the batch."""
+    return xp.ones((1, n), dtype=dtype, device=device)
 
 
 LAYERS = {layer.__name__: layer for layer in (Dense,)}

@@ -222,8 +222,9 @@ class Network:
             if not is_finite:
                 self.parameters, self.state = last_good
                 raise FloatingPointError(
-                    f"epoch {epoch}: expected finite parameters, got NaN or infinity. Most often the learning rate "
-                    f"is too large; here the optimizer is {optimizer}. The network is as it was before this epoch."
+                    f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
+                    f"learning rate is too large; here the optimizer is {optimizer}. The network is as it was "
+                    "before this epoch."
                 )
             last_good = self._snapshot()
             return measured
@@ -528,8 +529,9 @@ class Network:
         is_one = given in (shape, (n_in,))
         is_column = given == (n_in, 1) and n_in > 1
         if is_one or is_column:
-            x = xp.reshape(x, (1, n_in))
-        x = batches.shaped(xp, x, shape)
+            x = xp.reshape(x, (1, *shape))
+        else:
+            x = batches.shaped(xp, x, shape)
 
         def leave(result: Array) -> Array:
             if is_one or (is_column and result.ndim == 1):
@@ -549,10 +551,12 @@ class Network:
 
     def _outputs(self, x: Array) -> Array:
         """Return the outputs for a batch on the device, in its own dtype, block by block."""
+        if x.shape[0] == 1:
+            return self._output(batches.inputs(self.backend, x))
         rows = batches.rows_of_chunk(self.backend, self.shapes[0])
-        edges = range(0, x.shape[0], rows)
-        blocks = [batches.inputs(self.backend, batches.rows(x, i, i + rows)) for i in edges]
-        return self.backend.xp.concat([self._output(block) for block in blocks], axis=0)
+        blocks = (batches.rows(x, i, i + rows) for i in range(0, x.shape[0], rows))
+        outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
+        return self.backend.xp.concat(outputs, axis=0)
 
     def _totals(self, data: Dataset) -> tuple[Array, Array]:
         """Return (right answers, sum of costs) over placed data, as 0-d arrays on the device."""
@@ -566,7 +570,7 @@ class Network:
         return correct, cost
 
     def _measured(self, validation: Dataset | None) -> tuple[bool, dict[str, float]]:
-        """Return whether the parameters are finite, and the metrics of the validation data.
+        """Return whether parameters and metrics are finite, and the metrics of the validation data.
 
         The device is waited for once.
         """
@@ -580,7 +584,7 @@ class Network:
         named = dict(zip(("validation_accuracy", "validation_cost"), values, strict=False))
         if self.task == "regression":
             named.pop("validation_accuracy", None)
-        return bool(is_finite), named
+        return is_finite == 1.0 and all(map(math.isfinite, values)), named
 
     def _cost_of(self, z: Array, a: Array, y: Array) -> Array:
         """Return the cost of each example (n,), given z and a of the output."""

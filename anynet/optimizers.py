@@ -10,7 +10,6 @@ where they are not.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Protocol
 
 from anynet.backends import Array, Fuse, Namespace
@@ -54,12 +53,14 @@ class SGD:
         state: tuple[()],
         fuse: Fuse,
     ) -> tuple[list[Any], tuple[()]]:
-        descend, rate = fuse(_descend), repeat(self.learning_rate)
+        descend, rate = fuse(_descend), self.learning_rate
         return [
-            type(p)(*map(descend, repeat(xp), p, g, rate)) for p, g in zip(parameters, gradients, strict=True)
+            type(ps)(*[descend(xp, p, g, rate) for p, g in zip(ps, gs, strict=True)])
+            for ps, gs in zip(parameters, gradients, strict=True)
         ], state
 
 
 def _descend(xp: Namespace, parameter: Array, gradient: Array, learning_rate: float) -> Array:
-    parameter -= learning_rate * gradient
+    gradient *= learning_rate  # the storage of both is the step's to reuse
+    parameter -= gradient
     return parameter
