@@ -96,7 +96,7 @@ class Backend:
         """
         dtype = getattr(self.xp, self.dtype)
         if library_of(x) in (None, "numpy"):
-            x = np.asarray(_real_numbers(x, argument), order="C")
+            x = np.asarray(_as_numpy(x, argument), order="C")
         with self.active():
             return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
 
