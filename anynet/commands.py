@@ -1,4 +1,4 @@
-"""The commands of `anynet`: train, evaluate, predict, info.
+"""The commands of `anynet`: train, evaluate, predict, show, info.
 
 Results go to standard output, progress and errors to standard error. A user's mistake is
 one line that says what was expected and what to do; it is never a traceback.
@@ -21,9 +21,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import backends, datasets, files, streams
+from anynet import backends, datasets, files, plots, streams
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
+from anynet.datasets.digits import mnist_test_images, mnist_training_images
 from anynet.network import BOOK_LEARNING_RATES, Network
 from anynet.optimizers import SGD
 from anynet.progress import shown
@@ -254,6 +255,24 @@ def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
         _say(f"{name}: {names[leading[0]]}  ({kind}: {shares})")
 
 
+# show
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    kind, (x, y) = ("training", mnist_training_images()) if arguments.train else ("test", mnist_test_images())
+    i = arguments.index
+    with _usage_errors():
+        if not 0 <= i < len(x):
+            raise ValueError(f"INDEX: expected 0 to {len(x) - 1}, for there are {len(x):,} {kind} images, got {i}.")
+        if arguments.out is not None and Path(arguments.out).exists():
+            raise ValueError(f"--out: expected a new file, got {arguments.out}, which exists. Give another name.")
+    _say(f"{kind} image {i}: {y[i]}")
+    print(plots.as_text(x[i]), flush=True)
+    if arguments.out is not None:
+        plots.show(x[i], [y[i]], arguments.out)
+        _say(f"Saved the picture to {arguments.out}")
+
+
 # info
 
 
@@ -340,6 +359,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) or an IDX file")
     predict.add_argument("--json", action="store_true", help="print one JSON object per image")
     predict.set_defaults(command=_predict)
+
+    show = commands.add_parser("show", help="draw an image of MNIST, with its label, in the terminal")
+    show.add_argument("index", type=int, metavar="INDEX", help="which of the test images, from 0")
+    show.add_argument("--train", action="store_true", help="of the 60,000 training images")
+    show.add_argument("--out", metavar="FILE", help="save it as a picture too (PNG, PDF, SVG; needs matplotlib)")
+    show.set_defaults(command=_show)
 
     info = commands.add_parser("info", help="versions, and which backends are usable, with the cure if not")
     info.set_defaults(command=_info)

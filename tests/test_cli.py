@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import why_absent
 
-from anynet import Network, datasets
+from anynet import Network, datasets, plots
 from anynet.cli import main
 
 
@@ -101,6 +101,12 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
         ("predict absent.npz x.png", 1, "absent.npz: No such file or directory"),
         ("predict", 2, "required: FILE, IMAGE"),
+        ("show", 2, "required: INDEX"),
+        ("show x", 2, "INDEX: invalid int value: 'x'"),
+        ("show -1", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got -1."),
+        ("show 10000", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got 10000."),
+        ("show 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
+        ("show 0 --out .", 2, "--out: expected a new file, got ., which exists"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
         ("evaluate .", 1, "Is a directory"),
     ],
@@ -190,6 +196,49 @@ def test_predict_needs_a_network_for_images(capsys):
     path = Network([4, 3]).save("small.npz")
     assert main(["predict", str(path), "digit.png"]) == 1
     assert "expected a network for images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "label", "of_all"),
+    [
+        ("show 0", "test image 0: 7", ("test", 0)),
+        ("show 9999", "test image 9999: 6", ("test", 9999)),
+        ("show 0 --train", "training image 0: 5", ("train", 0)),
+        ("show 59999 --train", "training image 59999: 8", ("validation", 9999)),
+    ],
+)
+def test_show_draws_an_image_with_its_label(command, label, of_all, capsys, mnist, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # text needs none
+    part, i = of_all
+    image = dict(zip(("train", "validation", "test"), mnist, strict=True))[part].x[i]
+    assert main(command.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == label
+    assert lines[1:] == plots.as_text(image).split("\n")
+    inked = [line.strip() != "" for line in lines[1:]]
+    assert inked == [bool(rows.max() > 80) for rows in image.reshape(14, 56)]
+
+
+def test_show_saves_a_picture(capsys, mnist, tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    assert main(["show", "4", "--out", "digit.png"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Saved the picture to digit.png"
+    with pytest.importorskip("PIL.Image").open(tmp_path / "digit.png") as picture:
+        grey = np.asarray(picture.convert("L").resize((60, 60)))
+    assert (grey[0, 0], grey.min() < 40) == (255, True)
+    assert main(["show", "5", "--out", "digit.png"]) == 2
+    assert "digit.png, which exists. Give another name." in capsys.readouterr().err
+    assert main(["show", "5", "--out", "digit.xyz"]) == 1
+    assert capsys.readouterr().err.startswith("anynet: Format 'xyz' is not supported")
+
+
+def test_show_without_matplotlib_is_text_and_tells_what_a_picture_needs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["show", "4", "--out", "digit.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("test image 4: 4\n")
+    assert err == "anynet: matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def own_data(rng, n=300):
