@@ -39,8 +39,9 @@ class SGD:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.learning_rate, bool) or not isinstance(self.learning_rate, Real):
-            raise TypeError(f"learning_rate: expected a number, got {self.learning_rate!r}.")
+        rate: object = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, Real):
+            raise TypeError(f"learning_rate: expected a number, got {rate!r}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate: expected a finite number above 0, got {self.learning_rate!r}.")
         # A NumPy scalar would silently promote float32 arrays to float64.

@@ -309,8 +309,8 @@ def memory_text(results: Row) -> str:
             f"Anonymous memory after epoch 1: {epochs[0]:.1f} MB, after epoch {len(epochs)}: {epochs[-1]:.1f} MB, "
             f"at most {max(epochs):.1f} MB (10,000 images, 1,000 for validation).",
             f"An epoch over a memory-mapped `.npy` of {data['file_mb'] / 1e3:.1f} GB ({data['n']:,} examples, float32, "
-            f"batch 128): {data['seconds']:.1f} s, {readable(data['seconds'] / data['n'])} per example; anonymous memory "
-            f"at most {peak:.0f} MB, {verdict} {MAPPED_LIMIT_MB} MB.",
+            f"batch 128): {data['seconds']:.1f} s, {readable(data['seconds'] / data['n'])} per example; "
+            f"anonymous memory at most {peak:.0f} MB, {verdict} {MAPPED_LIMIT_MB} MB.",
         ]
     )
 
