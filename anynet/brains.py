@@ -59,11 +59,12 @@ def write(path: str | Path, brain: Brain) -> Path:
     return files.write(path, arrays, header)
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Brain:
+def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False) -> Brain:
     """Return the brain in a file, checked; of a foreign one at most `max_bytes` are unpacked.
 
     Raises OSError if the file cannot be read, ValueError if it holds no network. Warns of
-    what had to be assumed, and of numbers that are not finite.
+    what had to be assumed, unless only the arrays are wanted, and of numbers that are not
+    finite.
     """
     if foreign.is_foreign(path):
         return _foreign(*foreign.read(path, max_bytes))
@@ -75,7 +76,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Brain:
         raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
-    if header is None:
+    if header is None and not arrays_only:
         warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=3)
     if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):
         warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=3)

@@ -439,17 +439,17 @@ class Network:
     # Files.
 
     def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
-        """Take over the weights and biases in a file: any that `load` opens.
+        """Take over the weights and biases in a file, any that `load` opens, and nothing else of it.
 
-        Raises OSError if it cannot be read, ValueError unless the sizes are the same; the
-        network is then as it was.
+        Raises OSError if it cannot be read, ValueError unless the sizes are the same,
+        MemoryError if the device is full; the network is then as it was.
         """
-        brain, before = brains.read(path, max_bytes), self.parameters
+        brain, before = brains.read(path, max_bytes, arrays_only=True), self.parameters
         try:
             self.weights, self.biases = brain.weights, brain.biases
-        except ValueError as error:
+        except (ValueError, MemoryError) as error:  # out of memory between the two, say
             self.parameters = before
-            raise ValueError(f"{path}: {error}") from None
+            raise type(error)(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> Path:
         """Write the network to an `.npz` file, atomically, and return its path.
@@ -608,20 +608,31 @@ class Network:
         copy_of = self.backend.parameter
         return [map_arrays(copy_of, p) for p in self.parameters], [map_arrays(copy_of, s) for s in self.state]
 
-    def _assign(self, field: str, new: Sequence[Any]) -> None:
-        learned = [p for p in self.parameters if p]
-        if len(new) != len(learned):
-            raise ValueError(f"{field}: expected {len(learned)} arrays, one per layer, got {len(new)}.")
-        checked = iter([self._fitting(f"{field}[{i}]", a, getattr(learned[i], field)) for i, a in enumerate(new)])
+    def _assign(self, field: str, new: Any) -> None:
+        learned = [getattr(p, field) for p in self.parameters if p]
+        try:
+            arrays = list(new)
+        except TypeError:
+            raise TypeError(
+                f"{field}: expected {len(learned)} arrays, one per layer, got {type(new).__name__}. Give a list."
+            ) from None
+        if len(arrays) != len(learned):
+            raise ValueError(
+                f"{field}: expected {len(learned)} arrays, one per layer, got {len(arrays)}. "
+                f"Give those of a network of the sizes {self.sizes}."
+            )
+        checked = iter([self._fitting(f"{field}[{i}]", a, learned[i]) for i, a in enumerate(arrays)])
         self.parameters = [p._replace(**{field: next(checked)}) if p else p for p in self.parameters]
 
     def _fitting(self, argument: str, new: Any, current: Array) -> Array:
         """Return a copy of `new` on the device, checked to have the shape of `current`."""
-        array = self.backend.parameter(new, argument)
-        if tuple(array.shape) == (*current.shape, 1):  # the book's column of biases
+        array, shape = self.backend.parameter(new, argument), tuple(current.shape)
+        if tuple(array.shape) == (*shape, 1):  # the book's column of biases
             array = array[..., 0]
-        if array.shape != current.shape:
-            raise ValueError(f"{argument}: expected the shape {tuple(current.shape)}, got {tuple(array.shape)}.")
+        if tuple(array.shape) != shape:
+            is_transposed = len(shape) == 2 and tuple(array.shape) == shape[::-1]
+            cure = "Transpose it" if is_transposed else f"Give that of a network of the sizes {self.sizes}"
+            raise ValueError(f"{argument}: expected the shape {shape}, got {tuple(array.shape)}. {cure}.")
         return array
 
     def _on_host(self, parts: Sequence[Any]) -> list[Any]:
