@@ -142,7 +142,7 @@ def test_what_comes_back_is_what_came_in(few):
 # Fused formulas.
 
 FORMULAS = [("z", f.value) for f in activations.ACTIVATIONS.values() if f.fusible]
-FORMULAS += [("za", f.derivative) for f in activations.ACTIVATIONS.values() if f.fusible]
+FORMULAS += [("za", f.derivative) for f in activations.ACTIVATIONS.values() if f.fusible and f.derivative]
 FORMULAS += [("zay", cost.delta) for cost in costs.COSTS.values()]
 
 
