@@ -16,7 +16,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -267,9 +267,12 @@ def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
 def _info(arguments: argparse.Namespace) -> None:
     _say(f"anynet {_version('anynet-nn')}, Python {platform.python_version()}, {platform.platform()}")
     _say(f"NumPy {np.__version__}, {_blas()}")
+    _say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
     _say("\nbackends")
+    distributions = packages_distributions()
     for name, reason in backends.available().items():
-        _say(f"  {name:<18}{'usable' if reason is None else reason}")
+        installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
+        _say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}")
     _say("\nCuPy, rung by rung")
     for rung, reason in backends.climb_cupy():
         _say(f"  {rung:<18}{'works' if reason is None else reason}")

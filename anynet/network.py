@@ -234,8 +234,9 @@ class Network:
             if not is_finite:
                 self.parameters, self.state = last_good
                 raise FloatingPointError(
-                    f"epoch {epoch}: expected finite parameters, got NaN or infinity. Most often the learning rate "
-                    f"is too large; here the optimizer is {optimizer}. The network is as it was before this epoch."
+                    f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
+                    f"learning rate is too large; here the optimizer is {optimizer}. The network is as it was "
+                    "before this epoch."
                 )
             last_good = self._snapshot()
             return measured
@@ -583,7 +584,7 @@ class Network:
         return correct, cost
 
     def _measured(self, validation: Placed | None) -> tuple[bool, dict[str, float]]:
-        """Return whether the parameters are finite, and the metrics of the validation data.
+        """Return whether parameters and metrics are finite, and the metrics of the validation data.
 
         The device is waited for once.
         """
@@ -597,7 +598,7 @@ class Network:
         named = dict(zip(("validation_accuracy", "validation_cost"), values, strict=False))
         if self.task == "regression":
             named.pop("validation_accuracy", None)
-        return bool(is_finite), named
+        return is_finite == 1.0 and all(map(math.isfinite, values)), named
 
     def _cost_of(self, z: Array, a: Array, y: Array) -> Array:
         """Return the cost of each example (n,), given z and a of the output."""

@@ -222,11 +222,19 @@ def test_parameters_that_are_no_longer_finite_stop_training_at_the_last_good_epo
     net.fit((x, targets), 1, 10, SGD(0.01))
     good = net.weights
     with pytest.raises(
-        FloatingPointError, match=r"epoch 0: expected finite parameters.*learning rate.*SGD\(learning_rate="
+        FloatingPointError, match=r"epoch 0: expected finite parameters and costs.*learning rate.*SGD\(learning_rate="
     ):
         net.fit((x, targets), 3, 10, SGD(rate))
     assert all(np.array_equal(a, b) for a, b in zip(net.weights, good, strict=True))
     assert np.isfinite(net.feedforward(x)).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_validation_cost_that_is_not_finite_stops_training(backend32, rng):
+    x = rng.standard_normal((20, 2))
+    net = Network([2, 1], backend32, output="identity")
+    with pytest.raises(FloatingPointError, match="finite parameters and costs"):
+        net.fit((x, x[:, 0]), 1, 10, SGD(0.01), validation=(x * 1e30, x[:, 0]))
 
 
 @pytest.mark.parametrize(
