@@ -7,6 +7,7 @@ one line that says what was expected and what to do; it is never a traceback.
 import argparse
 import json
 import platform
+import re
 import shutil
 import signal
 import sys
@@ -78,8 +79,14 @@ def _train(arguments: argparse.Namespace) -> None:
         net = _network_to_train(arguments, train)
         rate = arguments.learning_rate
         optimizer = SGD(net.book_learning_rate if rate is None else rate)
-        measured = held_out if net.task == "regression" else None
-        reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer, validation=measured)
+        reports = net.training(
+            train,
+            arguments.epochs,
+            arguments.batch_size,
+            optimizer,
+            validation=held_out,
+            memory_limit=arguments.memory_limit,
+        )
     right: list[int] = []
     seconds = examples = 0.0
     with _threads(arguments.threads, net), _interrupts_held_back() as check_for_interrupt:
@@ -89,7 +96,7 @@ def _train(arguments: argparse.Namespace) -> None:
                 if report.metrics is not None:
                     seconds += report.seconds
                     examples += report.total
-                    say(f"Epoch {report.epoch}{_result(net, held_out, report.metrics, right)}")
+                    say(f"Epoch {report.epoch}{_result(held_out, report.metrics, right)}")
                 check_for_interrupt()
         except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
             path = net.save(_still_free(out, arguments.force))
@@ -104,13 +111,13 @@ def _train(arguments: argparse.Namespace) -> None:
         check_for_interrupt()
 
 
-def _result(net: Network, held_out: Dataset | None, metrics: dict[str, float], right: list[int]) -> str:
+def _result(held_out: Dataset | None, metrics: dict[str, float], right: list[int]) -> str:
     """Return the rest of the book's line, and note how many answers were right."""
     if held_out is None:
         return " complete"
-    if net.task == "regression":
+    if "validation_accuracy" not in metrics:  # regression
         return f": cost {metrics['validation_cost']:.6g}"
-    right.append(net.evaluate(held_out))
+    right.append(round(metrics["validation_accuracy"] * len(held_out)))
     return f": {right[-1]} / {len(held_out)}"
 
 
@@ -461,6 +468,8 @@ def _add_train(commands: Any) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
     _add_backend(train)
     add("--dtype", default="float32", metavar="NAME", help="float32 or float64 (float32)")
+    limit = "of data kept on the device, such as 100MB; the rest is streamed (as much as fits)"
+    add("--memory-limit", type=_bytes, metavar="SIZE", help=limit)
     add("--out", metavar="FILE", help="where to save the network; by default brain.npz, numbered if it exists")
     add("--force", action="store_true", help="replace the file if it exists")
     add("--quiet", action="store_true", help="print nothing but errors")
@@ -478,6 +487,15 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
     threads = "of the processor, for matrix products; by default the library's choice"
     parser.add_argument("--threads", type=_thread_count, metavar="N", help=threads)
+
+
+def _bytes(text: str) -> int:
+    """Return a size such as 100MB in bytes; a KB is 1,000 of them."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a number of bytes, or one with KB, MB or GB, got {text!r}")
+    number, unit = found.groups()
+    return int(float(number) * 1000 ** ("B", "KB", "MB", "GB").index((unit or "B").upper()))
 
 
 def _device(text: str) -> int | str:

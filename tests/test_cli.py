@@ -63,6 +63,36 @@ def test_options_reach_the_network(tmp_path):
     assert (net.cost.name, net.backend.dtype) == ("cross_entropy", "float64")
 
 
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("0", 0), ("100", 100), ("7B", 7), ("20kb", 20_000), ("100MB", 10**8), ("1.5 GB", 15 * 10**8)],
+)
+def test_a_memory_limit_reaches_the_training(text, limit, monkeypatch):
+    given = []
+    original = Network.training
+
+    def training(self, *args, memory_limit, **keywords):
+        given.append(memory_limit)
+        return original(self, *args, memory_limit=memory_limit, **keywords)
+
+    monkeypatch.setattr(Network, "training", training)
+    np.savez("data.npz", x=np.eye(4, dtype="float32"), y=np.arange(4))
+    options = ["--data", "data.npz", "--epochs", "1", "--batch-size", "2", "--quiet"]
+    assert main(["train", *options, "--memory-limit", text]) == 0
+    assert given == [limit]
+
+
+def test_streaming_changes_nothing_in_what_train_prints_and_saves(capsys):
+    printed = []
+    for options in ((), ("--memory-limit", "10MB")):
+        assert main(["train", "--epochs", "1", "--out", f"net{len(options)}", *options]) == 0
+        printed.append(re.sub(r"net\d.npz|[\d.]+ s of training, [\d,]+", "", capsys.readouterr().out))
+    assert printed[0] == printed[1]
+    assert all(
+        np.array_equal(a, b) for a, b in zip(*(Network.load(f"net{i}.npz").weights for i in (0, 2)), strict=True)
+    )
+
+
 def test_an_existing_file_needs_force(tmp_path, capsys):
     (tmp_path / "mine.npz").write_bytes(b"precious")
     assert main(["train", "--epochs", "1", "--out", "mine.npz"]) == 2
@@ -100,6 +130,13 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
         ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
         ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, at least 1, got 'two'"),
+        (
+            "train --memory-limit much",
+            2,
+            "--memory-limit: expected a number of bytes, or one with KB, MB or GB, got 'much'",
+        ),
+        ("train --memory-limit 100TB", 2, "got '100TB'"),
+        ("train --memory-limit=-5MB", 2, "got '-5MB'"),
         ("train --validation-fraction 0.1", 2, "--validation-fraction: expected --data with it"),
         ("train --data absent.npz", 1, "absent.npz: No such file or directory"),
         ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
