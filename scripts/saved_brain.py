@@ -8,6 +8,7 @@ transplanted into a network that has learnt nothing.
 
 import argparse
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,22 @@ import numpy as np
 from anynet import Network, datasets
 
 
+def load_and_tell(path: Path, backend: str) -> Network:
+    """Return the network in a file, and print what had to be assumed of it."""
+    with warnings.catch_warnings(record=True) as assumed:
+        warnings.simplefilter("always")
+        net = Network.load(path, backend=backend)
+    for warning in assumed:
+        print(str(warning.message).replace(str(path), path.name))
+    return net
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--examples", type=int, help="train and test on so many images only")
-    parser.add_argument("--out", metavar="PATH", type=Path, help="keep the brain there; default: nowhere")
+    parser.add_argument("--out", metavar="FILE.npz", type=Path, help="keep the brain there; default: nowhere")
     arguments = parser.parse_args()
 
     training_data, _, test_data = (part[: arguments.examples] for part in datasets.load_data_wrapper())
@@ -35,7 +46,7 @@ def main() -> None:
         with np.load(path) as npzfile:
             print(npzfile.files)
             print(npzfile["s"].tolist())
-        loaded = Network.load(path, backend=arguments.backend)
+        loaded = load_and_tell(path, arguments.backend)
 
     x = test_data[0][0]
     print(f"loaded: {loaded.evaluate(test_data)} / {len(test_data)}")
