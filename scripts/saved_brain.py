@@ -3,7 +3,7 @@
 A network is trained, its brain is kept by `np.savez`, opened by `Network.load`, and then
 transplanted into a network that has learnt nothing.
 
-    python scripts/saved_brain.py --backend torch --epochs 1 --out swb.npz
+    python scripts/saved_brain.py --backend torch --epochs 1 --out swb
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--examples", type=int, help="train and test on so many images only")
-    parser.add_argument("--out", metavar="FILE.npz", type=Path, help="keep the brain there; default: nowhere")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="keep the brain there; default: nowhere")
     arguments = parser.parse_args()
 
     training_data, _, test_data = (part[: arguments.examples] for part in datasets.load_data_wrapper())
@@ -39,7 +39,7 @@ def main() -> None:
     net.SGD(training_data, arguments.epochs, 10, 3.0, test_data=test_data)
 
     with tempfile.TemporaryDirectory() as folder:
-        path = arguments.out or Path(folder) / "swb.npz"
+        path = (arguments.out or Path(folder) / "swb").with_suffix(".npz")  # which np.savez would add
         w1, w2 = net.weights
         b1, b2 = net.biases
         np.savez(path, s=np.array(net.sizes), w1=w1, w2=w2, b1=b1, b2=b2)

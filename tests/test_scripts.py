@@ -65,7 +65,7 @@ def test_book_network_on_the_books_file(run, mnist, tmp_path):
 
 
 def test_saved_brain(run, tmp_path):
-    lines = run("saved_brain", "--epochs", 1, "--examples", 2000, "--out", tmp_path / "swb.npz")
+    lines = run("saved_brain", "--epochs", 1, "--examples", 2000, "--out", tmp_path / "swb")
     right = counts(lines[:1], 2000)[0]
     assert right > 1400
     another = re.fullmatch(r"another network: (\d+) / 2000", lines[6])[1]
