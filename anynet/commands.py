@@ -76,7 +76,7 @@ def _train(arguments: argparse.Namespace) -> None:
         reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer, validation=measured)
     right: list[int] = []
     seconds = examples = 0.0
-    with _interrupts_held_back() as check_for_interrupt:
+    with _threads(arguments.threads, net), _interrupts_held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
@@ -192,7 +192,8 @@ def _interrupts_held_back() -> Iterator[Callable[[], None]]:
 def _evaluate(arguments: argparse.Namespace) -> None:
     net = Network.load(arguments.file, arguments.backend, arguments.device)
     data = datasets.read_data(*arguments.data) if arguments.data else datasets.mnist()[2]
-    confusion = net.confusion_matrix(data)
+    with _threads(arguments.threads, net):
+        confusion = net.confusion_matrix(data)
     right, total = int(np.trace(confusion)), int(confusion.sum())
     if arguments.json:
         result = {"file": arguments.file, "right": right, "total": total, "accuracy": right / total}
@@ -225,14 +226,15 @@ def _predict(arguments: argparse.Namespace) -> None:
             f"{arguments.file}: expected a network for images of 28 x 28, got one of {net.sizes[0]} inputs."
         )
     failures = 0
-    for path in arguments.images:
-        try:
-            images = datasets.read_images(path)
-            for i, image in enumerate(images):
-                _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, arguments.json)
-        except (OSError, ValueError) as error:
-            failures += 1
-            _complain(error, FAILURE)
+    with _threads(arguments.threads, net):
+        for path in arguments.images:
+            try:
+                images = datasets.read_images(path)
+                for i, image in enumerate(images):
+                    _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, arguments.json)
+            except (OSError, ValueError) as error:
+                failures += 1
+                _complain(error, FAILURE)
     if failures:
         raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as images of a digit.")
 
@@ -305,9 +307,38 @@ def _blas() -> str:
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        return f"{name} (for its threads: pip install threadpoolctl)"
+        return f"{name} (for its threads: pip install 'anynet-nn[threads]')"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return f"{name}, {threads[0]} threads" if threads else name
+
+
+# Threads
+
+
+@contextmanager
+def _threads(count: int | None, net: Network) -> Iterator[None]:
+    """Let the libraries that multiply matrices use so many threads; None leaves them as they are.
+
+    The network comes first: only a library that has been loaded can be told.
+    """
+    if count is None:
+        yield
+        return
+    if net.backend.name == "jax":  # it has no such setting
+        raise _UsageError("--threads: expected a backend that can be told, got jax, which takes every core it may use.")
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise ImportError("threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'") from None
+    with threadpool_limits(count):
+        yield
+
+
+def _thread_count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
+    return count
 
 
 # The parser, and how errors are told
@@ -406,6 +437,8 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
     names = "numpy, cupy, torch, jax, array_api_strict or auto (numpy)"
     parser.add_argument("--backend", default="numpy", metavar="NAME", help=names)
     parser.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
+    threads = "of the processor, for matrix products; by default the library's choice"
+    parser.add_argument("--threads", type=_thread_count, metavar="N", help=threads)
 
 
 def _device(text: str) -> int | str:

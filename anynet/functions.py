@@ -115,7 +115,7 @@ def _one_or_several(result: Any, f: Callable[[Any], Any]) -> Any:
 
 def _on_host(result: Array) -> Any:
     """Return an array as a NumPy array, or as a Python number if it has no dimensions."""
-    if backends.library_of(result) is None and not isinstance(result, Number):
+    if backends.library_of(result) is None and not isinstance(result, (Number, np.generic)):
         raise TypeError(
             f"function: expected a function that returns an array, or several, got {type(result).__name__}. "
             "Return arrays, in a tuple if there are several."

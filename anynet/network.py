@@ -21,7 +21,7 @@ from anynet.brains import Brain
 from anynet.datasets import Dataset, as_dataset
 from anynet.layers import Shape, map_arrays, read_sizes
 from anynet.names import look_up
-from anynet.optimizers import SGD, Optimizer
+from anynet.optimizers import SGD, Optimizer, check_optimizer
 from anynet.progress import shown
 from anynet.reader import MAX_BYTES
 from anynet.training import Report
@@ -204,11 +204,13 @@ class Network:
         """
         self._check_can_learn()
         optimizer = optimizer or SGD(self.book_learning_rate)
+        check_optimizer(optimizer)
         examples = self._placed(data)
         held_out = None if validation is None else self._placed(validation)
         training.check_counts(epochs, batch_size, len(examples))
         batches.warn_of_pixels(examples)
-        self.classes = examples.classes or self.classes
+        if examples.classes and len(examples.classes) == max(self._n_out, 2):  # one output tells two classes apart
+            self.classes = examples.classes
         optimizer_state = optimizer.initialize(self.backend.xp, self.parameters)
         last_good = self._snapshot()
 
@@ -545,7 +547,7 @@ class Network:
     def _rows_of(self, y: Any, n: int) -> Array:
         """Return y on the device as n rows: that of one example may be a digit or a column."""
         y = self.backend.asarray(y, "y")
-        if n > 1 or tuple(y.shape) == (1, self._n_out):
+        if n != 1 or tuple(y.shape) in ((1,), (1, self._n_out)):
             return y
         return self.backend.xp.reshape(y, (1, -1) if len(y.shape) > 0 else (1,))
 
@@ -554,7 +556,7 @@ class Network:
         if x.shape[0] == 1:
             return self._output(batches.inputs(self.backend, x))
         rows = batches.rows_of_chunk(self.backend, self.shapes[0])
-        blocks = (batches.rows(x, i, i + rows) for i in range(0, x.shape[0], rows))
+        blocks = (batches.rows(x, i, i + rows) for i in range(0, max(1, x.shape[0]), rows))  # one of no rows too
         outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
         return self.backend.xp.concat(outputs, axis=0)
 
@@ -564,9 +566,10 @@ class Network:
         correct, cost = 0, 0.0
         for x, y in batches.in_order(self.backend, data):
             *_, (z, a) = self._forward(x)
-            correct += metrics.count_correct(xp, a, y, self.task)
+            targets = batches.targets(self.backend, y, self._n_out)
+            correct += metrics.count_correct(xp, a, y if self.task == "classification" else targets, self.task)
             if self.cost is not None:
-                cost += xp.sum(self._cost_of(z, a, batches.targets(self.backend, y, self._n_out)))
+                cost += xp.sum(self._cost_of(z, a, targets))
         return correct, cost
 
     def _measured(self, validation: Dataset | None) -> tuple[bool, dict[str, float]]:

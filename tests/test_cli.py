@@ -96,6 +96,10 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --dtype float16", 2, "dtype: expected one of float32, float64"),
         ("train --out no/such/folder/x.npz", 2, "--out: expected a folder that can be written to"),
         ("train --seed -1", 2, "seed: expected"),
+        ("train --threads 0", 2, "--threads: expected a whole number, at least 1, got '0'"),
+        ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
+        ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
+        ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, at least 1, got 'two'"),
         ("train --validation-fraction 0.1", 2, "--validation-fraction: expected --data with it"),
         ("train --data absent.npz", 1, "absent.npz: No such file or directory"),
         ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
@@ -178,6 +182,43 @@ def test_predict_reads_idx_files_image_by_image(brain, capsys, mnist, tmp_path):
     (tmp_path / "digits").write_bytes(header + mnist[2].x[:3].tobytes())
     assert main(["predict", str(brain), "digits"]) == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [f"digits[{i}]" for i in range(3)]
+
+
+@pytest.mark.parametrize("command", ["train --epochs 1 --quiet", "evaluate {brain}", "predict {brain} digit.png"])
+def test_threads_are_limited_while_a_command_computes(brain, mnist, monkeypatch, tmp_path, command):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    save_png(tmp_path / "digit.png", mnist[2].x[0])
+    seen, plain = set(), Network._forward if command[0] != "t" else Network._step
+
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    def watched(self, *arguments):
+        if not seen:
+            seen.update(blas_threads())
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Network, plain.__name__, watched)
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_threads()
+        assert main([*command.format(brain=brain).split(), "--threads", "1"]) == 0
+        assert seen == {1}
+        assert blas_threads() == before
+
+
+def test_threads_without_threadpoolctl_are_one_line_with_the_cure(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert main(["train", "--threads", "1"]) == 1
+    message = "anynet: threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'\n"
+    assert capsys.readouterr() == ("", message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_of_jax_cannot_be_set(capsys):
+    if why_absent("jax") is not None:
+        pytest.skip("JAX is not installed")
+    assert main(["train", "--backend", "jax", "--threads", "1"]) == 2
+    assert "--threads: expected a backend that can be told, got jax" in capsys.readouterr().err
 
 
 def test_predict_goes_on_after_what_is_no_image(brain, capsys, mnist, tmp_path):
