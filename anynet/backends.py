@@ -97,8 +97,14 @@ class Backend:
         return _LIBRARIES[self.name].plain(x)
 
     def parameter(self, x: Any, argument: str = "x") -> Array:
-        """Return a copy of x on this backend's device, in this backend's dtype."""
+        """Return a copy of x on this backend's device, in this backend's dtype.
+
+        That of a host array lies row by row: the same numbers give the same sums, to the last
+        bit, whether they came transposed or not.
+        """
         dtype = getattr(self.xp, self.dtype)
+        if library_of(x) in (None, "numpy"):
+            x = np.asarray(_as_numpy(x, argument), order="C")
         with self.active():
             return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
 

@@ -8,6 +8,7 @@ programs are read as well (foreign.py). Everything that a file
 says is checked here, before a network is made of it.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from anynet.layers import Layer, Shape, described, from_description, read_sizes
 from anynet.reader import MAX_BYTES
 
 FORMAT_VERSION = 1
+MAX_NAME = 200  # characters of a class's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,12 @@ def write(path: str | Path, brain: Brain) -> Path:
     return files.write(path, arrays, header)
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Brain:
+def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False) -> Brain:
     """Return the brain in a file, checked; of a foreign one at most `max_bytes` are unpacked.
 
     Raises OSError if the file cannot be read, ValueError if it holds no network. Warns of
-    what had to be assumed, and of numbers that are not finite.
+    what had to be assumed, unless only the arrays are wanted, and of numbers that are not
+    finite.
     """
     if foreign.is_foreign(path):
         return _foreign(*foreign.read(path, max_bytes))
@@ -73,7 +76,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Brain:
         raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
-    if header is None:
+    if header is None and not arrays_only:
         warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=3)
     if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):
         warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=3)
@@ -109,18 +112,28 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> Brain:
     input_shape, layers = read_sizes(
         [tuple(header["input_shape"]), *described_layers], "sigmoid", "sigmoid", "scaled_normal"
     )
-    classes = header["classes"]
-    if classes is not None and not all(isinstance(name, str) for name in classes):
-        raise ValueError("expected the names of the classes, got something else.")
+    n_classes = max(math.prod(layers[-1].output_shape(input_shape)), 2)
     return Brain(
         input_shape,
         layers,
         header["cost"],
         header["task"],
         header["dtype"],
-        None if classes is None else tuple(classes),
+        _classes(header["classes"], n_classes),
         *_numbered(arrays, len(layers)),
     )
+
+
+def _classes(names: Any, n: int) -> tuple[str, ...] | None:
+    """Return the names of n classes, fit to be shown on a terminal, which obeys some characters."""
+    if names is None:
+        return None
+    if not isinstance(names, list) or len(names) != n:
+        got = f"{len(names)} of them" if isinstance(names, list) else type(names).__name__
+        raise ValueError(f"expected the names of {n} classes, got {got}.")
+    if not all(isinstance(name, str) and name.isprintable() and len(name) <= MAX_NAME for name in names):
+        raise ValueError(f"expected names of classes, printable and of at most {MAX_NAME} characters, got others.")
+    return tuple(names)
 
 
 def _numbered(arrays: dict[str, HostArray], n: int) -> tuple[list[HostArray], list[HostArray]]:

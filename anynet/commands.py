@@ -1,4 +1,4 @@
-"""The commands of `anynet`: train, evaluate, predict, info.
+"""The commands of `anynet`: train, evaluate, predict, show, info.
 
 Results go to standard output, progress and errors to standard error. A user's mistake is
 one line that says what was expected and what to do; it is never a traceback.
@@ -22,9 +22,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import backends, datasets, files, streams
+from anynet import backends, datasets, files, plots, streams
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
+from anynet.datasets.digits import mnist_test_images, mnist_training_images
 from anynet.network import BOOK_LEARNING_RATES, Network
 from anynet.optimizers import SGD
 from anynet.progress import shown
@@ -82,7 +83,7 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     right: list[int] = []
     seconds = examples = 0.0
-    with _interrupts_held_back() as check_for_interrupt:
+    with _threads(arguments.threads, net), _interrupts_held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
@@ -198,7 +199,8 @@ def _interrupts_held_back() -> Iterator[Callable[[], None]]:
 def _evaluate(arguments: argparse.Namespace) -> None:
     net = Network.load(arguments.file, arguments.backend, arguments.device)
     data = datasets.read_data(*arguments.data) if arguments.data else datasets.mnist()[2]
-    confusion = net.confusion_matrix(data)
+    with _threads(arguments.threads, net):
+        confusion = net.confusion_matrix(data)
     right, total = int(np.trace(confusion)), int(confusion.sum())
     if arguments.json:
         result = {"file": arguments.file, "right": right, "total": total, "accuracy": right / total}
@@ -231,14 +233,15 @@ def _predict(arguments: argparse.Namespace) -> None:
             f"{arguments.file}: expected a network for images of 28 x 28, got one of {net.sizes[0]} inputs."
         )
     failures = 0
-    for path in arguments.images:
-        try:
-            images = datasets.read_images(path)
-            for i, image in enumerate(images):
-                _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, arguments.json)
-        except (OSError, ValueError) as error:
-            failures += 1
-            _complain(error, FAILURE)
+    with _threads(arguments.threads, net):
+        for path in arguments.images:
+            try:
+                images = datasets.read_images(path)
+                for i, image in enumerate(images):
+                    _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, arguments.json)
+            except (OSError, ValueError) as error:
+                failures += 1
+                _complain(error, FAILURE)
     if failures:
         raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as images of a digit.")
 
@@ -259,6 +262,24 @@ def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
     else:
         shares = ", ".join(f"{names[i]} {100 * outputs[i]:.1f} %" for i in leading)
         _say(f"{name}: {names[leading[0]]}  ({kind}: {shares})")
+
+
+# show
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    kind, (x, y) = ("training", mnist_training_images()) if arguments.train else ("test", mnist_test_images())
+    i = arguments.index
+    with _usage_errors():
+        if not 0 <= i < len(x):
+            raise ValueError(f"INDEX: expected 0 to {len(x) - 1}, for there are {len(x):,} {kind} images, got {i}.")
+        if arguments.out is not None and Path(arguments.out).exists():
+            raise ValueError(f"--out: expected a new file, got {arguments.out}, which exists. Give another name.")
+    _say(f"{kind} image {i}: {y[i]}")
+    print(plots.as_text(x[i]), flush=True)
+    if arguments.out is not None:
+        plots.show(x[i], [y[i]], arguments.out)
+        _say(f"Saved the picture to {arguments.out}")
 
 
 # info
@@ -293,9 +314,38 @@ def _blas() -> str:
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        return f"{name} (for its threads: pip install threadpoolctl)"
+        return f"{name} (for its threads: pip install 'anynet-nn[threads]')"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return f"{name}, {threads[0]} threads" if threads else name
+
+
+# Threads
+
+
+@contextmanager
+def _threads(count: int | None, net: Network) -> Iterator[None]:
+    """Let the libraries that multiply matrices use so many threads; None leaves them as they are.
+
+    The network comes first: only a library that has been loaded can be told.
+    """
+    if count is None:
+        yield
+        return
+    if net.backend.name == "jax":  # it has no such setting
+        raise _UsageError("--threads: expected a backend that can be told, got jax, which takes every core it may use.")
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise ImportError("threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'") from None
+    with threadpool_limits(count):
+        yield
+
+
+def _thread_count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
+    return count
 
 
 # The parser, and how errors are told
@@ -348,6 +398,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--json", action="store_true", help="print one JSON object per image")
     predict.set_defaults(command=_predict)
 
+    show = commands.add_parser("show", help="draw an image of MNIST, with its label, in the terminal")
+    show.add_argument("index", type=int, metavar="INDEX", help="which of the test images, from 0")
+    show.add_argument("--train", action="store_true", help="of the 60,000 training images")
+    show.add_argument("--out", metavar="FILE", help="save it as a picture too (PNG, PDF, SVG; needs matplotlib)")
+    show.set_defaults(command=_show)
+
     info = commands.add_parser("info", help="versions, and which backends are usable, with the cure if not")
     info.set_defaults(command=_info)
     return parser
@@ -390,6 +446,8 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
     names = "numpy, cupy, torch, jax, array_api_strict or auto (numpy)"
     parser.add_argument("--backend", default="numpy", metavar="NAME", help=names)
     parser.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
+    threads = "of the processor, for matrix products; by default the library's choice"
+    parser.add_argument("--threads", type=_thread_count, metavar="N", help=threads)
 
 
 def _bytes(text: str) -> int:

@@ -47,7 +47,8 @@ class Function:
         for name, x in bound.arguments.items():
             # A copy: what f writes into its arguments is not written into the caller's.
             bound.arguments[name] = self.backend.parameter(x, name)
-        return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
+        with self.backend.active():
+            return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         """Return the arguments by name, defaults included."""
@@ -114,7 +115,7 @@ def _one_or_several(result: Any, f: Callable[[Any], Any]) -> Any:
 
 def _on_host(result: Array) -> Any:
     """Return an array as a NumPy array, or as a Python number if it has no dimensions."""
-    if backends.library_of(result) is None and not isinstance(result, Number):
+    if backends.library_of(result) is None and not isinstance(result, (Number, np.generic)):
         raise TypeError(
             f"function: expected a function that returns an array, or several, got {type(result).__name__}. "
             "Return arrays, in a tuple if there are several."

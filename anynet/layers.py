@@ -77,7 +77,7 @@ class Dense:
     initializer: str | None = None
 
     def __post_init__(self) -> None:
-        _check_size("Dense", self.units)
+        object.__setattr__(self, "units", _size("Dense", self.units))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
@@ -143,10 +143,9 @@ def read_sizes(sizes: Sequence[Any], hidden: str, output: str, initializer: str)
     if len(given) < 2:
         raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")
     first, *rest = given
-    input_shape = tuple(first) if isinstance(first, (tuple, list)) else (first,)
-    for size in input_shape:
-        _check_size("sizes", size)
-    stack = [layer if hasattr(layer, "forward") else Dense(layer) for layer in rest]
+    input_shape = tuple(_size("sizes", n) for n in (first if isinstance(first, (tuple, list)) else (first,)))
+    is_layer = [hasattr(layer, "forward") and not isinstance(layer, type) for layer in rest]
+    stack = [layer if known else Dense(layer) for layer, known in zip(rest, is_layer, strict=True)]
     activations = [hidden] * (len(stack) - 1) + [output]
     stack = [
         _completed(layer, activation=f, initializer=initializer) for layer, f in zip(stack, activations, strict=True)
@@ -175,8 +174,10 @@ def _completed(layer: Layer, **defaults: str) -> Layer:
     return replace(layer, **missing)
 
 
-def _check_size(where: str, size: object) -> None:
+def _size(where: str, size: object) -> int:
+    """Return the size as a Python int, which a file can take: one computed with NumPy is none."""
     if isinstance(size, bool) or not isinstance(size, Integral):
         raise TypeError(f"{where}: expected whole numbers, got {size!r} of type {type(size).__name__}.")
     if size < 1:
         raise ValueError(f"{where}: expected sizes of at least 1, got {size}.")
+    return int(size)

@@ -21,7 +21,7 @@ from anynet.brains import Brain
 from anynet.datasets import Dataset, as_dataset
 from anynet.layers import Shape, map_arrays, read_sizes
 from anynet.names import look_up
-from anynet.optimizers import SGD, Optimizer
+from anynet.optimizers import SGD, Optimizer, check_optimizer
 from anynet.progress import shown
 from anynet.reader import MAX_BYTES
 from anynet.training import Report
@@ -215,12 +215,14 @@ class Network:
         """
         self._check_can_learn()
         optimizer = optimizer or SGD(self.book_learning_rate)
+        check_optimizer(optimizer)
         room = batches.room_within(memory_limit)
         examples = self._placed(data, room)
         held_out = None if validation is None else self._placed(validation, room - examples.kept)
         training.check_counts(epochs, batch_size, len(examples))
         batches.warn_of_pixels(examples)
-        self.classes = examples.classes or self.classes
+        if examples.classes and len(examples.classes) == max(self._n_out, 2):  # one output tells two classes apart
+            self.classes = examples.classes
         optimizer_state = optimizer.initialize(self.backend.xp, self.parameters)
         last_good = self._snapshot()
 
@@ -440,17 +442,17 @@ class Network:
     # Files.
 
     def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
-        """Take over the weights and biases in a file: any that `load` opens.
+        """Take over the weights and biases in a file, any that `load` opens, and nothing else of it.
 
-        Raises OSError if it cannot be read, ValueError unless the sizes are the same; the
-        network is then as it was.
+        Raises OSError if it cannot be read, ValueError unless the sizes are the same,
+        MemoryError if the device is full; the network is then as it was.
         """
-        brain, before = brains.read(path, max_bytes), self.parameters
+        brain, before = brains.read(path, max_bytes, arrays_only=True), self.parameters
         try:
             self.weights, self.biases = brain.weights, brain.biases
-        except ValueError as error:
+        except (ValueError, MemoryError) as error:  # out of memory between the two, say
             self.parameters = before
-            raise ValueError(f"{path}: {error}") from None
+            raise type(error)(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> Path:
         """Write the network to an `.npz` file, atomically, and return its path.
@@ -559,7 +561,7 @@ class Network:
     def _rows_of(self, y: Any, n: int) -> Array:
         """Return y on the device as n rows: that of one example may be a digit or a column."""
         y = self.backend.asarray(y, "y")
-        if n > 1 or tuple(y.shape) == (1, self._n_out):
+        if n != 1 or tuple(y.shape) in ((1,), (1, self._n_out)):
             return y
         return self.backend.xp.reshape(y, (1, -1) if len(y.shape) > 0 else (1,))
 
@@ -568,7 +570,7 @@ class Network:
         if x.shape[0] == 1:
             return self._output(batches.inputs(self.backend, x))
         rows = batches.rows_of_chunk(self.backend, self.shapes[0])
-        blocks = (batches.rows(x, i, i + rows) for i in range(0, x.shape[0], rows))
+        blocks = (batches.rows(x, i, i + rows) for i in range(0, max(1, x.shape[0]), rows))  # one of no rows too
         outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
         return self.backend.xp.concat(outputs, axis=0)
 
@@ -578,9 +580,10 @@ class Network:
         correct, cost = 0, 0.0
         for x, y in batches.in_order(self.backend, data):
             *_, (z, a) = self._forward(x)
-            correct += metrics.count_correct(xp, a, y, self.task)
+            targets = batches.targets(self.backend, y, self._n_out)
+            correct += metrics.count_correct(xp, a, y if self.task == "classification" else targets, self.task)
             if self.cost is not None:
-                cost += xp.sum(self._cost_of(z, a, batches.targets(self.backend, y, self._n_out)))
+                cost += xp.sum(self._cost_of(z, a, targets))
         return correct, cost
 
     def _measured(self, validation: Placed | None) -> tuple[bool, dict[str, float]]:
@@ -610,20 +613,31 @@ class Network:
         copy_of = self.backend.parameter
         return [map_arrays(copy_of, p) for p in self.parameters], [map_arrays(copy_of, s) for s in self.state]
 
-    def _assign(self, field: str, new: Sequence[Any]) -> None:
-        learned = [p for p in self.parameters if p]
-        if len(new) != len(learned):
-            raise ValueError(f"{field}: expected {len(learned)} arrays, one per layer, got {len(new)}.")
-        checked = iter([self._fitting(f"{field}[{i}]", a, getattr(learned[i], field)) for i, a in enumerate(new)])
+    def _assign(self, field: str, new: Any) -> None:
+        learned = [getattr(p, field) for p in self.parameters if p]
+        try:
+            arrays = list(new)
+        except TypeError:
+            raise TypeError(
+                f"{field}: expected {len(learned)} arrays, one per layer, got {type(new).__name__}. Give a list."
+            ) from None
+        if len(arrays) != len(learned):
+            raise ValueError(
+                f"{field}: expected {len(learned)} arrays, one per layer, got {len(arrays)}. "
+                f"Give those of a network of the sizes {self.sizes}."
+            )
+        checked = iter([self._fitting(f"{field}[{i}]", a, learned[i]) for i, a in enumerate(arrays)])
         self.parameters = [p._replace(**{field: next(checked)}) if p else p for p in self.parameters]
 
     def _fitting(self, argument: str, new: Any, current: Array) -> Array:
         """Return a copy of `new` on the device, checked to have the shape of `current`."""
-        array = self.backend.parameter(new, argument)
-        if tuple(array.shape) == (*current.shape, 1):  # the book's column of biases
+        array, shape = self.backend.parameter(new, argument), tuple(current.shape)
+        if tuple(array.shape) == (*shape, 1):  # the book's column of biases
             array = array[..., 0]
-        if array.shape != current.shape:
-            raise ValueError(f"{argument}: expected the shape {tuple(current.shape)}, got {tuple(array.shape)}.")
+        if tuple(array.shape) != shape:
+            is_transposed = len(shape) == 2 and tuple(array.shape) == shape[::-1]
+            cure = "Transpose it" if is_transposed else f"Give that of a network of the sizes {self.sizes}"
+            raise ValueError(f"{argument}: expected the shape {shape}, got {tuple(array.shape)}. {cure}.")
         return array
 
     def _on_host(self, parts: Sequence[Any]) -> list[Any]:

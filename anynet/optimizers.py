@@ -10,6 +10,7 @@ where they are not.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 from anynet.backends import Array, Fuse, Namespace
@@ -31,12 +32,16 @@ class Optimizer(Protocol):
 class SGD:
     """Stochastic gradient descent: p <- p - learning_rate * dC/dp (Nielsen, equations 20-21).
 
-    Raises ValueError unless the learning rate is finite and positive.
+    Raises ValueError unless the learning rate is finite and positive, TypeError if it is no
+    number.
     """
 
     learning_rate: float
 
     def __post_init__(self) -> None:
+        rate: object = self.learning_rate
+        if isinstance(rate, bool) or not isinstance(rate, Real):
+            raise TypeError(f"learning_rate: expected a number, got {rate!r}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate: expected a finite number above 0, got {self.learning_rate!r}.")
         # A NumPy scalar would silently promote float32 arrays to float64.
@@ -64,3 +69,9 @@ def _descend(xp: Namespace, parameter: Array, gradient: Array, learning_rate: fl
     gradient *= learning_rate  # the storage of both is the step's to reuse
     parameter -= gradient
     return parameter
+
+
+def check_optimizer(optimizer: object) -> None:
+    """Raise TypeError unless it is an optimizer, as opposed to its name or its class."""
+    if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+        raise TypeError(f"optimizer: expected a value such as SGD(0.5), got {optimizer!r}.")

@@ -74,12 +74,14 @@ def show(x: Any, y: Sequence[Any] | HostArray | None = None, path: str | Path | 
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"y: expected {len(images)} titles, one per image, got {len(titles)}.")
     figure: Figure = pyplot.figure(layout="constrained")
-    _draw(figure, images, titles)
-    if path is not None:
-        figure.savefig(path, dpi=150)
-    elif figure.canvas.required_interactive_framework is not None:
-        pyplot.show()
-    pyplot.close(figure)  # or a notebook would show it twice
+    try:
+        _draw(figure, images, titles)
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        elif figure.canvas.required_interactive_framework is not None:
+            pyplot.show()
+    finally:
+        pyplot.close(figure)  # or a notebook would show it twice
     return figure
 
 

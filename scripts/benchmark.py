@@ -31,13 +31,13 @@ from pathlib import Path
 from typing import Any
 
 from peers import CONTESTANTS, Recipe
-from stage import Stage, megabytes
+from stage import Stage
 
 N_TRAINING = 50_000
-ENOUGH = 0.975  # of the validation images
+ENOUGH, ENOUGH_IF_QUICK = 0.975, 0.95  # of the validation images
 MOST_EPOCHS = 40
-LONGEST_QUICK_DUEL_S = 5.0  # so that --quick is quick on a busy machine too, with fewer pairs
-COMMAND = ("-m", "anynet", "train", "--epochs", "1", "--quiet", "--out")
+LONGEST_QUICK_DUEL_S = 2.0  # so that --quick is quick on a busy machine too, with fewer pairs
+COMMAND = ("train", "--epochs", "1", "--quiet", "--force", "--out")
 
 BOOK = Recipe((784, 30, 10), 10, 3.0)
 WIDE = Recipe((784, 512, 512, 10), 128, 0.1, hidden="relu", output="softmax", initializer="he")
@@ -75,32 +75,27 @@ class Side:
 Turn = Callable[[int], tuple[Any, ...]]
 
 
-def duel(settings: Settings, recipe: Recipe, names: tuple[str, str], turn: Turn) -> tuple[Side, Side]:
+def duel(settings: Settings, stages: tuple[Stage, Stage], turn: Turn) -> tuple[Side, Side]:
     """Let two contestants take turns, each in its own process, and return both sides."""
-    recipe = replace(recipe, dtype=settings.dtype)
-    with (
-        Stage(names[0], recipe, settings.threads) as ours,
-        Stage(names[1], recipe, settings.threads) as theirs,
-    ):
-        sides = Side(ours.label), Side(theirs.label)
-        for stage in (ours, theirs):
-            stage.wait()
-        begin = time.perf_counter()
-        for k in range(settings.pairs + 1):
-            if settings.quick and k > 2 and time.perf_counter() - begin > LONGEST_QUICK_DUEL_S:
-                break
-            for side, stage in zip(sides, (ours, theirs), strict=True):
-                side.seconds.append(stage.ask(*turn(k)))
-        for side, stage in zip(sides, (ours, theirs), strict=True):
-            del side.seconds[0]  # the warm-up
-            side.peak_mb, side.accuracy = stage.ask("peak_memory"), stage.ask("accuracy")
+    sides = Side(stages[0].label), Side(stages[1].label)
+    for stage in stages:
+        stage.wait()
+    begin = time.perf_counter()
+    for k in range(settings.pairs + 1):
+        if settings.quick and k > 2 and time.perf_counter() - begin > LONGEST_QUICK_DUEL_S:
+            break
+        for side, stage in zip(sides, stages, strict=True):
+            side.seconds.append(stage.ask(*turn(k)))
+    for side, stage in zip(sides, stages, strict=True):
+        del side.seconds[0]  # the warm-up
+        side.peak_mb, side.accuracy = stage.ask("peak_memory"), stage.ask("accuracy")
     return sides
 
 
 def ratio_row(ours: Side, theirs: Side) -> Row:
     """Return how many times as long as ours their side takes, and how much that varies."""
     ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     return {"ratio": statistics.median(ratios), "quartiles": (low, high), "pairs": len(ratios)}
 
 
@@ -112,15 +107,19 @@ def side_row(side: Side, per: int) -> Row:
 
 def duels(settings: Settings, recipe: Recipe, peers: list[str], turn: Turn, per: int) -> list[Row]:
     """Return a row for anynet and one for each of the peers, after a duel with each."""
-    rows = []
-    ours_seconds: list[float] = []
-    for name in peers:
-        ours, theirs = duel(settings, recipe, ("anynet", name), turn)
-        ours_seconds += ours.seconds
-        rows.append(side_row(theirs, per) | ratio_row(ours, theirs))
+    recipe, rows = replace(recipe, dtype=settings.dtype), []
+    duels_of_ours: list[Side] = []
+    with Stage("anynet", recipe, settings.threads) as our_stage:
+        for name in peers:
+            with Stage(name, recipe, settings.threads) as stage:
+                our_stage.ask("restart", recipe.seed)
+                ours, theirs = duel(settings, (our_stage, stage), turn)
+            duels_of_ours.append(ours)
+            rows.append(side_row(theirs, per) | ratio_row(ours, theirs))
     if not peers:
         return []
-    ours.seconds = ours_seconds
+    # The first duel's peak: after it, its accuracy has been asked for, which takes memory of its own.
+    ours = replace(duels_of_ours[0], seconds=[s for side in duels_of_ours for s in side.seconds])
     return [side_row(ours, per), *rows]
 
 
@@ -167,11 +166,12 @@ def progress_bar(settings: Settings) -> list[Row]:
 
 
 def converge(settings: Settings) -> list[Row]:
-    """[784, 128, 10], ReLU, softmax, batch 64, SGD at 0.3: training time until 97.5 % of the validation images."""
+    """[784, 128, 10], ReLU, softmax, batch 64, SGD at 0.3: time to 97.5 % (quick: 95 %) of the validation images."""
     recipe, rows = replace(CONVERGE, dtype=settings.dtype), []
+    goal = ENOUGH_IF_QUICK if settings.quick else ENOUGH
     for name in settings.choose("torch"):
         with Stage("anynet", recipe, settings.threads) as ours, Stage(name, recipe, settings.threads) as theirs:
-            races = [race((ours, theirs), seed) for seed in range(1 if settings.quick else 5)]
+            races = [race((ours, theirs), seed, goal) for seed in range(1 if settings.quick else 5)]
         sides = [Side(runners[0].stage.label, [r.seconds for r in runners]) for runners in zip(*races, strict=True)]
         for side, runners in zip(sides, zip(*races, strict=True), strict=True):
             side.accuracy = statistics.median(r.accuracy for r in runners)
@@ -185,24 +185,25 @@ class Runner:
     """One side of a race: how far it is, in seconds of training and in epochs."""
 
     stage: Stage
+    goal: float
     seconds: float = 0.0
     epochs: int = 0
     accuracy: float = 0.0
 
     def run(self) -> None:
         """Train for an epoch, unless the goal is reached."""
-        if self.accuracy < ENOUGH and self.epochs < MOST_EPOCHS:
+        if self.accuracy < self.goal and self.epochs < MOST_EPOCHS:
             self.seconds += self.stage.ask("train", 0, N_TRAINING)
             self.epochs += 1
             self.accuracy = self.stage.ask("accuracy")
 
 
-def race(stages: Sequence[Stage], seed: int) -> list[Runner]:
+def race(stages: Sequence[Stage], seed: int, goal: float) -> list[Runner]:
     """Train both, an epoch each in turn, from the same weights; the seconds are of training alone."""
     for stage in stages:
         stage.ask("train", 0, 100 * CONVERGE.batch_size)  # the warm-up
         stage.ask("restart", seed)
-    runners = [Runner(stage) for stage in stages]
+    runners = [Runner(stage, goal) for stage in stages]
     for _ in range(MOST_EPOCHS):
         for runner in runners:
             runner.run()
@@ -212,7 +213,9 @@ def race(stages: Sequence[Stage], seed: int) -> list[Runner]:
 def memory(settings: Settings) -> list[Row]:
     """Take the peak memory of a whole process: `anynet train` for an epoch, PyTorch training for a fifth."""
     with tempfile.TemporaryDirectory() as folder:
-        _, peak = run_command(*COMMAND, f"{folder}/brain.npz", threads=settings.threads)
+        command = (str(Path(__file__).with_name("resident.py")), *COMMAND, f"{folder}/brain.npz")
+        _, printed = run_command(*command, threads=settings.threads)
+    peak = float(printed)
     rows = [{"who": "anynet train", "peak_mb": peak}]
     for name in settings.choose("torch_uint8", "torch"):
         with Stage(name, replace(BOOK, dtype=settings.dtype), settings.threads) as stage:
@@ -230,32 +233,28 @@ def process(settings: Settings) -> list[Row]:
             Stage(name, replace(BOOK, dtype=settings.dtype), settings.threads) as stage,
             tempfile.TemporaryDirectory() as folder,
         ):
+            parts = 10 if settings.quick else 1  # of PyTorch's epoch, of which one is then taken
             for _ in range(2 if settings.quick else 5):
-                ours, _ = run_command(*COMMAND, f"{folder}/brain.npz", threads=settings.threads)
+                ours, _ = run_command("-m", "anynet", *COMMAND, f"{folder}/brain.npz", threads=settings.threads)
                 start, _ = run_command("-c", "import torch", threads=settings.threads)
                 sides[0].seconds.append(ours)
-                sides[1].seconds.append(start + stage.ask("train", 0, N_TRAINING))
+                sides[1].seconds.append(start + parts * stage.ask("train", 0, N_TRAINING // parts))
         return [side_row(sides[0], 1), side_row(sides[1], 1) | ratio_row(*sides)]
     return []
 
 
-def run_command(*arguments: str, threads: int) -> tuple[float, float]:
-    """Run Python with those arguments; return its seconds, from start to end, and its peak memory in MB."""
+def run_command(*arguments: str, threads: int) -> tuple[float, str]:
+    """Run Python with those arguments; return its seconds, from start to end, and what it printed."""
     limits = {name: str(threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    with tempfile.TemporaryFile() as errors:
-        begin = time.perf_counter()
-        command = [sys.executable, *arguments]
-        started = subprocess.Popen(command, env=os.environ | limits, stdout=subprocess.DEVNULL, stderr=errors)
-        _, status, usage = os.wait4(started.pid, 0)
-        seconds = time.perf_counter() - begin
-        started.returncode = os.waitstatus_to_exitcode(status)
-        if started.returncode != 0:
-            errors.seek(0)
-            *_, reason = errors.read().decode().strip().splitlines() or ["no message"]
-            raise RuntimeError(
-                f"python {' '.join(arguments)}: expected exit status 0, got {started.returncode}: {reason}"
-            )
-    return seconds, megabytes(usage.ru_maxrss)
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], env=os.environ | limits, capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - begin
+    if done.returncode != 0:
+        *_, reason = done.stderr.strip().splitlines() or ["no message"]
+        raise RuntimeError(f"python {' '.join(arguments)}: expected exit status 0, got {done.returncode}: {reason}")
+    return seconds, done.stdout
 
 
 WORKLOADS = {
@@ -319,6 +318,7 @@ def machine(versions: dict[str, str], settings: Settings) -> Row:
         "python": platform.python_version(),
         "versions": versions,
         "blas": blas,
+        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
     }
 
 

@@ -1,12 +1,10 @@
 """Where one contestant performs: a process of its own, so that no library disturbs another's threads or memory.
 
 `Stage` is the handle to such a process. Clocks run inside it: what travels between the processes is never timed.
-Whoever starts stages should hold no data: on Linux a process's peak memory begins with that of its parent.
 """
 
 import multiprocessing
 import os
-import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +15,7 @@ import numpy as np
 
 from anynet import datasets
 from peers import CONTESTANTS, Recipe
+from resident import peak_mb
 
 # Threads of a matrix library spin for a while before they sleep; the next contestant should not meet them.
 SETTLE_S = 0.03
@@ -104,7 +103,7 @@ class Performance:
 
     def peak_memory(self) -> float:
         """Return the most memory that this process has had resident so far, in MB."""
-        return megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        return peak_mb()
 
     def blas(self) -> list[dict[str, Any]]:
         """Return what multiplies matrices here, and with how many threads."""
@@ -112,8 +111,3 @@ class Performance:
 
         keys = ("internal_api", "version", "architecture", "num_threads")
         return [{key: pool.get(key) for key in keys} for pool in threadpool_info()]
-
-
-def megabytes(maxrss: int) -> float:
-    """Return the `ru_maxrss` of the operating system in MB."""
-    return maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)

@@ -1,11 +1,16 @@
 """The book's face: Nielsen's lines, names, shapes and printed output."""
 
+import copy
+import gzip
+import json
 import re
 
 import numpy as np
 import oracle
 import pytest
+from book_loop import BookNetwork
 from compare import relative_difference
+from python2_pickle import dumps
 
 from anynet import Network, datasets
 
@@ -16,6 +21,21 @@ def book_data():
     return training_data, validation_data, test_data
 
 
+def test_the_books_session_with_only_the_imports_changed(capsys):
+    from anynet import datasets as mnist_loader
+    from anynet import network
+
+    training_data, _validation_data, test_data = mnist_loader.load_data_wrapper()
+    net = network.Network([784, 30, 10])
+    net.SGD(training_data, 30, 10, 3.0, test_data=test_data)
+    lines = capsys.readouterr().out.splitlines()
+    counts = [int(re.fullmatch(rf"Epoch {j}: (\d+) / 10000", line)[1]) for j, line in enumerate(lines)]
+    assert len(counts) == 30
+    assert counts[0] > 9000  # the text prints 9045 first, 9476 last, and 9489 at best
+    assert counts[-1] > 9400
+    assert max(counts) >= 9489
+
+
 def test_the_books_session_prints_the_books_lines(backend32, book_data, capsys):
     training_data, _, test_data = book_data
     net = Network([784, 30, 10], backend32)
@@ -23,6 +43,20 @@ def test_the_books_session_prints_the_books_lines(backend32, book_data, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [re.fullmatch(r"Epoch (\d): (\d+) / 500", line)[1] for line in lines] == ["0", "1"]
     assert int(lines[1].split()[2]) == net.evaluate(test_data[:500]) > 300
+
+
+@pytest.mark.parametrize(("sizes", "epochs", "eta"), [([784, 10], 5, 5.0), ([784, 30, 10], 2, 3.0)])
+def test_training_is_that_of_a_plain_loop_over_examples(backend, book_data, capsys, sizes, epochs, eta):
+    training_data, test_data = book_data[0][:1000], book_data[2][:500]
+    net = Network(sizes, backend)
+    plain = BookNetwork(net.weights, net.biases)
+    order = copy.deepcopy(net.streams.order)
+    orders = [order.permutation(1000) for _ in range(epochs)]
+    net.SGD(training_data, epochs, 10, eta, test_data=test_data)
+    counts = plain.SGD(training_data, orders, 10, eta, test_data)
+    assert capsys.readouterr().out == "".join(f"Epoch {j}: {count} / 500\n" for j, count in enumerate(counts))
+    for got, expected in zip((*net.weights, *net.biases), (*plain.weights, *plain.biases), strict=True):
+        assert relative_difference(got, expected) <= 1e-10
 
 
 def test_without_test_data_an_epoch_is_complete(book_data, capsys):
@@ -87,3 +121,57 @@ def test_names_of_the_book():
     assert net.sizes == [2, 3, 1]
     assert [b.shape for b in net.biases] == [(3, 1), (1, 1)]
     assert [w.shape for w in net.weights] == [(3, 2), (1, 3)]
+
+
+def test_a_digit_is_vectorized():
+    for j in range(10):
+        e = datasets.vectorized_result(j)
+        assert e.shape == (10, 1)
+        assert np.flatnonzero(e).tolist() == [j]
+        assert e.sum() == 1.0
+
+
+# The book's files.
+
+
+def books_file(folder, mnist, n):
+    """Write the first n images of each part as the book's mnist.pkl.gz, whose pixels are divided by 256."""
+    path = folder / "mnist.pkl.gz"
+    parts = tuple(((part.x[:n] / np.float32(256)).astype("f4"), part.y[:n]) for part in mnist)
+    path.write_bytes(gzip.compress(dumps(parts), 1))
+    return path
+
+
+def test_the_books_file_teaches_as_much_as_the_embedded_images(tmp_path, mnist, book_data, capsys):
+    parts = datasets.load_data_wrapper(books_file(tmp_path, mnist, 5000))
+    embedded = tuple(part[:5000] for part in book_data)
+    x, y = parts[0][0]
+    assert (x.shape, x.dtype, y.argmax()) == ((784, 1), np.float32, 5)
+    assert np.array_equal(x * 256, mnist[0].x[0][:, None])
+    accuracies = []
+    for training_data, _, test_data in (parts, embedded):
+        net = Network([784, 30, 10])
+        net.SGD(training_data, 5, 10, 3.0, test_data=test_data)
+        accuracies.append(net.accuracy(test_data))
+    assert capsys.readouterr().out.count("/ 5000\n") == 10
+    assert min(accuracies) > 0.85
+    assert abs(accuracies[0] - accuracies[1]) < 0.01  # the files differ by a 256th
+
+
+@pytest.mark.parametrize(("name", "cost"), [("CrossEntropyCost", "cross_entropy"), ("QuadraticCost", "quadratic")])
+def test_networks_of_network2_load(backend, tmp_path, rng, name, cost):
+    net = Network([784, 30, 10], backend, cost=cost, seed=3)
+    content = {
+        "sizes": net.sizes,
+        "weights": [w.tolist() for w in net.weights],
+        "biases": [b.tolist() for b in net.biases],
+        "cost": name,
+    }
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    loaded = Network.load(tmp_path / "net.json", backend)
+    assert (loaded.sizes, loaded.cost.name, loaded.backend) == (net.sizes, cost, backend)
+    x = rng.uniform(0, 1, (784, 1))
+    assert np.array_equal(loaded.feedforward(x), net.feedforward(x))
+    plain = BookNetwork(map(np.array, content["weights"]), map(np.array, content["biases"]))
+    assert relative_difference(loaded.feedforward(x), plain.feedforward(x)) <= 1e-12
+    assert Network.load(tmp_path / "net.json").backend.dtype == "float64"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import why_absent
 
-from anynet import Network, datasets
+from anynet import Network, datasets, plots
 from anynet.cli import main
 
 
@@ -126,6 +126,10 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --dtype float16", 2, "dtype: expected one of float32, float64"),
         ("train --out no/such/folder/x.npz", 2, "--out: expected a folder that can be written to"),
         ("train --seed -1", 2, "seed: expected"),
+        ("train --threads 0", 2, "--threads: expected a whole number, at least 1, got '0'"),
+        ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
+        ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
+        ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, at least 1, got 'two'"),
         (
             "train --memory-limit much",
             2,
@@ -138,6 +142,12 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
         ("predict absent.npz x.png", 1, "absent.npz: No such file or directory"),
         ("predict", 2, "required: FILE, IMAGE"),
+        ("show", 2, "required: INDEX"),
+        ("show x", 2, "INDEX: invalid int value: 'x'"),
+        ("show -1", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got -1."),
+        ("show 10000", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got 10000."),
+        ("show 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
+        ("show 0 --out .", 2, "--out: expected a new file, got ., which exists"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
         ("evaluate .", 1, "Is a directory"),
     ],
@@ -211,6 +221,43 @@ def test_predict_reads_idx_files_image_by_image(brain, capsys, mnist, tmp_path):
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [f"digits[{i}]" for i in range(3)]
 
 
+@pytest.mark.parametrize("command", ["train --epochs 1 --quiet", "evaluate {brain}", "predict {brain} digit.png"])
+def test_threads_are_limited_while_a_command_computes(brain, mnist, monkeypatch, tmp_path, command):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    save_png(tmp_path / "digit.png", mnist[2].x[0])
+    seen, plain = set(), Network._forward if command[0] != "t" else Network._step
+
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    def watched(self, *arguments):
+        if not seen:
+            seen.update(blas_threads())
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Network, plain.__name__, watched)
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_threads()
+        assert main([*command.format(brain=brain).split(), "--threads", "1"]) == 0
+        assert seen == {1}
+        assert blas_threads() == before
+
+
+def test_threads_without_threadpoolctl_are_one_line_with_the_cure(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert main(["train", "--threads", "1"]) == 1
+    message = "anynet: threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'\n"
+    assert capsys.readouterr() == ("", message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_of_jax_cannot_be_set(capsys):
+    if why_absent("jax") is not None:
+        pytest.skip("JAX is not installed")
+    assert main(["train", "--backend", "jax", "--threads", "1"]) == 2
+    assert "--threads: expected a backend that can be told, got jax" in capsys.readouterr().err
+
+
 def test_predict_goes_on_after_what_is_no_image(brain, capsys, mnist, tmp_path):
     (tmp_path / "text.png").write_text("hello")
     save_png(tmp_path / "digit.png", mnist[2].x[0])
@@ -227,6 +274,49 @@ def test_predict_needs_a_network_for_images(capsys):
     path = Network([4, 3]).save("small.npz")
     assert main(["predict", str(path), "digit.png"]) == 1
     assert "expected a network for images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "label", "of_all"),
+    [
+        ("show 0", "test image 0: 7", ("test", 0)),
+        ("show 9999", "test image 9999: 6", ("test", 9999)),
+        ("show 0 --train", "training image 0: 5", ("train", 0)),
+        ("show 59999 --train", "training image 59999: 8", ("validation", 9999)),
+    ],
+)
+def test_show_draws_an_image_with_its_label(command, label, of_all, capsys, mnist, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # text needs none
+    part, i = of_all
+    image = dict(zip(("train", "validation", "test"), mnist, strict=True))[part].x[i]
+    assert main(command.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == label
+    assert lines[1:] == plots.as_text(image).split("\n")
+    inked = [line.strip() != "" for line in lines[1:]]
+    assert inked == [bool(rows.max() > 80) for rows in image.reshape(14, 56)]
+
+
+def test_show_saves_a_picture(capsys, mnist, tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    assert main(["show", "4", "--out", "digit.png"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Saved the picture to digit.png"
+    with pytest.importorskip("PIL.Image").open(tmp_path / "digit.png") as picture:
+        grey = np.asarray(picture.convert("L").resize((60, 60)))
+    assert (grey[0, 0], grey.min() < 40) == (255, True)
+    assert main(["show", "5", "--out", "digit.png"]) == 2
+    assert "digit.png, which exists. Give another name." in capsys.readouterr().err
+    assert main(["show", "5", "--out", "digit.xyz"]) == 1
+    assert capsys.readouterr().err.startswith("anynet: Format 'xyz' is not supported")
+
+
+def test_show_without_matplotlib_is_text_and_tells_what_a_picture_needs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["show", "4", "--out", "digit.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("test image 4: 4\n")
+    assert err == "anynet: matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def own_data(rng, n=300):

@@ -15,7 +15,7 @@ import cuda_device
 import numpy as np
 import pytest
 
-from anynet import SGD, Dataset, Network, activations, backends, costs, datasets
+from anynet import SGD, Dataset, Network, activations, array_namespace, backends, costs, datasets, function
 
 cp = cuda_device.require()
 if cuda_device.is_emulated():
@@ -227,6 +227,23 @@ def test_every_door_opens_on_the_second_device(door, few):
     if on_numpy is not None:
         np.testing.assert_allclose(on_cupy, on_numpy, rtol=1e-4, atol=1e-5)
     assert cp.cuda.runtime.getDevice() == 0
+
+
+@on_two_devices
+def test_a_compiled_function_runs_on_the_second_device():
+    def logistic(x):
+        return 1 / (1 + array_namespace(x).exp(-x))
+
+    seen = []
+    on_cupy = function(lambda x: (seen.append(x), logistic(x))[1], "cupy", device=1)
+    np.testing.assert_allclose(on_cupy([[0, 1], [2, 3]]), function(logistic)([[0, 1], [2, 3]]), rtol=1e-15)
+    assert seen[0].device.id == 1
+    assert cp.cuda.runtime.getDevice() == 0
+
+
+def test_numpy_within_a_compiled_function_is_answered_in_our_words():
+    with pytest.raises(TypeError, match=r"expected arrays of cupy, got one of NumPy"):
+        function(lambda x: x + np.ones(2), "cupy")([1, 2])
 
 
 @on_two_devices

@@ -143,24 +143,6 @@ def test_a_native_file_is_not_foreign(tmp_path):
     assert not foreign.is_foreign(tmp_path / "swb.npz")
 
 
-def test_load_mnist():
-    (x_train, t_train), (x_test, t_test) = datasets.load_mnist()
-    assert (x_train.shape, x_test.shape, t_train.shape, t_test.shape) == (
-        (60000, 784),
-        (10000, 784),
-        (60000,),
-        (10000,),
-    )
-    assert (x_train.dtype, x_train.min(), x_train.max()) == (np.float32, 0.0, 1.0)
-    assert t_train[:5].tolist() == [5, 0, 4, 1, 9]
-    (pixels, one_hot), (_, t_hot) = datasets.load_mnist(normalize=False, flatten=False, one_hot_label=True)
-    assert (pixels.shape, pixels.dtype, pixels.max()) == ((60000, 1, 28, 28), np.uint8, 255)
-    assert np.array_equal(pixels.reshape(60000, 784) / np.float32(255), x_train)
-    assert (one_hot.shape, t_hot.shape) == ((60000, 10), (10000, 10))
-    assert np.array_equal(one_hot.argmax(axis=1), t_train)
-    assert (one_hot.sum(axis=1) == 1).all()
-
-
 def assert_same(a, b):
     assert is_same(a, b)
 

@@ -5,23 +5,10 @@ import random
 
 import numpy as np
 import pytest
+from conftest import need
 
 from anynet import activations
 from anynet.functions import array_namespace, function, pp
-
-BACKENDS = ("numpy", "array_api_strict", "torch", "jax")
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    pytest.importorskip(request.param)
-    if request.param != "jax":
-        yield request.param
-        return
-    import jax
-
-    with jax.enable_x64(True):
-        yield "jax"
 
 
 def test_scalars(backend):
@@ -71,9 +58,12 @@ def test_names_and_defaults(backend):
     assert str(inspect.signature(f)) == "(x, y=1, weight=2)"
 
 
-def test_dtype(backend):
-    f = function(lambda x: x / 3, backend, dtype="float32")
-    assert f([1.0]).dtype == np.float32
+def test_dtype(backend, backend32):
+    for b in (backend, backend32):
+        third = function(lambda x: x / 3, b)([1.0])
+        assert third.dtype == b.dtype
+        assert third.tolist() == [(np.ones(1, b.dtype) / 3).item()]
+    assert function(lambda x: x / 3, "numpy", dtype="float32")([1.0]).dtype == np.float32
 
 
 def test_arguments_are_left_alone(backend):
@@ -98,18 +88,22 @@ def test_positional_and_keyword_only_arguments(backend):
     assert pp(f) == "(x - y)"
 
 
-def test_jax_is_compiled_once():
-    jax = pytest.importorskip("jax")
-    traced = []
+def test_only_jax_compiles_and_once_for_all_calls(backend):
+    seen = []
 
     def f(x):
-        traced.append(x)
+        seen.append(x)
         return x * 2
 
-    with jax.enable_x64(True):
-        compiled = function(f, "jax")
-        assert [compiled(i) for i in range(3)] == [0.0, 2.0, 4.0]
-    assert len(traced) == 1
+    doubled = function(f, backend)
+    assert [doubled(i) for i in range(3)] == [0.0, 2.0, 4.0]
+    if backend.name != "jax":
+        assert len(seen) == 3
+        return
+    import jax
+
+    assert len(seen) == 1
+    assert isinstance(seen[0], jax.core.Tracer)
 
 
 @pytest.mark.parametrize(
@@ -210,13 +204,14 @@ def test_what_makes_no_function_is_refused(call, error, message):
 
 
 def test_float64_on_jax_names_the_cure():
-    jax = pytest.importorskip("jax")
+    need("jax")
+    import jax
+
     with jax.enable_x64(False), pytest.raises(ValueError, match="jax_enable_x64"):
         function(lambda x: x, "jax")
 
 
 def test_another_device():
-    pytest.importorskip("array_api_strict")
     f = function(lambda x: 1 / (1 + array_namespace(x).exp(-x)), "array_api_strict", device="device1")
     assert f(0) == 0.5
     assert f([0, 0]).tolist() == [0.5, 0.5]

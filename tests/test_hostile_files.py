@@ -138,6 +138,10 @@ def crafted(whole):
         "an unknown dtype": with_header(whole, dtype="float16"),
         "a dtype that is an object": with_header(whole, dtype={}),
         "classes that are numbers": with_header(whole, classes=[1, 2, 3]),
+        "classes that are too few": with_header(whole, classes=["a"]),
+        "classes that are one text": with_header(whole, classes="abc"),
+        "classes that move the cursor": with_header(whole, classes=["a\x1b[2J", "b", "c"]),
+        "classes that fill the screen": with_header(whole, classes=["a" * 10_000, "b", "c"]),
         "sizes of two dimensions": archive([("s.npy", npy(np.ones((2, 2), int))), ("w1.npy", entries["w1.npy"])]),
         "sizes that are not whole": archive([("s.npy", npy([6.5, 3.0])), *list(entries.items())[1:-1]]),
     }

@@ -168,6 +168,15 @@ def test_to_another_backend_leaves_the_original_untouched(backend, rng):
     assert relative_difference(net.weights[0], host.weights[0]) < 1e-12
 
 
+def test_sizes_computed_with_numpy_become_plain_numbers(tmp_path):
+    for i, sizes in enumerate(
+        ([np.int64(4), np.int32(5), 3], np.array([4, 5, 3]), [(np.int64(4),), Dense(np.int8(5)), 3])
+    ):
+        net = Network(sizes)
+        assert [type(n) for n in net.sizes] == [int] * 3
+        assert Network.load(net.save(tmp_path / f"{i}")).sizes == [4, 5, 3]
+
+
 def test_layer_values_may_stand_among_sizes():
     net = Network([4, Dense(5, activation="relu"), Dense(6), 3], hidden="tanh", output="softmax")
     assert [layer.activation for layer in net.layers] == ["relu", "tanh", "softmax"]
@@ -188,6 +197,7 @@ def test_layer_values_may_stand_among_sizes():
         ("784", TypeError, "expected a list"),
         (7, TypeError, "expected a list"),
         ([(28, 28, 1), 10], ValueError, "Give the number of inputs, 784"),
+        ([784, Dense], TypeError, "Dense: expected whole numbers, got <class"),
     ],
 )
 def test_sizes_that_make_no_network(sizes, error, message):
@@ -241,6 +251,22 @@ def test_backend_values_are_taken_as_they_are():
     assert Network([3, 2], backend).backend is backend
 
 
+def test_no_examples_give_no_outputs(backend):
+    x = np.ones((0, 4))
+    assert Network([4, 3], backend).feedforward(x).shape == (0, 3)
+    assert Network([4, 3], backend).predict(x).shape == (0,)
+    assert Network([4, 1], backend).predict(x).shape == (0,)
+    with pytest.raises(ValueError, match="x: expected at least one example"):
+        Network([4, 3], backend).gradients(x, [])
+
+
+def test_a_batch_of_one_example_takes_its_label_in_any_form(backend, rng):
+    net, x = Network([4, 3], backend), rng.standard_normal((1, 4))
+    cost, _ = net.gradients(x, np.array([[0.0, 1.0, 0.0]]))
+    for y in (np.array([1]), [1], 1, np.array([0.0, 1.0, 0.0])):
+        assert net.gradients(x, y)[0] == cost
+
+
 def test_gradients_change_nothing(backend, rng):
     net = Network([4, 3], backend)
     x, y = rng.standard_normal((6, 4)), np.arange(6) % 3
@@ -254,3 +280,17 @@ def test_classes_are_kept_from_the_data(rng):
     net = Network([4, 2])
     net.fit(Dataset(rng.standard_normal((6, 4)), np.arange(6) % 2, ("cat", "dog")), 1, 2)
     assert net.classes == ("cat", "dog")
+
+
+def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_outputs(rng, tmp_path):
+    x, y = rng.standard_normal((6, 4)), np.arange(6) % 2
+    for classes in (np.array(["cat", "dog"]), [3, 8], np.array([3, 8])):
+        for n_out in (2, 1):
+            net = Network([4, n_out])
+            net.fit(Dataset(x, y, classes), 1, 2)
+            assert Network.load(net.save(tmp_path / "net")).classes == tuple(map(str, classes))
+    net = Network([4, 3])
+    net.fit(Dataset(x, y, ("cat", "dog")), 1, 2)
+    assert net.classes is None
+    with pytest.raises(TypeError, match="classes: expected a sequence of names, got the text 'ab'"):
+        Dataset(x, y, "ab")

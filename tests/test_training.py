@@ -116,6 +116,18 @@ def test_regression_reports_its_cost_alone(rng):
         net.evaluate((x, y))
 
 
+@pytest.mark.parametrize("keywords", [{"output": "identity"}, {"task": "multi_label"}])
+@pytest.mark.parametrize("n", [4, 50])
+def test_labels_will_do_where_targets_are_compared(keywords, n, rng):
+    x, y = separable(rng, n=n)
+    net = Network([12, 4], **keywords)
+    (by_label,) = net.fit((x, y), 1, 2, SGD(0.01), validation=(x, y))
+    (by_target,) = Network([12, 4], **keywords).fit((x, np.eye(4)[y]), 1, 2, SGD(0.01), validation=(x, np.eye(4)[y]))
+    assert by_label.metrics == by_target.metrics
+    if net.task == "multi_label":
+        assert net.evaluate((x, y)) == net.evaluate((x, np.eye(4)[y]))
+
+
 def test_every_example_is_seen_once_in_an_epoch_in_a_fresh_order(backend, rng):
     x = np.arange(53.0)[:, None] * np.ones((1, 3))
     data = batches.placed(backend, Dataset(x, np.arange(53) % 2), (3,), 2)
@@ -192,6 +204,22 @@ def test_data_that_do_not_suit(backend, x, y, error, message):
             use((x, y))
 
 
+def test_what_examples_must_have_in_common():
+    with pytest.raises(ValueError, match=r"x: expected examples of one shape, got \(2, 1\) and \(3, 1\)"):
+        as_dataset([(np.ones((2, 1)), 0), (np.ones((3, 1)), 1)])
+    with pytest.raises(ValueError, match="x: expected numbers in equal rows, got rows of different lengths"):
+        as_dataset(([[1.0, 2.0], [3.0]], [0, 1]))
+    strict = pytest.importorskip("array_api_strict")
+    with pytest.raises(TypeError, match="y: expected arrays of one library, got array_api_strict and numpy"):
+        as_dataset([(np.ones((2, 1)), np.ones((1, 1))), (np.ones((2, 1)), strict.ones((1, 1)))])
+
+
+def test_a_data_set_is_made_of_lists_too():
+    data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
+    assert data.x.shape == (2, 2)
+    assert data.classes == ("no", "yes")
+
+
 @pytest.mark.parametrize("data", [None, 7, [1, 2, 3], [(1, 2, 3)], "text", []])
 def test_what_is_no_data(data):
     with pytest.raises((TypeError, ValueError), match="data: expected"):
@@ -206,11 +234,19 @@ def test_what_is_no_data(data):
         ({"batch_size": 0}, ValueError, "batch_size: expected 1 to 6, as many as there are examples, got 0"),
         ({"batch_size": 7}, ValueError, "batch_size: expected 1 to 6"),
         ({"batch_size": True}, TypeError, "batch_size: expected a whole number"),
+        ({"optimizer": "sgd"}, TypeError, r"optimizer: expected a value such as SGD\(0.5\), got 'sgd'"),
+        ({"optimizer": SGD}, TypeError, "optimizer: expected a value"),
     ],
 )
 def test_numbers_that_do_not_suit(numbers, error, message):
     with pytest.raises(error, match=message):
         Network([2, 3]).fit((np.ones((6, 2)), np.zeros(6, int)), **numbers)
+
+
+@pytest.mark.parametrize("rate", ["3", None, True, 1j])
+def test_a_learning_rate_is_a_number(rate):
+    with pytest.raises(TypeError, match="learning_rate: expected a number, got"):
+        SGD(rate)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the overflow on the way

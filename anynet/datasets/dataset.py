@@ -16,8 +16,9 @@ class Dataset:
     """n examples: x (n, ...), y labels (n,) or targets (n, n_out), and the classes' names.
 
     uint8 in x means pixels, 0 to 255. Of x no more is needed than `shape`, `dtype` and
-    `x[indices]`, so that a memory-mapped file will do. Raises ValueError unless x and y
-    have as many rows, at least one.
+    `x[indices]`, so that a memory-mapped file will do; of lists arrays are made. `classes`
+    may be any sequence, of numbers too. Raises ValueError unless x and y have as many rows,
+    at least one.
     """
 
     x: Any
@@ -25,6 +26,12 @@ class Dataset:
     classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "x", _as_array(self.x, "x"))
+        object.__setattr__(self, "y", _as_array(self.y, "y"))
+        if isinstance(self.classes, str):
+            raise TypeError(f"classes: expected a sequence of names, got the text {self.classes!r}.")
+        if self.classes is not None:  # those of np.unique(y) are NumPy's, and a file takes plain text
+            object.__setattr__(self, "classes", tuple(map(str, self.classes)))
         if len(self.x.shape) < 2:
             raise ValueError(
                 f"x: expected examples in rows, (n, n_in), got the shape {tuple(self.x.shape)}. "
@@ -76,27 +83,43 @@ def as_dataset(data: Any) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple) and len(data) == 2:
-        return Dataset(*map(_as_array, data))
+        return Dataset(*data)
     if isinstance(data, Iterable) and library_of(data) is None:
         pairs = list(data)
         if not pairs:
             raise ValueError("data: expected at least one example, got an empty list.")
         if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
-            return Dataset(_stacked([x for x, _ in pairs]), _stacked([y for _, y in pairs]))
+            return Dataset(_stacked([x for x, _ in pairs], "x"), _stacked([y for _, y in pairs], "y"))
     raise TypeError(
         "data: expected a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
         f"got {type(data).__name__}."
     )
 
 
-def _as_array(x: Any) -> Any:
+def _as_array(x: Any, argument: str) -> Any:
     """Return x as it is if it has a shape, else what NumPy makes of it."""
-    return x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return x
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{argument}: expected numbers in equal rows, got rows of different lengths.") from None
 
 
-def _stacked(columns: Sequence[Any]) -> Any:
+def _stacked(columns: Sequence[Any], argument: str) -> Any:
     """Return the book's columns (n_in, 1) as the rows of (n, n_in), and digits as (n,)."""
-    rows = [_as_array(column) for column in columns]
+    rows = [_as_array(column, argument) for column in columns]
+    libraries = sorted({library_of(row) or "numpy" for row in rows})
+    if len(libraries) > 1:
+        raise TypeError(
+            f"{argument}: expected arrays of one library, got {' and '.join(libraries)} among them. "
+            "Convert them with backends.to_numpy."
+        )
+    shapes = {tuple(row.shape) for row in rows}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{argument}: expected examples of one shape, got {' and '.join(map(str, sorted(shapes)[:2]))} among them."
+        )
     xp = array_namespace(*rows)
     stacked = xp.stack(rows)
     return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
