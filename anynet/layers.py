@@ -139,6 +139,7 @@ def read_sizes(sizes: Sequence[Any], hidden: str, output: str, initializer: str)
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {sizes!r}.")
+    initializers.get(initializer)
     given = list(sizes)
     if len(given) < 2:
         raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")

@@ -77,6 +77,8 @@ class Network:
         initializer: str = "scaled_normal",
         task: str | None = None,
     ) -> None:
+        for name in (hidden, output):  # unknown ones are refused even where no layer takes them
+            activations.get(name)
         input_shape, self.layers = read_sizes(sizes, hidden, output, initializer)
         self._activations = [activations.get(layer.activation or "identity") for layer in self.layers]
         for f in self._activations[:-1]:
@@ -131,6 +133,13 @@ class Network:
                     f"fit: expected activations with a useful derivative, got {f.name}. Such a network computes "
                     "with the weights it is given, but cannot learn. Take sigmoid, say."
                 )
+
+    def _check_can_be_right(self) -> None:
+        if self.task == "regression":
+            raise ValueError(
+                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
+                "regression. Compare feedforward(x) with y."
+            )
 
     def _backpropagate(self, x: Array, y: Array, is_training: bool) -> tuple[Array, Array, list[Any], list[Any]]:
         """Return z and a of the output, the gradients of the mean cost, and the next state."""
@@ -370,15 +379,18 @@ class Network:
         Data are as in `fit`. The line is "Epoch 0: 9045 / 10000", the right answers among
         the test data, or "Epoch 0 complete" without them.
         """
-        reports = self.training(training_data, epochs, mini_batch_size, SGD(eta))
-        test = None if test_data is None else self._placed(test_data)
-        for report in reports:
+        test = None
+        if test_data is not None:
+            self._check_can_be_right()
+            test = self._placed(test_data)
+        for report in self.training(training_data, epochs, mini_batch_size, SGD(eta), validation=test):
             if report.metrics is None:
                 continue
             if test is None:
                 print(f"Epoch {report.epoch} complete")
             else:
-                print(f"Epoch {report.epoch}: {self.evaluate(test)} / {len(test)}")
+                right = round(report.metrics["validation_accuracy"] * len(test))
+                print(f"Epoch {report.epoch}: {right} / {len(test)}")
 
     @_on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
@@ -419,11 +431,7 @@ class Network:
     @_on_device
     def evaluate(self, test_data: Any) -> int:
         """Return for how many of the examples the network's answer is right."""
-        if self.task == "regression":
-            raise ValueError(
-                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
-                "regression. Compare feedforward(x) with y."
-            )
+        self._check_can_be_right()
         correct, _ = self._totals(self._placed(test_data))
         return int(correct)
 
