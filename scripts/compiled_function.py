@@ -4,10 +4,13 @@ python scripts/compiled_function.py --backend torch
 """
 
 import argparse
+import os
 
 import numpy as np
 
 from anynet import array_namespace, function, pp
+
+os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported: float64 only then
 
 
 def add(x, y):

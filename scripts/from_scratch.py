@@ -8,10 +8,14 @@ sample_weight.pkl with --weights; without it, a network of the same form is trai
 """
 
 import argparse
+import os
 
 import numpy as np
 
-from anynet import Network, activations, datasets
+from anynet import Network, activations, backends, datasets, plots
+from anynet.backends import Backend
+
+os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported: float64 only then
 
 INPUTS = [[0, 0], [1, 0], [0, 1], [1, 1]]
 GATES = {  # weights and bias of each neuron, layer by layer (2.3 and 2.5)
@@ -22,22 +26,22 @@ GATES = {  # weights and bias of each neuron, layer by layer (2.3 and 2.5)
 }
 
 
-def print_gates(backend: str) -> None:
+def print_gates(backend: Backend) -> None:
     for name, layers in GATES.items():
-        net = Network([2, *map(len, layers)], backend, dtype="float64", hidden="step", output="step")
+        net = Network([2, *map(len, layers)], backend, hidden="step", output="step")
         net.weights = [[w for w, _ in neurons] for neurons in layers]
         net.biases = [[b for _, b in neurons] for neurons in layers]
         print(f"{name}: {net.feedforward(INPUTS)[:, 0].astype(int).tolist()}")
 
 
-def print_softmax() -> None:
+def print_softmax(backend: Backend) -> None:
     for a in ([0.3, 2.9, 4.0], [1010, 1000, 990]):
-        y = activations.softmax(np.array(a, dtype=float))
+        y = backend.to_numpy(activations.softmax(backend.parameter(a)))
         print(f"softmax: {y}, sum {y.sum()}")
 
 
-def print_three_layers(backend: str) -> None:
-    net = Network([2, 3, 2, 2], backend, dtype="float64", output="identity")
+def print_three_layers(backend: Backend) -> None:
+    net = Network([2, 3, 2, 2], backend, output="identity")
     w1, w2, w3 = [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]], [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]], [[0.1, 0.3], [0.2, 0.4]]
     net.weights = [np.transpose(w) for w in (w1, w2, w3)]
     net.biases = [[0.1, 0.2, 0.3], [0.1, 0.2], [0.1, 0.2]]
@@ -59,13 +63,16 @@ def main() -> None:
     parser.add_argument("--weights", metavar="PATH", help="his sample_weight.pkl")
     arguments = parser.parse_args()
 
-    print_gates(arguments.backend)
-    print_softmax()
-    print_three_layers(arguments.backend)
+    backend = backends.get(arguments.backend, dtype="float64")
+    print_gates(backend)
+    print_softmax(backend)
+    print_three_layers(backend)
 
     (x_train, t_train), (x_test, t_test) = datasets.load_mnist(normalize=True, flatten=True, one_hot_label=False)
     for a in (x_train, t_train, x_test, t_test):
         print(a.shape)
+    print(t_train[0])
+    print(plots.as_text(x_train[0]))
     if arguments.weights:
         net = Network.load(arguments.weights, arguments.backend)
     else:
