@@ -43,7 +43,14 @@ class Placed:
         return int(self.x.shape[0])
 
 
-def placed(backend: Backend, data: Dataset, input_shape: tuple[int, ...], n_out: int, room: float = math.inf) -> Placed:
+def placed(
+    backend: Backend,
+    data: Dataset,
+    input_shape: tuple[int, ...],
+    n_out: int,
+    room: float = math.inf,
+    classifies: bool = False,
+) -> Placed:
     """Return the data checked and on the device: x (n, *input_shape), y labels or targets.
 
     x stays in its own dtype. No more than `room` bytes are put on the device, y before x,
@@ -59,7 +66,7 @@ def placed(backend: Backend, data: Dataset, input_shape: tuple[int, ...], n_out:
     else:
         _check_shape(tuple(data.x.shape), input_shape)
         x = Streamed(data.x, (len(data), *input_shape), "x")
-    y, kept_of_y = _kept(backend, _labels_or_targets(array_namespace(y), y, n_out), "y", room)
+    y, kept_of_y = _kept(backend, _labels_or_targets(array_namespace(y), y, n_out, classifies), "y", room)
     x, kept_of_x = _kept(backend, x, "x", room - kept_of_y)
     return Placed(x, y, data.classes, kept_of_x + kept_of_y)
 
@@ -108,7 +115,7 @@ def _check_shape(given: tuple[int, ...], input_shape: tuple[int, ...]) -> None:
         raise ValueError(f"x: expected the shape (n, {_listed(input_shape)}), got {given}.")
 
 
-def _labels_or_targets(xp: Namespace, y: Array, n_out: int) -> Array:
+def _labels_or_targets(xp: Namespace, y: Array, n_out: int, classifies: bool) -> Array:
     if xp.isdtype(y.dtype, "bool"):
         y = xp.astype(y, xp.int32)
     check_finite(y, "y")
@@ -116,7 +123,12 @@ def _labels_or_targets(xp: Namespace, y: Array, n_out: int) -> Array:
         if y.shape[1] != n_out:
             raise ValueError(f"y: expected targets of the shape (n, {n_out}), got {tuple(y.shape)}.")
         return y
-    if n_out == 1:  # values, or 0 and 1
+    if n_out == 1:  # values, or 0 and 1, or -1 and 1 for tanh
+        if classifies and xp.isdtype(y.dtype, "integral") and not -1 <= int(xp.min(y)) <= int(xp.max(y)) <= 1:
+            raise ValueError(
+                f"y: expected 0 and 1, for one output tells two classes apart, got numbers from {int(xp.min(y))} "
+                f"to {int(xp.max(y))}. Number the classes from 0, or take an output for each."
+            )
         return y[:, None]
     labels = xp.astype(y, xp.int32)
     low, high = int(xp.min(labels)), int(xp.max(labels))

@@ -75,7 +75,10 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False
     except KeyError as error:
         raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        is_ours = "expected" in str(error)
+        raise ValueError(
+            f"{path}: {'' if is_ours else 'expected a header of a network, got a faulty one: '}{error}"
+        ) from None
     if header is None and not arrays_only:
         warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=3)
     if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):

@@ -541,7 +541,8 @@ class Network:
         """Return data in any of their forms, checked and on the device, as far as there is room."""
         if isinstance(data, Placed):
             return data
-        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out, room)
+        classifies = self.task == "classification"
+        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out, room, classifies)
 
     def _enter(self, x: Any) -> tuple[Array, Callable[[Array], Array]]:
         """Return x as a batch on the device, in its own dtype, and a way back to its form."""

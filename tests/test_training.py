@@ -204,6 +204,17 @@ def test_data_that_do_not_suit(backend, x, y, error, message):
             use((x, y))
 
 
+def test_one_output_tells_two_classes_apart(backend, rng):
+    x = rng.standard_normal((20, 3))
+    for y in (np.arange(20) % 2 + 1, np.arange(20) % 3, np.arange(20, dtype=np.uint8) % 2 * 255):
+        for use in (Network([3, 1], backend).fit, Network([3, 1], backend).evaluate):
+            with pytest.raises(ValueError, match="y: expected 0 and 1, for one output tells two classes apart"):
+                use((x, y))
+        Network([3, 1], backend, output="identity").fit((x, y), 1, 10, SGD(1e-6))  # values
+    for y in (np.arange(20) % 2, np.arange(20) % 2 == 1, np.arange(20) % 2 * 2 - 1):
+        Network([3, 1], backend, output="tanh").fit((x, y), 1, 10)
+
+
 def test_what_examples_must_have_in_common():
     with pytest.raises(ValueError, match=r"x: expected examples of one shape, got \(2, 1\) and \(3, 1\)"):
         as_dataset([(np.ones((2, 1)), 0), (np.ones((3, 1)), 1)])
@@ -354,7 +365,7 @@ def test_validation_data_get_the_room_that_training_data_leave(backend, rng, mon
     x, y = examples(rng, "uint8", targets=False)
     rooms = []
     original = batches.placed
-    monkeypatch.setattr(batches, "placed", lambda *args: (rooms.append(args[-1]), original(*args))[1])
+    monkeypatch.setattr(batches, "placed", lambda *args: (rooms.append(args[4]), original(*args))[1])
     net = Network([784, 4], backend)
     net.fit((x, y), 1, 10, validation=(x, y), memory_limit=2**20)
     net.fit((x, y), 1, 10, validation=(x, y))
