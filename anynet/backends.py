@@ -69,6 +69,15 @@ class Backend:
         library = _LIBRARIES[self.name]
         if library.is_array(x):
             return self._own(x, argument)
+        host = self._on_host(x, argument)
+        with self.active():
+            return library.from_numpy(self, host)
+
+    def admitted(self, x: Any, argument: str = "x") -> Array:
+        """Return x where it is, on the host or on this backend's device; raise as `asarray`."""
+        return self._own(x, argument) if self.owns(x) else self._on_host(x, argument)
+
+    def _on_host(self, x: Any, argument: str) -> np.ndarray[Any, Any]:
         foreign = library_of(x)
         if foreign not in (None, "numpy"):
             raise TypeError(
@@ -76,8 +85,7 @@ class Backend:
                 f"{self.name}, got an array of {foreign}. Convert it with "
                 f"backends.to_numpy({argument}), or move the network with net.to({foreign!r})."
             )
-        with self.active():
-            return library.from_numpy(self, _as_numpy(x, argument))
+        return _as_numpy(x, argument)
 
     def _own(self, x: Array, argument: str) -> Array:
         if x.device != self.device:
@@ -183,6 +191,11 @@ def library_of(x: Any) -> str | None:
         if library.is_array(x):
             return name
     return None
+
+
+def is_on_host(x: Array) -> bool:
+    """Tell whether x is an array of the host, that is, of NumPy."""
+    return isinstance(x, np.ndarray)
 
 
 def to_numpy(x: Array) -> np.ndarray[Any, Any]:
@@ -456,8 +469,9 @@ def _cupy_active(backend: Backend) -> Iterator[None]:
             yield
     except cupy.cuda.memory.OutOfMemoryError as error:
         raise MemoryError(
-            f"{backend.place}: out of device memory ({_first_line(error)}). Use a smaller batch_size, or put a "
-            "limit to what is kept on the device with memory_limit. What was trained so far is kept."
+            f"{backend.place}: out of device memory ({_first_line(error)}). Use a smaller batch_size, or "
+            "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
+            "What was trained so far is kept."
         ) from error
     except (TypeError, ValueError) as error:
         mistake = next((m for words, m in _CUPY_MISTAKES.items() if words in str(error)), None)

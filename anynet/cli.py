@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say
 
@@ -17,6 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 a failure, 2 wrong usage, 130 an interrupt, by Ctrl-C or SIGTERM.
     """
+    for stream in ("stdout", "stderr"):  # one that was closed by who started us is None
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     previous = {s: signal.signal(s, _leave) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         from anynet.commands import run

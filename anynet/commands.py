@@ -7,6 +7,7 @@ one line that says what was expected and what to do; it is never a traceback.
 import argparse
 import json
 import platform
+import re
 import shutil
 import signal
 import sys
@@ -31,15 +32,18 @@ from anynet.progress import shown
 
 FAILURE, USAGE = 1, 2
 LEADING = 3  # so many outputs are shown for an image
+MANY_LABELS = 1_000  # more than there are examples would be a mistake
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told in one line."""
     arguments = _parser().parse_args(argv)
-    warnings.showwarning = _show_warning
-    warnings.simplefilter("ignore", RuntimeWarning)  # of overflow: training tells at the end of the epoch
     try:
-        arguments.command(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            is_quiet = getattr(arguments, "quiet", False)
+            warnings.simplefilter("ignore", Warning if is_quiet else RuntimeWarning)  # training tells of overflow
+            arguments.command(arguments)
     except _UsageError as error:
         return _complain(error, USAGE)
     except BrokenPipeError:  # the door knows what to do
@@ -53,7 +57,10 @@ def _say(text: str) -> None:
     """Print, folded to the width of the terminal where there is one, and at once."""
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
-        text = "\n".join(textwrap.fill(line, columns, subsequent_indent="  ") for line in text.split("\n"))
+        wrapper = textwrap.TextWrapper(  # what is to be copied, a path or an option, stays whole
+            columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        )
+        text = "\n".join(map(wrapper.fill, text.split("\n")))
     print(text, flush=True)
 
 
@@ -72,8 +79,14 @@ def _train(arguments: argparse.Namespace) -> None:
         net = _network_to_train(arguments, train)
         rate = arguments.learning_rate
         optimizer = SGD(net.book_learning_rate if rate is None else rate)
-        measured = held_out if net.task == "regression" else None
-        reports = net.training(train, arguments.epochs, arguments.batch_size, optimizer, validation=measured)
+        reports = net.training(
+            train,
+            arguments.epochs,
+            arguments.batch_size,
+            optimizer,
+            validation=held_out,
+            memory_limit=arguments.memory_limit,
+        )
     right: list[int] = []
     seconds = examples = 0.0
     with _threads(arguments.threads, net), _interrupts_held_back() as check_for_interrupt:
@@ -83,14 +96,14 @@ def _train(arguments: argparse.Namespace) -> None:
                 if report.metrics is not None:
                     seconds += report.seconds
                     examples += report.total
-                    say(f"Epoch {report.epoch}{_result(net, held_out, report.metrics, right)}")
+                    say(f"Epoch {report.epoch}{_result(held_out, report.metrics, right)}")
                 check_for_interrupt()
-        except (KeyboardInterrupt, FloatingPointError, MemoryError) as stopped:
-            path = net.save(out)
+        except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
+            path = net.save(_still_free(out, arguments.force))
             why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
             print(f"{why}. What was learnt so far is in {path}.", file=sys.stderr)
             raise
-        path = net.save(out)
+        path = net.save(_still_free(out, arguments.force))
         if right and held_out is not None:
             say(f"Best: {max(right)} / {len(held_out)}, epoch {right.index(max(right))}, chosen on {of_what}")
         say(f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second")
@@ -98,13 +111,13 @@ def _train(arguments: argparse.Namespace) -> None:
         check_for_interrupt()
 
 
-def _result(net: Network, held_out: Dataset | None, metrics: dict[str, float], right: list[int]) -> str:
+def _result(held_out: Dataset | None, metrics: dict[str, float], right: list[int]) -> str:
     """Return the rest of the book's line, and note how many answers were right."""
     if held_out is None:
         return " complete"
-    if net.task == "regression":
+    if "validation_accuracy" not in metrics:  # regression
         return f": cost {metrics['validation_cost']:.6g}"
-    right.append(net.evaluate(held_out))
+    right.append(round(metrics["validation_accuracy"] * len(held_out)))
     return f": {right[-1]} / {len(held_out)}"
 
 
@@ -125,10 +138,8 @@ def _data_to_train(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | No
 
 
 def _network_to_train(arguments: argparse.Namespace, train: Dataset) -> Network:
-    n_in = int(np.prod(train.x.shape[1:]))
-    n_out = train.y.shape[1] if train.y.ndim == 2 else int(train.y.max()) + 1
     return Network(
-        arguments.sizes or [n_in, 30, max(1, n_out)],
+        arguments.sizes or [int(np.prod(train.x.shape[1:])), 30, _n_out(train.y, arguments.output_activation)],
         arguments.backend,
         arguments.device,
         arguments.dtype,
@@ -139,12 +150,25 @@ def _network_to_train(arguments: argparse.Namespace, train: Dataset) -> Network:
     )
 
 
+def _n_out(y: Any, output: str) -> int:
+    """Return how many outputs suit y: its columns, or one for values, or one per label."""
+    if y.ndim == 2:
+        return int(y.shape[1])
+    if output == "identity":
+        return 1
+    highest = int(y.max())
+    if highest >= max(len(y), MANY_LABELS):
+        raise ValueError(
+            f"y: expected labels from 0 on, without large gaps, got {highest} among {len(y):,} examples. "
+            "Number the classes, or give the --sizes."
+        )
+    return max(1, highest + 1)
+
+
 def _free_path(out: str | None, force: bool) -> Path:
     """Return where to write, found writable: `out`, or brain.npz, numbered if it exists."""
     if out is None:
-        path, number = Path("brain.npz"), 1
-        while path.exists():
-            path, number = Path(f"brain-{number}.npz"), number + 1
+        path = _numbered(Path("brain.npz"))
     else:
         path = files.with_suffix(out)
         if path.is_dir():
@@ -159,6 +183,19 @@ def _free_path(out: str | None, force: bool) -> Path:
             f"--out: expected a folder that can be written to, got {path.parent}: {error.strerror}."
         ) from None
     return path
+
+
+def _still_free(path: Path, force: bool) -> Path:
+    """Return the path, numbered if another run has taken it since this one began."""
+    return path if force else _numbered(path)
+
+
+def _numbered(path: Path) -> Path:
+    """Return the path, or the first of its numbered forms that does not exist."""
+    free, number = path, 1
+    while free.exists():
+        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return free
 
 
 @contextmanager
@@ -190,7 +227,7 @@ def _interrupts_held_back() -> Iterator[Callable[[], None]]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    net = Network.load(arguments.file, arguments.backend, arguments.device)
+    net = _loaded(arguments)
     data = datasets.read_data(*arguments.data) if arguments.data else datasets.mnist()[2]
     with _threads(arguments.threads, net):
         confusion = net.confusion_matrix(data)
@@ -201,6 +238,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         return
     _say(f"{arguments.file}: {right} / {total} right, {100 * right / total:.2f} %")
     print("\n" + _table(confusion, net.classes))
+
+
+def _loaded(arguments: argparse.Namespace) -> Network:
+    with _usage_errors():
+        backends.get(arguments.backend, arguments.device)
+    return Network.load(arguments.file, arguments.backend, arguments.device)
 
 
 def _table(confusion: Any, classes: Sequence[str] | None) -> str:
@@ -220,10 +263,11 @@ def _table(confusion: Any, classes: Sequence[str] | None) -> str:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    net = Network.load(arguments.file, arguments.backend, arguments.device)
-    if net.sizes[0] != 28 * 28:
+    net = _loaded(arguments)
+    if net.sizes[0] != 28 * 28 or net.task != "classification":
         raise ValueError(
-            f"{arguments.file}: expected a network for images of 28 x 28, got one of {net.sizes[0]} inputs."
+            f"{arguments.file}: expected a network that classifies images of 28 x 28, got one of {net.sizes[0]} "
+            f"inputs whose task is {net.task}."
         )
     failures = 0
     with _threads(arguments.threads, net):
@@ -246,6 +290,8 @@ def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     outputs = net.feedforward(x)[0]
+    if len(outputs) == 1:  # it tells the second class from the first
+        outputs = np.array([1 - outputs[0], outputs[0]])
     names = net.classes or [str(i) for i in range(len(outputs))]
     leading = np.argsort(-outputs)[:LEADING]
     kind = "probabilities" if net.layers[-1].activation == "softmax" else "outputs"
@@ -302,8 +348,8 @@ def _version(distribution: str) -> str:
 def _blas() -> str:
     """Return which BLAS NumPy was built with, and how many threads it uses if that can be told."""
     config: Any = np.show_config(mode="dicts")
-    blas = config["Build Dependencies"]["blas"]
-    name = f"BLAS {blas['name']} {blas['version']}"
+    blas = config.get("Build Dependencies", {}).get("blas", {})  # NumPy leaves out what it does not know
+    name = " ".join(["BLAS", blas.get("name", "unknown"), blas.get("version", "")]).rstrip()
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -422,6 +468,8 @@ def _add_train(commands: Any) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
     _add_backend(train)
     add("--dtype", default="float32", metavar="NAME", help="float32 or float64 (float32)")
+    limit = "of data kept on the device, such as 100MB; the rest is streamed (as much as fits)"
+    add("--memory-limit", type=_bytes, metavar="SIZE", help=limit)
     add("--out", metavar="FILE", help="where to save the network; by default brain.npz, numbered if it exists")
     add("--force", action="store_true", help="replace the file if it exists")
     add("--quiet", action="store_true", help="print nothing but errors")
@@ -439,6 +487,15 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", type=_device, metavar="DEVICE", help="an index, or what the library calls it")
     threads = "of the processor, for matrix products; by default the library's choice"
     parser.add_argument("--threads", type=_thread_count, metavar="N", help=threads)
+
+
+def _bytes(text: str) -> int:
+    """Return a size such as 100MB in bytes; a KB is 1,000 of them."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a number of bytes, or one with KB, MB or GB, got {text!r}")
+    number, unit = found.groups()
+    return int(float(number) * 1000 ** ("B", "KB", "MB", "GB").index((unit or "B").upper()))
 
 
 def _device(text: str) -> int | str:

@@ -41,22 +41,31 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
     path = with_suffix(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(path.parent))
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            np.savez(file, allow_pickle=False, **arrays, **{HEADER: np.array(json.dumps(header))})
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(_mode(path))
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    text = np.array(json.dumps(header))
+    try:
+        # The prefix is short, for a name may be as long as the file system allows.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".anynet-", delete=False) as file:
+            try:
+                np.savez(file, allow_pickle=False, **arrays, **{HEADER: text})
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()  # Windows replaces no file that is open
+                Path(file.name).chmod(_mode(path))
+                Path(file.name).replace(path)
+            except BaseException:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:  # which names the temporary file, or none
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
     return path
 
 
 def with_suffix(path: str | Path) -> Path:
     """Return the path with ".npz" added if it ends otherwise."""
     path = Path(path)
+    if path.name in ("", ".."):
+        raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as brain.npz.")
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 

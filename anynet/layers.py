@@ -9,7 +9,6 @@ is always dC/dz of this layer. Arrays are batch-first: a (n, n_in), z and delta 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
 from numbers import Integral
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -108,15 +107,24 @@ class Dense:
     def backward(
         self, xp: Namespace, parameters: DenseParameters, memory: Array, delta: Array, need_input: bool
     ) -> tuple[DenseParameters, Array | None]:
-        ones = _row_of_ones(xp, delta.shape[0], delta.dtype, delta.device)
+        ones = _row_of_ones(xp, delta)
         gradients = DenseParameters(delta.T @ memory, (ones @ delta)[0, ...])  # BP4, BP3
         return gradients, (delta @ parameters.weights if need_input else None)
 
 
-@lru_cache(maxsize=64)  # of constants: made once per batch size, where a sum over the batch costs two of it
-def _row_of_ones(xp: Namespace, n: int, dtype: Any, device: Any) -> Array:
-    """Return ones (1, n): a product with it sums over the batch."""
-    return xp.ones((1, n), dtype=dtype, device=device)
+_ROWS: dict[tuple[Any, ...], Array] = {}  # of ones: made once per batch size, where a sum costs two products
+
+
+def _row_of_ones(xp: Namespace, like: Array) -> Array:
+    """Return ones (1, n) beside an array (n, ...): a product with it sums over the batch."""
+    n, dtype, device = like.shape[0], like.dtype, like.device
+    key = (xp, n, dtype, str(device))  # not every library's device can be hashed
+    row = _ROWS.get(key)
+    if row is None:
+        if len(_ROWS) >= 64:
+            _ROWS.clear()
+        row = _ROWS[key] = xp.ones((1, n), dtype=dtype, device=device)
+    return row
 
 
 LAYERS = {layer.__name__: layer for layer in (Dense,)}
@@ -131,6 +139,7 @@ def read_sizes(sizes: Sequence[Any], hidden: str, output: str, initializer: str)
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {sizes!r}.")
+    initializers.get(initializer)
     given = list(sizes)
     if len(given) < 2:
         raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")

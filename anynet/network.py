@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anynet import activations, backends, batches, brains, costs, metrics, streams, training
 from anynet.backends import Array, Backend, as_it_is
-from anynet.batches import Batch
+from anynet.batches import Batch, Placed
 from anynet.brains import Brain
 from anynet.datasets import Dataset, as_dataset
 from anynet.layers import Shape, map_arrays, read_sizes
@@ -77,6 +77,8 @@ class Network:
         initializer: str = "scaled_normal",
         task: str | None = None,
     ) -> None:
+        for name in (hidden, output):  # unknown ones are refused even where no layer takes them
+            activations.get(name)
         input_shape, self.layers = read_sizes(sizes, hidden, output, initializer)
         self._activations = [activations.get(layer.activation or "identity") for layer in self.layers]
         for f in self._activations[:-1]:
@@ -132,6 +134,13 @@ class Network:
                     "with the weights it is given, but cannot learn. Take sigmoid, say."
                 )
 
+    def _check_can_be_right(self) -> None:
+        if self.task == "regression":
+            raise ValueError(
+                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
+                "regression. Compare feedforward(x) with y."
+            )
+
     def _backpropagate(self, x: Array, y: Array, is_training: bool) -> tuple[Array, Array, list[Any], list[Any]]:
         """Return z and a of the output, the gradients of the mean cost, and the next state."""
         xp, parameters = self.backend.xp, self.parameters
@@ -172,6 +181,7 @@ class Network:
         *,
         validation: Any = None,
         progress: bool | None = None,
+        memory_limit: int | None = None,
     ) -> list[Report]:
         """Train, and return the report of each epoch.
 
@@ -179,10 +189,18 @@ class Network:
         of column pairs; each report's `metrics` say how the network does on the validation
         data. `optimizer` None is SGD at the book's learning rate for the cost. `progress`
         None draws a bar on a terminal only. Training goes on from where the network stands.
-        Raises ValueError or TypeError for data or numbers that do not suit, and
-        FloatingPointError if the parameters become NaN or infinite.
+
+        Data stay on the device as long as training lasts; what does not fit there is
+        streamed from the host, a chunk of mini-batches at a time, with the same results.
+        `memory_limit` bounds, in bytes, the x and y of both data sets that are put on the
+        device to stay, the training data first; parameters, chunks and the order of an epoch
+        are not counted, nor arrays of the backend that are handed in.
+
+        Raises ValueError or TypeError for data or numbers that do not suit,
+        FloatingPointError if the parameters become NaN or infinite, and MemoryError if the
+        device has no room for a chunk; the network then keeps what it has learnt.
         """
-        reports = self.training(data, epochs, batch_size, optimizer, validation=validation)
+        reports = self.training(data, epochs, batch_size, optimizer, validation=validation, memory_limit=memory_limit)
         return [report for report in shown(reports, progress) if report.metrics is not None]
 
     @_on_device
@@ -194,19 +212,22 @@ class Network:
         optimizer: Optimizer | None = None,
         *,
         validation: Any = None,
+        memory_limit: int | None = None,
     ) -> Iterator[Report]:
         """Check the data, and return an iterator that trains while it is consumed.
 
         It yields a `Report` per chunk of mini-batches; the last one of an epoch carries the
         metrics. Whoever iterates may look at the network, save it, or stop, in between.
+        Arguments are as in `fit`.
         Raises FloatingPointError at the end of an epoch whose parameters are not finite,
         with the network as it was before that epoch.
         """
         self._check_can_learn()
         optimizer = optimizer or SGD(self.book_learning_rate)
         check_optimizer(optimizer)
-        examples = self._placed(data)
-        held_out = None if validation is None else self._placed(validation)
+        room = batches.room_within(memory_limit)
+        examples = self._placed(data, room)
+        held_out = None if validation is None else self._placed(validation, room - examples.kept)
         training.check_counts(epochs, batch_size, len(examples))
         batches.warn_of_pixels(examples)
         if examples.classes and len(examples.classes) == max(self._n_out, 2):  # one output tells two classes apart
@@ -358,23 +379,26 @@ class Network:
         Data are as in `fit`. The line is "Epoch 0: 9045 / 10000", the right answers among
         the test data, or "Epoch 0 complete" without them.
         """
-        test = None if test_data is None else self._placed(test_data)
-        for report in self.training(training_data, epochs, mini_batch_size, SGD(eta)):
+        test = None
+        if test_data is not None:
+            self._check_can_be_right()
+            test = self._placed(test_data)
+        for report in self.training(training_data, epochs, mini_batch_size, SGD(eta), validation=test):
             if report.metrics is None:
                 continue
             if test is None:
                 print(f"Epoch {report.epoch} complete")
             else:
-                print(f"Epoch {report.epoch}: {self.evaluate(test)} / {len(test)}")
+                right = round(report.metrics["validation_accuracy"] * len(test))
+                print(f"Epoch {report.epoch}: {right} / {len(test)}")
 
     @_on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
         """Take one step of gradient descent on the mean cost of a mini-batch of pairs (x, y)."""
         self._check_can_learn()
         examples = self._placed(mini_batch)
-        x = batches.inputs(self.backend, examples.x)
-        y = batches.targets(self.backend, examples.y, self._n_out)
-        self._step((x, y), SGD(eta), ())
+        x, y = batches.block(self.backend, examples, 0, len(examples))
+        self._step((x, batches.targets(self.backend, y, self._n_out)), SGD(eta), ())
 
     def backprop(self, x: Any, y: Any) -> tuple[list[Array], list[Array]]:
         """Return (nabla_b, nabla_w), the gradient of the cost of one example.
@@ -407,11 +431,7 @@ class Network:
     @_on_device
     def evaluate(self, test_data: Any) -> int:
         """Return for how many of the examples the network's answer is right."""
-        if self.task == "regression":
-            raise ValueError(
-                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
-                "regression. Compare feedforward(x) with y."
-            )
+        self._check_can_be_right()
         correct, _ = self._totals(self._placed(test_data))
         return int(correct)
 
@@ -518,9 +538,11 @@ class Network:
         return math.prod(self.shapes[-1])
 
     @_on_device
-    def _placed(self, data: Any) -> Dataset:
-        """Return data in any of their forms, checked and on the device."""
-        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out)
+    def _placed(self, data: Any, room: float = math.inf) -> Placed:
+        """Return data in any of their forms, checked and on the device, as far as there is room."""
+        if isinstance(data, Placed):
+            return data
+        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out, room)
 
     def _enter(self, x: Any) -> tuple[Array, Callable[[Array], Array]]:
         """Return x as a batch on the device, in its own dtype, and a way back to its form."""
@@ -560,7 +582,7 @@ class Network:
         outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
         return self.backend.xp.concat(outputs, axis=0)
 
-    def _totals(self, data: Dataset) -> tuple[Array, Array]:
+    def _totals(self, data: Placed) -> tuple[Array, Array]:
         """Return (right answers, sum of costs) over placed data, as 0-d arrays on the device."""
         xp = self.backend.xp
         correct, cost = 0, 0.0
@@ -572,7 +594,7 @@ class Network:
                 cost += xp.sum(self._cost_of(z, a, targets))
         return correct, cost
 
-    def _measured(self, validation: Dataset | None) -> tuple[bool, dict[str, float]]:
+    def _measured(self, validation: Placed | None) -> tuple[bool, dict[str, float]]:
         """Return whether parameters and metrics are finite, and the metrics of the validation data.
 
         The device is waited for once.

@@ -39,13 +39,7 @@ class SGD:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        rate: object = self.learning_rate
-        if isinstance(rate, bool) or not isinstance(rate, Real):
-            raise TypeError(f"learning_rate: expected a number, got {rate!r}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate: expected a finite number above 0, got {self.learning_rate!r}.")
-        # A NumPy scalar would silently promote float32 arrays to float64.
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        object.__setattr__(self, "learning_rate", _positive("learning_rate", self.learning_rate))
 
     def initialize(self, xp: Namespace, parameters: Sequence[Any]) -> tuple[()]:
         return ()
@@ -69,6 +63,16 @@ def _descend(xp: Namespace, parameter: Array, gradient: Array, learning_rate: fl
     gradient *= learning_rate  # the storage of both is the step's to reuse
     parameter -= gradient
     return parameter
+
+
+def _positive(name: str, number: object) -> float:
+    """Return the number as Python's: one of NumPy would silently promote float32 arrays to float64."""
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{name}: expected a number, got {number!r}.")
+    value = float(number)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected a finite number above 0, got {number!r}.")
+    return value
 
 
 def check_optimizer(optimizer: object) -> None:

@@ -4,7 +4,9 @@ Prints a Markdown table: the largest difference of gradients from a plain-Python
 single examples (of float64; relative to the largest gradient of its array), and of the
 weights after a number of steps from NumPy's (relative likewise), in float64 and float32.
 
-    python scripts/parity.py --steps 1000
+    EMULATE_CUDA=1 python scripts/parity.py --steps 1000
+
+With EMULATE_CUDA=1 CuPy takes part on the emulated device of the tests, else on a GPU if there is one.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import numpy as np
 from anynet import SGD, Network, backends, datasets
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import cuda_device
 import oracle
 from compare import relative_difference
 
@@ -57,6 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of batch 10 (1000)")
     steps = parser.parse_args().steps
+    if cuda_device.is_emulated() and (missing := cuda_device.why_not()) is not None:
+        sys.exit(missing)
     if "jax" in sys.modules or backends.why_not("jax") is None:
         import jax
 
@@ -66,15 +71,16 @@ def main() -> None:
     print(f"| backend | gradients, float64 | weights after {steps} steps, float64 | float32 |")
     print("|---|---|---|---|")
     for name, reason in backends.available().items():
+        shown = f"{name}, on the emulated device" if name == "cupy" and cuda_device.is_emulated() else name
         if reason is not None:
-            print(f"| {name} | absent: {reason} | | |")
+            print(f"| {shown} | absent: {reason} | | |")
             continue
         differences = [
             max(map(relative_difference, weights_after(steps, name, dtype), reference[dtype]))
             for dtype in ("float64", "float32")
         ]
         cells = [gradients_against_the_plain_loop(name), *differences]
-        print(f"| {name} | {' | '.join(f'{cell:.1e}' for cell in cells)} |", flush=True)
+        print(f"| {shown} | {' | '.join(f'{cell:.1e}' for cell in cells)} |", flush=True)
 
 
 if __name__ == "__main__":

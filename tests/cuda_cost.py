@@ -30,19 +30,20 @@ class Cost:
         return self.launches, self.products, self.copies, self.synchronisations
 
 
-def _of_fit(net, n, epochs, validate):
+def _of_fit(net, n, epochs, validate, memory_limit=None):
     rng = np.random.default_rng(0)
     data = rng.integers(0, 255, (n, net.sizes[0]), dtype="uint8"), rng.integers(0, net.sizes[-1], n)
     validation = data if validate else None
     with emulated_cuda.count() as counted:
-        net.fit(data, epochs, BATCH_SIZE, validation=validation, progress=False)
+        net.fit(data, epochs, BATCH_SIZE, validation=validation, progress=False, memory_limit=memory_limit)
     return Cost(counted.launches + counted.d2d, counted.gemms, counted.h2d + counted.d2h, counted.syncs)
 
 
-def of_epoch(net, n=200, validate=True):
+def of_epoch(net, n=200, validate=True, memory_limit=None):
     """Return the cost of one more epoch of n examples, evaluation included."""
-    once = _of_fit(net, n, 1, validate)
-    return _of_fit(net, n, 2, validate) - once
+    _of_fit(net, BATCH_SIZE, 1, validate)  # constants of this batch size are made once, and not counted
+    once = _of_fit(net, n, 1, validate, memory_limit)
+    return _of_fit(net, n, 2, validate, memory_limit) - once
 
 
 def of_step(net, steps=10):

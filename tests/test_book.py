@@ -12,7 +12,7 @@ from book_loop import BookNetwork
 from compare import relative_difference
 from python2_pickle import dumps
 
-from anynet import Network, datasets
+from anynet import Network, batches, datasets
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,22 @@ def test_training_is_that_of_a_plain_loop_over_examples(backend, book_data, caps
 def test_without_test_data_an_epoch_is_complete(book_data, capsys):
     Network([784, 10]).SGD(book_data[0][:100], 2, 10, 3.0)
     assert capsys.readouterr().out == "Epoch 0 complete\nEpoch 1 complete\n"
+
+
+def test_test_data_are_checked_and_moved_once(book_data, monkeypatch):
+    placed, calls = batches.placed, []
+    monkeypatch.setattr(batches, "placed", lambda *arguments: calls.append(1) or placed(*arguments))
+    for epochs in (1, 4):
+        Network([784, 10]).SGD(book_data[0][:100], epochs, 10, 3.0, test_data=book_data[2][:50])
+    assert len(calls) == 2 * 3  # the test data once more by `training`, which trusts no one
+
+
+def test_test_data_need_answers_that_are_right_or_wrong():
+    net, data = Network([2, 1], output="identity"), (np.ones((4, 2)), np.ones(4))
+    before = net.weights
+    with pytest.raises(ValueError, match="right or wrong"):
+        net.SGD(data, 1, 2, 0.1, test_data=data)
+    assert np.array_equal(net.weights[0], before[0])
 
 
 def test_validation_and_test_data_in_every_form_count_alike(backend32, book_data, mnist):

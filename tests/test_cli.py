@@ -63,6 +63,36 @@ def test_options_reach_the_network(tmp_path):
     assert (net.cost.name, net.backend.dtype) == ("cross_entropy", "float64")
 
 
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("0", 0), ("100", 100), ("7B", 7), ("20kb", 20_000), ("100MB", 10**8), ("1.5 GB", 15 * 10**8)],
+)
+def test_a_memory_limit_reaches_the_training(text, limit, monkeypatch):
+    given = []
+    original = Network.training
+
+    def training(self, *args, memory_limit, **keywords):
+        given.append(memory_limit)
+        return original(self, *args, memory_limit=memory_limit, **keywords)
+
+    monkeypatch.setattr(Network, "training", training)
+    np.savez("data.npz", x=np.eye(4, dtype="float32"), y=np.arange(4))
+    options = ["--data", "data.npz", "--epochs", "1", "--batch-size", "2", "--quiet"]
+    assert main(["train", *options, "--memory-limit", text]) == 0
+    assert given == [limit]
+
+
+def test_streaming_changes_nothing_in_what_train_prints_and_saves(capsys):
+    printed = []
+    for options in ((), ("--memory-limit", "10MB")):
+        assert main(["train", "--epochs", "1", "--out", f"net{len(options)}", *options]) == 0
+        printed.append(re.sub(r"net\d.npz|[\d.]+ s of training, [\d,]+", "", capsys.readouterr().out))
+    assert printed[0] == printed[1]
+    assert all(
+        np.array_equal(a, b) for a, b in zip(*(Network.load(f"net{i}.npz").weights for i in (0, 2)), strict=True)
+    )
+
+
 def test_an_existing_file_needs_force(tmp_path, capsys):
     (tmp_path / "mine.npz").write_bytes(b"precious")
     assert main(["train", "--epochs", "1", "--out", "mine.npz"]) == 2
@@ -100,6 +130,13 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
         ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
         ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, at least 1, got 'two'"),
+        (
+            "train --memory-limit much",
+            2,
+            "--memory-limit: expected a number of bytes, or one with KB, MB or GB, got 'much'",
+        ),
+        ("train --memory-limit 100TB", 2, "got '100TB'"),
+        ("train --memory-limit=-5MB", 2, "got '-5MB'"),
         ("train --validation-fraction 0.1", 2, "--validation-fraction: expected --data with it"),
         ("train --data absent.npz", 1, "absent.npz: No such file or directory"),
         ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
@@ -113,6 +150,10 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("show 0 --out .", 2, "--out: expected a new file, got ., which exists"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
         ("evaluate .", 1, "Is a directory"),
+        ("evaluate x.npz --backend strict", 2, "backend: expected one of numpy"),
+        ("predict x.npz x.png --device 7", 2, "device: expected None or 'cpu' for numpy, got 7"),
+        ("train --out .", 2, "path: expected the name of a file, got '.'"),
+        ("train --out ..", 2, "path: expected the name of a file, got '..'"),
     ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(command, code, message, capsys, tmp_path):
@@ -236,7 +277,7 @@ def test_predict_goes_on_after_what_is_no_image(brain, capsys, mnist, tmp_path):
 def test_predict_needs_a_network_for_images(capsys):
     path = Network([4, 3]).save("small.npz")
     assert main(["predict", str(path), "digit.png"]) == 1
-    assert "expected a network for images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
+    assert "expected a network that classifies images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -339,6 +380,74 @@ def test_training_that_diverges_stops_in_one_line_and_saves_the_last_good_epoch(
     )
     assert len(err) == 2
     assert np.isfinite(Network.load("brain.npz").weights[0]).all()
+
+
+def test_values_need_one_output_and_labels_no_gaps(capsys, rng):
+    x = rng.standard_normal((50, 2))
+    np.savez("values.npz", x=x, y=x[:, 0] + 3)
+    assert (
+        main(["train", "--data", "values.npz", "--output-activation", "identity", "--eta", "0.1", "--epochs", "1"]) == 0
+    )
+    assert "Training [2, 30, 1]" in capsys.readouterr().out
+    for highest in (10**9, 2**63):
+        np.savez("labels.npz", x=x, y=np.full(50, highest, np.uint64))
+        assert main(["train", "--data", "labels.npz"]) == 2
+        assert f"y: expected labels from 0 on, without large gaps, got {highest}" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_quiet_is_silent_about_warnings_too(capsys, rng):
+    np.savez("bits.npz", x=np.ones((50, 2), np.uint8), y=np.arange(50) % 2)
+    assert main(["train", "--data", "bits.npz", "--epochs", "1", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["train", "--data", "bits.npz", "--epochs", "1"]) == 0
+    assert "no value here exceeds 1" in capsys.readouterr().err
+
+
+def test_a_network_of_one_output_tells_two_classes_apart(capsys, mnist, tmp_path):
+    net = Network([784, 1])
+    for bias, answer in ((5.0, "1"), (-5.0, "0")):
+        net.weights, net.biases = [np.zeros((1, 784))], [[[bias]]]
+        (tmp_path / "image").write_bytes(b"\0\0\x08\x02" + bytes([0, 0, 0, 28] * 2) + mnist[2].x[0].tobytes())
+        assert main(["predict", str(net.save("net")), "image", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["answer"] == answer
+
+
+def test_a_name_as_long_as_they_may_be_holds_a_network(tmp_path):
+    assert main(["train", "--epochs", "1", "--quiet", "--out", "a" * 251]) == 0
+    assert Network.load(tmp_path / f"{'a' * 251}.npz").sizes == [784, 30, 10]
+
+
+def test_two_runs_at_once_keep_a_network_each(tmp_path, monkeypatch):
+    training = Network.training
+
+    def and_another_run_meanwhile(self, *arguments, **keywords):
+        (tmp_path / "brain.npz").write_bytes(b"precious")
+        return training(self, *arguments, **keywords)
+
+    monkeypatch.setattr(Network, "training", and_another_run_meanwhile)
+    assert main(["train", "--epochs", "1", "--quiet"]) == 0
+    assert (tmp_path / "brain.npz").read_bytes() == b"precious"
+    assert Network.load(tmp_path / "brain-1.npz").sizes == [784, 30, 10]
+
+
+def test_output_that_cannot_be_written_loses_no_network(tmp_path):
+    command = [sys.executable, "-m", "anynet", "train", "--epochs", "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not process.stdout.readline().startswith("Epoch 0"):
+            assert process.poll() is None
+        process.stdout.close()  # as `| head` does, once it has seen enough
+        assert process.stderr.read() == "Stopped. What was learnt so far is in brain.npz.\n"
+    assert Network.load(tmp_path / "brain.npz").sizes == [784, 30, 10]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed, tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m anynet train --epochs 1 {closed}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Network.load(tmp_path / "brain.npz").sizes == [784, 30, 10]
 
 
 def test_cupy_without_a_gpu_is_one_line_with_the_cure(capsys):

@@ -2,8 +2,10 @@
 was asked for, and every mistake answered in our words with the cure."""
 
 import copy
+import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,8 +98,10 @@ def test_a_kernel_with_a_wrong_sign_is_noticed(wrong_sign, few):
 
 @pytest.mark.parametrize("backend", ["cupy", "array_api_strict"])
 def test_a_stray_numpy_function_is_noticed(backend, few, monkeypatch):
-    stray = replace(activations.sigmoid, value=lambda xp, z: 1.0 / (1.0 + np.exp(-z)))
-    monkeypatch.setitem(activations.ACTIVATIONS, "sigmoid", stray)
+    def stray(xp, z):  # named: a kernel cannot be called <lambda>
+        return 1.0 / (1.0 + np.exp(-z))
+
+    monkeypatch.setitem(activations.ACTIVATIONS, "sigmoid", replace(activations.sigmoid, value=stray))
     device = "device1" if backend == "array_api_strict" else None
     with pytest.raises((TypeError, RuntimeError)):
         Network([784, 30, 10], backend, device).fit(few, 1, progress=False)
@@ -307,6 +311,63 @@ def test_out_of_memory_loses_nothing(train, few, request):
     cp.get_default_memory_pool().set_limit(size=0)
     assert same(net, before)
     assert net.evaluate(few) == right
+
+
+ON_A_SMALL_DEVICE = """
+import sys
+import warnings
+
+import emulated_cuda
+import numpy as np
+
+warnings.simplefilter("ignore")
+emulated_cuda.install(devices=1, memory_bytes=16 << 20)
+from anynet import Network
+
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((4000, 784)), rng.integers(0, 10, 4000)  # 25 MB
+on_numpy, on_cupy = (Network([784, 30, 10], backend, dtype="float64") for backend in ("numpy", "cupy"))
+
+
+def difference():
+    pairs = zip(on_cupy.weights + on_cupy.biases, on_numpy.weights + on_numpy.biases, strict=True)
+    return max(np.max(np.abs(a - b)) / np.max(np.abs(b)) for a, b in pairs)
+
+
+def fit(net, batch_size, **keywords):
+    return net.fit((x, y), 1, batch_size, progress=False, **keywords)[0].metrics
+
+
+metrics = fit(on_numpy, 10, validation=(x, y))
+with emulated_cuda.count() as counted:
+    assert fit(on_cupy, 10, validation=(x, y)).keys() == metrics.keys()
+print(counted.h2d, difference(), on_cupy.evaluate((x, y)) - on_numpy.evaluate((x, y)))
+try:
+    fit(on_cupy, len(x))  # a chunk of all the data
+except MemoryError as error:
+    print(error)
+print(difference())
+on_numpy.streams.order.permutation(len(x))  # the order of the epoch that failed was drawn, too
+fit(on_numpy, 10)
+fit(on_cupy, 10, memory_limit=0)
+print(difference())
+"""
+
+
+@on_emulator
+def test_data_larger_than_the_device_are_streamed_and_too_large_a_chunk_loses_nothing():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    done = subprocess.run([sys.executable, "-c", ON_A_SMALL_DEVICE], capture_output=True, text=True, env=environment)
+    assert done.stderr == ""
+    streamed, message, afterwards, later = done.stdout.splitlines()
+    copies, difference, miscounted = streamed.split()
+    chunks = math.ceil(4000 / 330) + math.ceil(4000 / 334)  # of training, of validation
+    assert int(copies) == chunks + 3  # and the labels of either, and the order
+    assert float(difference) <= 1e-10
+    assert int(miscounted) == 0
+    assert re.match(r"cupy \(device 0\): out of device memory .* smaller batch_size.*memory_limit=BYTES", message)
+    assert float(afterwards) == float(difference)
+    assert float(later) <= 1e-10
 
 
 def test_cupy_and_numpy_do_not_mix():

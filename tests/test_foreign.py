@@ -661,13 +661,16 @@ def outcome(load, name, oracle=None):
     except BaseException as error:  # that it may be anything is the point
         became = f"crashed by {error!r}"
     else:
+        became = None
+    imported = set(sys.modules) - modules  # here, for the oracle imports what it likes
+    if became is None:
         became = "accepted rightly" if oracle is not None and oracle(result) else "accepted wrongly"
     seconds = time.perf_counter() - begin
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     if peak > 100 * MB or seconds > 20:
         return f"{became}, with {peak // MB} MB in {seconds:.1f} s"
-    imported = {name for name in set(sys.modules) - modules if not name.startswith(("pickletools", "encodings"))}
+    imported = {name for name in imported if not name.startswith(("pickletools", "encodings"))}
     return f"{became}, importing {imported}" if imported else became
 
 

@@ -221,6 +221,14 @@ def test_unknown_names_list_those_that_exist(keywords, message):
         Network([4, 3, 2], **keywords)
 
 
+@pytest.mark.parametrize("keyword", ["hidden", "output", "initializer"])
+def test_names_that_no_layer_takes_are_checked_too(keyword):
+    with pytest.raises(ValueError, match=r"expected one of .* got 'none'"):
+        Network([4, Dense(2, "tanh", "he")], **{keyword: "none"})
+    with pytest.raises(TypeError, match="expected a name, got None"):
+        Network([4, 2], **{keyword: None})
+
+
 @pytest.mark.parametrize("shape", [(5,), (7, 5), (5, 1), (2, 2, 3), ()])
 def test_x_of_the_wrong_width(backend, shape):
     with pytest.raises(ValueError, match=r"x: expected the shape \(n, 4\), got"):

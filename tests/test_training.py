@@ -149,7 +149,7 @@ def test_chunks_and_batch_sizes_change_nothing_in_what_is_seen(batch_size, rng):
 
     x = rng.integers(0, 256, (5000, 784), dtype=np.uint8)
     backend = backends.get("numpy")
-    data = Dataset(x, np.zeros(5000, int))
+    data = batches.placed(backend, Dataset(x, np.zeros(5000, int)), (784,), 2)
     epoch = [b for chunk in batches.shuffled(backend, data, batch_size, 2, np.random.default_rng(1)) for b in chunk]
     order = np.random.default_rng(1).permutation(5000)
     assert np.array_equal(np.concatenate([b[0] for b in epoch]), x[order] / np.float32(255))
@@ -304,3 +304,126 @@ def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
     assert out == ""
     assert "Epoch 0: 100%" in err
     assert "validation_accuracy" in err
+
+
+# Data that do not fit the device, or the limit, are streamed.
+
+N = 1000
+
+
+def examples(rng, dtype, targets):
+    """Return x (N, 784) in a few chunks, and labels or targets of four classes."""
+    x = rng.integers(0, 256, (N, 784), dtype=np.uint8) if dtype == "uint8" else rng.standard_normal((N, 784))
+    y = np.arange(N) % 4
+    return x.astype(dtype), np.eye(4)[y] if targets else y
+
+
+def trained(backend, data, **keywords):
+    """Return the parameters after two epochs, and the metrics."""
+    net = Network([784, 5, 4], backend, seed=2)
+    reports = net.fit(data, 2, 50, SGD(0.1), **keywords)
+    return [*net.weights, *net.biases, [r.metrics for r in reports]]
+
+
+def is_same(one, other):
+    return one[-1] == other[-1] and all(np.array_equal(a, b) for a, b in zip(one[:-1], other[:-1], strict=True))
+
+
+@pytest.mark.parametrize("targets", [False, True], ids=["labels", "targets"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_streamed_data_train_to_the_same_bits(backend, dtype, targets, rng):
+    x, y = examples(rng, dtype, targets)
+    whole = trained(backend, (x, y), validation=(x, y))
+    bytes_of_y = N * (4 * 8 if targets else 4)  # labels are kept as int32
+    for limit in (0, bytes_of_y):
+        assert is_same(trained(backend, (x, y), validation=(x, y), memory_limit=limit), whole)
+
+
+def test_the_limit_counts_what_is_put_on_the_device(backend, rng):
+    x, y = examples(rng, "uint8", targets=False)
+    places = []
+    for room in (x.nbytes + 4 * N, x.nbytes + 4 * N - 1, 4 * N, 4 * N - 1):
+        data = batches.placed(backend, Dataset(x, y), (784,), 4, room)
+        kept = [backend.owns(a) for a in (data.x, data.y)]
+        assert data.kept == kept[0] * x.nbytes + kept[1] * 4 * N <= room
+        places.append(kept)
+    assert places == [[True, True], [False, True], [False, True], [False, False]]
+
+
+def test_validation_data_get_the_room_that_training_data_leave(backend, rng, monkeypatch):
+    x, y = examples(rng, "uint8", targets=False)
+    rooms = []
+    original = batches.placed
+    monkeypatch.setattr(batches, "placed", lambda *args: (rooms.append(args[-1]), original(*args))[1])
+    net = Network([784, 4], backend)
+    net.fit((x, y), 1, 10, validation=(x, y), memory_limit=2**20)
+    net.fit((x, y), 1, 10, validation=(x, y))
+    bytes_of_data = x.nbytes + 4 * N
+    assert rooms == [2**20, 2**20 - bytes_of_data, np.inf, np.inf]
+
+
+def test_arrays_of_the_backend_stay_where_they_are(backend, rng):
+    x, y = (backend.asarray(a) for a in examples(rng, "float32", targets=True))
+    data = batches.placed(backend, Dataset(x, y), (784,), 4, 0)
+    if backend.name != "numpy":
+        assert data.kept == 0
+        assert backend.owns(data.x)
+        assert backend.owns(data.y)
+    assert is_same(trained(backend, (x, y)), trained(backend, (x, y), memory_limit=0))
+
+
+def test_a_device_that_is_full_streams(backend, rng, monkeypatch):
+    x, y = examples(rng, "float64", targets=False)
+    whole = trained(backend, (x, y), validation=(x, y))
+    refused = []
+
+    def asarray(self, a, argument="x"):
+        if isinstance(a, np.ndarray) and a.nbytes > 4 * 2**20:
+            refused.append(argument)
+            raise MemoryError("full")
+        return original(self, a, argument)
+
+    original = type(backend).asarray
+    monkeypatch.setattr(type(backend), "asarray", asarray)
+    assert is_same(trained(backend, (x, y), validation=(x, y)), whole)
+    assert refused == ["x", "x"]
+
+
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (28, 28, 1)])
+def test_memory_mapped_inputs_take_the_shape_of_the_network(shape, tmp_path, rng):
+    x, y = examples(rng, "uint8", targets=False)
+    np.save(tmp_path / "x.npy", x.reshape(N, *shape))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert is_same(trained("numpy", (mapped, y), validation=(mapped, y)), trained("numpy", (x, y), validation=(x, y)))
+    few = Dataset(mapped[:20], y[:20])
+    assert not few.in_memory
+    nets = [Network([784, 4]) for _ in range(2)]
+    for net, inputs in zip(nets, (few, (x[:20], y[:20])), strict=True):
+        net.update_mini_batch(inputs, 0.5)
+    assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
+    with pytest.raises(ValueError, match=r"x: expected the shape \(n, 783\), got"):
+        Network([783, 4]).fit((mapped, y))
+
+
+def test_memory_mapped_inputs_that_are_not_finite_stop_at_their_chunk(tmp_path, rng):
+    x, y = examples(rng, "float32", targets=False)
+    x[-1, 0] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    net = Network([784, 4])
+    with pytest.raises(ValueError, match="x: expected finite numbers, got NaN or infinity"):
+        net.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), y), 1)
+    assert np.isfinite(net.weights[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("limit", "error", "message"),
+    [
+        (-1, ValueError, "memory_limit: expected a number of bytes from 0, got -1"),
+        (1e6, TypeError, "memory_limit: expected a whole number of bytes or None, got 1000000.0"),
+        ("100MB", TypeError, "memory_limit: expected a whole number of bytes or None, got '100MB'"),
+        (True, TypeError, "memory_limit: expected a whole number of bytes"),
+    ],
+)
+def test_limits_that_do_not_suit(limit, error, message):
+    with pytest.raises(error, match=message):
+        Network([2, 3]).fit((np.ones((6, 2)), np.zeros(6, int)), memory_limit=limit)

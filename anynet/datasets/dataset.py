@@ -52,12 +52,25 @@ class Dataset:
         """Whether x is a plain array; anything else is read a chunk at a time."""
         return library_of(self.x) is not None and not isinstance(self.x, np.memmap)
 
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """Rows that stay where they are, on the host or on disk, and are read a chunk at a time.
+
+    Of `source`, n rows, no more is needed than `source[rows]`; they come in the `shape`
+    (n, ...), which may be another than that of the source. `argument` names it in errors.
+    """
+
+    source: Any
+    shape: tuple[int, ...]
+    argument: str
+
     def read(self, rows: Any) -> np.ndarray[Any, Any]:
-        """Return the rows of an x that is not in memory; ValueError if they are not finite."""
-        x = np.asarray(self.x[rows])
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise ValueError("x: expected finite numbers, got NaN or infinity. Clean the data first.")
-        return x
+        """Return the rows as a host array; ValueError if they are not finite."""
+        a = np.asarray(self.source[rows])
+        if a.dtype.kind == "f" and not np.isfinite(a).all():
+            raise ValueError(f"{self.argument}: expected finite numbers, got NaN or infinity. Clean the data first.")
+        return a.reshape(a.shape[0], *self.shape[1:])
 
 
 def as_dataset(data: Any) -> Dataset:
