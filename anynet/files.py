@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
                 Path(file.name).chmod(_mode(path))
                 Path(file.name).replace(path)
             except BaseException:
-                file.close()
+                with suppress(OSError):  # of the rest, which closing tries to write again
+                    file.close()
                 Path(file.name).unlink(missing_ok=True)
                 raise
     except OSError as error:  # which names the temporary file, or none
