@@ -35,6 +35,7 @@ from benchmark import processor, readable
 from peers import BareProducts, Recipe
 from resident import anonymous_mb
 
+PARTS = ("sweeps", "threads", "memory")
 N_IN, N_OUT = 784, 10
 MAPPED_LIMIT_MB = 300
 SAMPLING_S = 0.02
@@ -131,7 +132,7 @@ def timed(settings: Settings, sweep: Sweep) -> list[Row]:
     ]
     seconds: list[list[tuple[float, float]]] = [[] for _ in turns]
     with threadpool_limits(settings.threads):
-        for _ in range(settings.choose(10, 5)):
+        for _ in range(settings.choose(8, 5)):
             for (ours, floor), taken in zip(turns, seconds, strict=True):
                 taken.append((ours(), floor()))
     return [scaled(*each) for each in zip(sweep.points, numbers, seconds, strict=True)]
@@ -151,12 +152,12 @@ def training(point: Point, data: Dataset, n: int) -> Callable[[], float]:
 def products(point: Point, data: Dataset, n: int) -> Callable[[], float]:
     """Return what multiplies the matrices of an epoch of n examples, and returns the seconds."""
     floor = BareProducts(point.recipe, data)
-    most = max(20_000, point.recipe.batch_size * 2)  # they do not depend on the data: of a long epoch, a part will do
+    part = 20_000 if point.n else n  # the length of an epoch does not change them: turns of one length compare best
 
     def turn() -> float:
         begin = time.perf_counter()
-        floor.train(0, min(n, most))
-        return (time.perf_counter() - begin) * n / min(n, most)
+        floor.train(0, part)
+        return (time.perf_counter() - begin) * n / part
 
     return turn
 
@@ -185,7 +186,7 @@ def threaded(settings: Settings) -> list[Row]:
     for recipe in recipes:
         n = Point(0, recipe).examples(settings.choose(0.1, 0.03))
         turn, taken = training(Point(0, recipe), data, n), []
-        for _ in range(settings.choose(21, 7)):
+        for _ in range(settings.choose(11, 7)):
             pair = []
             for threads in (1, 2):
                 with threadpool_limits(threads):
@@ -238,22 +239,24 @@ def mapped(settings: Settings, path: Path) -> Row:
     return {"n": len(x), "file_mb": path.stat().st_size / 1e6, "seconds": report.seconds, "samples": samples}
 
 
-def measured(settings: Settings) -> Row:
-    """Measure everything."""
+def measured(settings: Settings, only: Sequence[str]) -> Row:
+    """Measure what is wanted, and can be measured here."""
     results: Row = {"sweeps": []}
-    for sweep in sweeps(settings):
-        begin = time.perf_counter()
-        results["sweeps"].append((sweep, in_a_process_of_its_own(timed, settings, sweep)))
-        print(f"{sweep.what}: {time.perf_counter() - begin:.0f} s", file=sys.stderr)
-    results["threads"] = in_a_process_of_its_own(threaded, settings) if (os.cpu_count() or 1) > 1 else []
-    if anonymous_mb() is None:
+    if "sweeps" in only:
+        for sweep in sweeps(settings):
+            begin = time.perf_counter()
+            results["sweeps"].append((sweep, in_a_process_of_its_own(timed, settings, sweep)))
+            print(f"{sweep.what}: {time.perf_counter() - begin:.0f} s", file=sys.stderr)
+    if "threads" in only and (os.cpu_count() or 1) > 1:
+        results["threads"] = in_a_process_of_its_own(threaded, settings)
+    if "memory" in only and anonymous_mb() is None:
         print("memory: not measured, for it needs Linux's /proc/self/status.", file=sys.stderr)
-        return results
-    results["epochs"] = in_a_process_of_its_own(over_epochs, settings)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "x.npy"
-        write_mapped(path, settings.choose(640_000, 160_000))
-        results["mapped"] = in_a_process_of_its_own(mapped, settings, path)
+    elif "memory" in only:
+        results["epochs"] = in_a_process_of_its_own(over_epochs, settings)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.npy"
+            write_mapped(path, settings.choose(640_000, 160_000))
+            results["mapped"] = in_a_process_of_its_own(mapped, settings, path)
     return results
 
 
@@ -308,8 +311,8 @@ def memory_text(results: Row) -> str:
             "### Memory",
             f"Anonymous memory after epoch 1: {epochs[0]:.1f} MB, after epoch {len(epochs)}: {epochs[-1]:.1f} MB, "
             f"at most {max(epochs):.1f} MB (10,000 images, 1,000 for validation).",
-            f"An epoch over a memory-mapped `.npy` of {data['file_mb'] / 1e3:.1f} GB ({data['n']:,} examples, float32, "
-            f"batch 128): {data['seconds']:.1f} s, {readable(data['seconds'] / data['n'])} per example; "
+            f"An epoch over a memory-mapped `.npy` of {data['file_mb'] / 1e3:.1f} GB ({data['n']:,} examples, "
+            f"float32, batch 128): {data['seconds']:.1f} s, {readable(data['seconds'] / data['n'])} per example; "
             f"anonymous memory at most {peak:.0f} MB, {verdict} {MAPPED_LIMIT_MB} MB.",
         ]
     )
@@ -317,7 +320,7 @@ def memory_text(results: Row) -> str:
 
 def text(results: Row) -> str:
     parts = [sweep_text(*pair) for pair in results["sweeps"]]
-    parts += [threads_text(results["threads"])] if results["threads"] else []
+    parts += [threads_text(results["threads"])] if "threads" in results else []
     parts += [memory_text(results)] if "mapped" in results else []
     return "\n\n".join(parts) + "\n"
 
@@ -329,9 +332,11 @@ def heading(settings: Settings) -> str:
 
 ![Time per example against arithmetic, and memory](scaling.png)
 
-Written by `python scripts/scaling.py --out scripts`; NumPy {np.__version__}, threads: {settings.threads}, float32, on
-{processor()}, {os.cpu_count()} cores{load}. Times are medians of training alone; "bare products" are the matrix
-products of the same steps and nothing else, timed in turns with it. kflop counts those products.
+Written by `python scripts/scaling.py --out scripts`; NumPy {np.__version__}, float32, threads: {settings.threads}.
+Taken on: {processor()}, {os.cpu_count()} cores{load}.
+
+Times are medians of training alone; "bare products" are the matrix products of the same steps and nothing else, timed
+in turns with it. kflop counts those products.
 
 """
 
@@ -376,8 +381,8 @@ def draw_sweep(panel: Any, sweep: Sweep, rows: list[Row]) -> None:
     panel.grid(which="major", color="#e6e6e6", linewidth=0.6)
     plain_numbers(panel.yaxis)
     plain_numbers(panel.xaxis)
-    shown = x[:: max(1, (len(x) - 1) // 6)]  # of the settings, those that have room
-    panel.set_xticks(shown, [f"{value:,}" for value in shown])
+    named = with_room(x)
+    panel.set_xticks(named, [short(value) for value in named])
 
 
 def plain_numbers(axis: Any) -> None:
@@ -388,6 +393,22 @@ def plain_numbers(axis: Any) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def with_room(x: Sequence[int]) -> list[int]:
+    """Return those of the ascending numbers whose names do not touch on a logarithmic axis, the last among them."""
+    named = [x[-1]]
+    for value in reversed(x):
+        if math.log(named[-1] / value) > 0.1 * math.log(x[-1] / x[0]):
+            named.append(value)
+    return named
+
+
+def short(value: int) -> str:
+    for unit, scale in (("M", 10**6), ("k", 10**3)):
+        if value % scale == 0:
+            return f"{value // scale}{unit}"
+    return str(value)
 
 
 def draw_epochs(panel: Any, megabytes: list[float]) -> None:
@@ -411,9 +432,11 @@ def draw_mapped(panel: Any, data: Row) -> None:
 
 def main() -> int:
     options = parser().parse_args()
+    if options.out is not None and len(options.only) < len(PARTS):
+        parser().error("--out: expected everything to be measured for the file. Leave --only out.")
     settings = Settings(options.quick, options.threads)
     begin = time.perf_counter()
-    results = measured(settings)
+    results = measured(settings, options.only)
     print(text(results))
     print(f"{time.perf_counter() - begin:.0f} s", file=sys.stderr)
     if options.out is not None:
@@ -429,6 +452,7 @@ def parser() -> argparse.ArgumentParser:
     cores = os.cpu_count() or 1
     parser.add_argument("--quick", action="store_true", help="fewer and smaller settings")
     parser.add_argument("--threads", type=int, choices=range(1, cores + 1), default=1, help="1")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write scaling.md and scaling.png there")
     return parser
 
