@@ -9,7 +9,7 @@ that stays in the cache. The order is drawn on the host and moved once per epoch
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
@@ -50,6 +50,7 @@ def placed(
     n_out: int,
     room: float = math.inf,
     classifies: bool = False,
+    check_targets: Callable[[Array], None] = lambda y: None,
 ) -> Placed:
     """Return the data checked and on the device: x (n, *input_shape), y labels or targets.
 
@@ -66,7 +67,10 @@ def placed(
     else:
         _check_shape(tuple(data.x.shape), input_shape)
         x = Streamed(data.x, (len(data), *input_shape), "x")
-    y, kept_of_y = _kept(backend, _labels_or_targets(array_namespace(y), y, n_out, classifies), "y", room)
+    y = _labels_or_targets(array_namespace(y), y, n_out, classifies)
+    if y.ndim == 2:
+        check_targets(y)
+    y, kept_of_y = _kept(backend, y, "y", room)
     x, kept_of_x = _kept(backend, x, "x", room - kept_of_y)
     return Placed(x, y, data.classes, kept_of_x + kept_of_y)
 
@@ -131,11 +135,11 @@ def _labels_or_targets(xp: Namespace, y: Array, n_out: int, classifies: bool) ->
             )
         return y[:, None]
     labels = xp.astype(y, xp.int32)
-    low, high = int(xp.min(labels)), int(xp.max(labels))
+    low, high = float(xp.min(y)), float(xp.max(y))
     if low < 0 or high >= n_out or bool(xp.any(xp.astype(labels, y.dtype) != y)):
         raise ValueError(
             f"y: expected whole labels from 0 to {n_out - 1}, as many as there are outputs, "
-            f"got numbers from {low} to {high} of dtype {y.dtype}."
+            f"got numbers from {low:g} to {high:g} of dtype {y.dtype}."
         )
     return labels
 

@@ -5,10 +5,11 @@ what the commands do is in commands.py.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from anynet import interrupts
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say
 
@@ -16,26 +17,24 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt, by Ctrl-C or SIGTERM.
+    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt: Ctrl-C, SIGTERM,
+    or a terminal that went away.
     """
     for stream in ("stdout", "stderr"):  # one that was closed by who started us is None
         if getattr(sys, stream) is None:
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
-    previous = {s: signal.signal(s, _leave) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        from anynet.commands import run
+        with interrupts.handled(_leave):
+            from anynet.commands import run
 
-        code = run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-        return code
+            code = run(sys.argv[1:] if argv is None else argv)
+            sys.stdout.flush()
+            return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    finally:
-        for s, handler in previous.items():
-            signal.signal(s, handler)
 
 
 def _leave(number: int, frame: object) -> None:

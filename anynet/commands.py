@@ -9,12 +9,11 @@ import json
 import platform
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import backends, datasets, files, plots, streams
+from anynet import backends, datasets, files, interrupts, plots, streams
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
 from anynet.datasets.digits import mnist_test_images, mnist_training_images
@@ -89,7 +88,7 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     right: list[int] = []
     seconds = examples = 0.0
-    with _threads(arguments.threads, net), _interrupts_held_back() as check_for_interrupt:
+    with _threads(arguments.threads, net), interrupts.held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
@@ -196,31 +195,6 @@ def _numbered(path: Path) -> Path:
     while free.exists():
         free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
     return free
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C and SIGTERM back until asked for, when the network is whole.
-
-    Yields the function that raises KeyboardInterrupt if one came. A second one ends at once.
-    """
-    received: list[int] = []
-
-    def remember(number: int, frame: object) -> None:
-        received.append(number)
-        for s in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(s, signal.default_int_handler)
-
-    def check() -> None:
-        if received:
-            raise KeyboardInterrupt
-
-    previous = {s: signal.signal(s, remember) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield check
-    finally:
-        for s, handler in previous.items():
-            signal.signal(s, handler)
 
 
 # evaluate

@@ -9,6 +9,8 @@ cancels the derivative of its activation exactly. Targets y have the shape of a.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from array_api_compat import array_namespace
+
 from anynet.backends import Array, Namespace
 from anynet.names import look_up
 
@@ -57,7 +59,7 @@ def _difference(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     return a - y
 
 
-# Softmax's delta is a - y only for targets that sum to 1; labels always do.
+# Softmax's delta is a - y only for targets that sum to 1: see `check_targets`.
 COSTS = {
     (cost.output, cost.name): cost
     for cost in (
@@ -68,6 +70,26 @@ COSTS = {
         Cost("cross_entropy", "softmax", _categorical_cross_entropy, _difference),
     )
 }
+
+
+def check_targets(cost: Cost | None, y: Array) -> None:
+    """Raise ValueError unless targets y (n, n_out) are what cross-entropy is defined for.
+
+    Each a share in [0, 1], and after softmax together 1: else the error that is sent back
+    would not be the derivative of the cost.
+    """
+    if cost is None or cost.name != "cross_entropy":
+        return
+    xp = array_namespace(y)
+    lowest, highest = float(xp.min(y)), float(xp.max(y))
+    if lowest < 0 or highest > 1:
+        raise ValueError(
+            f"y: expected shares from 0 to 1 for cross-entropy, got numbers from {lowest:g} to {highest:g}."
+        )
+    totals = xp.sum(xp.astype(y, xp.float32), axis=1)
+    furthest = float(xp.max(xp.abs(totals - 1.0)))
+    if cost.output == "softmax" and furthest > 1e-3:  # of rounding, in float32
+        raise ValueError(f"y: expected targets that sum to 1 for softmax, got sums that differ by {furthest:g}.")
 
 
 def get(name: str | None, output: str) -> Cost | None:

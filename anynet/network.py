@@ -10,7 +10,7 @@ vectors will do as well. No array library is named here.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -542,7 +542,15 @@ class Network:
         if isinstance(data, Placed):
             return data
         classifies = self.task == "classification"
-        return batches.placed(self.backend, as_dataset(data), self.shapes[0], self._n_out, room, classifies)
+        return batches.placed(
+            self.backend,
+            as_dataset(data),
+            self.shapes[0],
+            self._n_out,
+            room,
+            classifies,
+            partial(costs.check_targets, self.cost),
+        )
 
     def _enter(self, x: Any) -> tuple[Array, Callable[[Array], Array]]:
         """Return x as a batch on the device, in its own dtype, and a way back to its form."""

@@ -14,7 +14,7 @@ HOME = Path(anynet.__file__).parent
 # From the ground up: a room stands above all that it imports.
 FLOORS = [
     {"names"},
-    {"backends", "streams", "reader"},
+    {"backends", "streams", "reader", "interrupts"},
     {"files", "pickles", "pixels", "activations", "initializers", "optimizers", "metrics"},
     {"datasets"},
     {"layers", "costs", "batches", "functions"},
@@ -33,6 +33,7 @@ HOST_ROOMS = {
     "initializers",
     "datasets",
     "reader",
+    "interrupts",
     "files",
     "pickles",
     "foreign",

@@ -186,7 +186,7 @@ def test_the_callers_data_are_not_touched(backend, rng):
         (np.ones((0, 2)), np.zeros(0, int), ValueError, "at least one example"),
         (np.full((4, 2), np.nan), np.zeros(4, int), ValueError, "x: expected finite numbers"),
         (np.full((4, 2), np.inf), np.zeros(4, int), ValueError, "x: expected finite numbers"),
-        (np.ones((4, 2)), np.array([0, 1, 2, 3]), ValueError, "y: expected whole labels from 0 to 2.* from 0 to 3"),
+        (np.ones((4, 2)), np.array([0, 1, 2, 3]), ValueError, "y: expected whole labels from 0 to 2.* from 0 to 3 of"),
         (np.ones((4, 2)), np.array([0, -1, 2, 1]), ValueError, "y: expected whole labels"),
         (np.ones((4, 2)), np.array([0, 0.5, 2, 1]), ValueError, "y: expected whole labels"),
         (np.ones((4, 2)), np.ones((4, 2)), ValueError, r"y: expected targets of the shape \(n, 3\), got \(4, 2\)"),
@@ -229,6 +229,21 @@ def test_a_data_set_is_made_of_lists_too():
     data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
     assert data.x.shape == (2, 2)
     assert data.classes == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("output", "y", "message"),
+    [
+        ("softmax", [[0.5, 0.6], [1.0, 0.0]], "targets that sum to 1 for softmax"),
+        ("softmax", [[2, -1], [1, 0]], "shares from 0 to 1 for cross-entropy, got numbers from -1 to 2"),
+        ("sigmoid", [[0.5, 1.5], [1.0, 0.0]], "shares from 0 to 1 for cross-entropy"),
+    ],
+)
+def test_targets_that_cross_entropy_is_not_defined_for(backend, output, y, message):
+    net = Network([2, 2], backend, output=output, cost="cross_entropy")
+    for use in (lambda x, t: net.fit((x, t), 1, 1), net.gradients):
+        with pytest.raises(ValueError, match=message):
+            use(np.ones((2, 2)), np.asarray(y))
 
 
 @pytest.mark.parametrize("data", [None, 7, [1, 2, 3], [(1, 2, 3)], "text", []])

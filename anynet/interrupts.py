@@ -1,0 +1,44 @@
+"""Interrupts: Ctrl-C, SIGTERM and a terminal that goes away, which ask a program to end.
+
+Held back, they wait for a moment at which nothing is half done. NumPy is not needed here, so
+that the command line can stand ready before it is loaded.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Let a function handle the signals that ask to end, but for those that are ignored, as by nohup."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not everywhere
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    previous = {s: signal.signal(s, handler) for s in signals if signal.getsignal(s) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for s, before in previous.items():
+            signal.signal(s, before)
+
+
+@contextmanager
+def held_back() -> Iterator[Callable[[], None]]:
+    """Yield a function that raises KeyboardInterrupt if an interrupt has come.
+
+    A second interrupt raises it at once.
+    """
+    received: list[int] = []
+
+    def remember(number: int, frame: Any) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        if received:
+            raise KeyboardInterrupt
+
+    with handled(remember):
+        yield check
