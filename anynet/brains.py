@@ -11,7 +11,7 @@ says is checked here, before a network is made of it.
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +59,15 @@ def write(path: str | Path, brain: Brain) -> Path:
     return files.write(path, arrays, header)
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False) -> Brain:
+def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False, dtype: str | None = None) -> Brain:
     """Return the brain in a file, checked; of a foreign one at most `max_bytes` are unpacked.
 
-    Raises OSError if the file cannot be read, ValueError if it holds no network. Warns of
-    what had to be assumed, unless only the arrays are wanted, and of numbers that are not
-    finite.
+    Its arrays come in `dtype`, one of `DTYPES`; None is the file's. Raises OSError if the
+    file cannot be read, ValueError if it holds no network. Warns of what had to be assumed,
+    unless only the arrays are wanted, and of numbers that are not finite.
     """
     if foreign.is_foreign(path):
-        return _foreign(*foreign.read(path, max_bytes))
+        return _in_dtype(_foreign(*foreign.read(path, max_bytes)), dtype, path)
     arrays, header = files.read(path)
     try:
         brain = _by_hand(arrays) if header is None else _with_header(arrays, header)
@@ -81,9 +81,17 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False
         ) from None
     if header is None and not arrays_only:
         warnings.warn(f"{path}: no header; sigmoid and the quadratic cost are assumed.", stacklevel=3)
-    if not all(np.isfinite(a).all() for a in (*brain.weights, *brain.biases)):
-        warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=3)
-    return brain
+    return _in_dtype(brain, dtype, path)
+
+
+def _in_dtype(brain: Brain, dtype: str | None, path: str | Path) -> Brain:
+    """Return the brain with its arrays in a dtype, and warn if numbers are then not finite."""
+    dtype = dtype or brain.dtype
+    with np.errstate(over="ignore"):  # what is too large for float32 is told of here
+        weights, biases = ([a.astype(dtype, copy=False) for a in part] for part in (brain.weights, brain.biases))
+    if not all(np.isfinite(a).all() for a in (*weights, *biases)):
+        warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=4)
+    return replace(brain, dtype=dtype, weights=weights, biases=biases)
 
 
 def _foreign(arrays: dict[str, HostArray], description: dict[str, Any]) -> Brain:

@@ -454,7 +454,7 @@ class Network:
         Raises OSError if it cannot be read, ValueError unless the sizes are the same,
         MemoryError if the device is full; the network is then as it was.
         """
-        brain, before = brains.read(path, max_bytes, arrays_only=True), self.parameters
+        brain, before = brains.read(path, max_bytes, arrays_only=True, dtype=self.backend.dtype), self.parameters
         try:
             self.weights, self.biases = brain.weights, brain.biases
         except (ValueError, MemoryError) as error:  # out of memory between the two, say
@@ -497,9 +497,13 @@ class Network:
         most `max_bytes` are unpacked. No file is trusted, and nothing is unpickled. Raises
         OSError if the file cannot be read, ValueError if it holds no network.
         """
-        brain = brains.read(path, max_bytes)
+        if isinstance(backend, Backend):
+            dtype = backend.dtype
+        elif dtype is not None:
+            backend = backends.get(backend, device, dtype)
+        brain = brains.read(path, max_bytes, dtype=dtype)
         if not isinstance(backend, Backend):
-            backend = backends.get(backend, device, dtype or brain.dtype)
+            backend = backends.get(backend, device, brain.dtype)
         try:
             net = cls([brain.input_shape, *brain.layers], backend, cost=brain.cost, task=brain.task)
         except (ValueError, TypeError) as error:

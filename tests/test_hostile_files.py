@@ -226,6 +226,15 @@ def test_nan_among_the_parameters_is_allowed_with_a_warning(tmp_path):
         assert np.isnan(Network.load(path).weights[0][0, 0])
 
 
+def test_numbers_too_large_for_float32_are_warned_of(tmp_path):
+    net = Network([2, 1], dtype="float64")
+    net.weights = [[[1e300, 1.0]]]
+    path = net.save(tmp_path / "net.npz")
+    assert Network.load(path).weights[0][0, 0] == 1e300
+    with pytest.warns(UserWarning, match="NaN or infinite numbers among the parameters"):
+        assert np.isinf(Network.load(path, dtype="float32").weights[0][0, 0])
+
+
 def test_compressed_archives_of_ordinary_networks_open(tmp_path, rng):
     net = Network([30, 20, 10])
     with np.load(net.save(tmp_path / "net.npz")) as saved:
