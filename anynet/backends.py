@@ -80,8 +80,9 @@ class Backend:
     def _on_host(self, x: Any, argument: str) -> np.ndarray[Any, Any]:
         foreign = library_of(x)
         if foreign not in (None, "numpy"):
+            ours = "numpy" if self.name == "numpy" else f"numpy or {self.name}"
             raise TypeError(
-                f"{argument}: expected NumPy or {self.name} arrays, for the network's backend is "
+                f"{argument}: expected arrays of {ours}, for the network's backend is "
                 f"{self.name}, got an array of {foreign}. Convert it with "
                 f"backends.to_numpy({argument}), or move the network with net.to({foreign!r})."
             )
@@ -225,6 +226,9 @@ def _check_real(xp: Namespace, x: Array, argument: str) -> None:
 # What each library does in its own way. The rest of anynet sees `Backend` alone.
 
 
+_NO_CONTEXT: AbstractContextManager[Any] = nullcontext()
+
+
 @dataclass(frozen=True)
 class _Library:
     load: Callable[[str], Namespace]  # dtype -> namespace, proved to work
@@ -235,7 +239,7 @@ class _Library:
     to_numpy: Callable[[Array], np.ndarray[Any, Any]]
     synchronize: Callable[[Any], None]
     plain: Callable[[Array], Array] = lambda x: x  # without what a subclass or a recorded gradient adds
-    active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: nullcontext()
+    active: Callable[[Backend], AbstractContextManager[Any]] = lambda backend: _NO_CONTEXT
     fuse: Fuse = as_it_is
     compile: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda f: f
 

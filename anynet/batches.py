@@ -21,7 +21,9 @@ from anynet.backends import Array, Backend, Namespace, is_on_host
 from anynet.datasets.dataset import Dataset, Streamed
 from anynet.streams import Generator
 
-CHUNK_BYTES = 2**21  # of converted inputs: a gathered chunk should fit the L2 cache
+# Of converted inputs. Measured for 10,000 images and networks of 30 to 2048 neurons: training is fastest where a chunk
+# fits the L2 cache, and blocks in order where their products are large enough to be worth sharing out among threads.
+CHUNK_BYTES, BLOCK_BYTES = 2**21, 2**22
 
 Batch = tuple[Array, Array]
 
@@ -164,7 +166,7 @@ def shuffled(backend: Backend, data: Placed, batch_size: int, n_out: int, rng: G
     n = len(data)
     order = rng.permutation(n)
     placed_order = backend.asarray(order)
-    length = max(batch_size, rows_of_chunk(backend, data.x.shape[1:]) // batch_size * batch_size)
+    length = max(batch_size, rows_of(CHUNK_BYTES, backend, data.x.shape[1:]) // batch_size * batch_size)
     for start in range(0, n, length):
         stop = min(start + length, n)
         chosen = order[start:stop], placed_order[start:stop]
@@ -175,8 +177,8 @@ def shuffled(backend: Backend, data: Placed, batch_size: int, n_out: int, rng: G
 
 
 def in_order(backend: Backend, data: Placed) -> Iterator[Batch]:
-    """Yield the data as they stand, (x, y) in blocks that fit the cache; labels stay so."""
-    length = rows_of_chunk(backend, data.x.shape[1:])
+    """Yield the data as they stand, (x, y) in blocks of `BLOCK_BYTES`; labels stay so."""
+    length = rows_of(BLOCK_BYTES, backend, data.x.shape[1:])
     for start in range(0, len(data), length):
         yield block(backend, data, start, start + length)
 
@@ -210,10 +212,10 @@ def targets(backend: Backend, y: Array, n_out: int) -> Array:
     return xp.astype(y, getattr(xp, backend.dtype), copy=False)
 
 
-def rows_of_chunk(backend: Backend, shape: tuple[int, ...]) -> int:
-    """Return how many examples of that shape make a chunk of `CHUNK_BYTES`, at least one."""
+def rows_of(nbytes: int, backend: Backend, shape: tuple[int, ...]) -> int:
+    """Return how many converted examples of that shape take so many bytes, at least one."""
     bytes_of_example = math.prod(shape) * int(backend.dtype.removeprefix("float")) // 8
-    return max(1, CHUNK_BYTES // bytes_of_example)
+    return max(1, nbytes // bytes_of_example)
 
 
 def rows(a: Array, start: int, stop: int) -> Array:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import backends, datasets, files, interrupts, plots, streams
+from anynet import __version__, backends, datasets, files, interrupts, plots, streams
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
 from anynet.datasets.digits import mnist_test_images, mnist_training_images
@@ -299,7 +299,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    _say(f"anynet {_version('anynet-nn')}, Python {platform.python_version()}, {platform.platform()}")
+    _say(f"anynet {__version__}, Python {platform.python_version()}, {platform.platform()}")
     _say(f"NumPy {np.__version__}, {_blas()}")
     _say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
     _say("\nbackends")
@@ -396,6 +396,7 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="anynet", description="Train and use neural networks on any array library.")
+    parser.add_argument("--version", action="version", version=f"anynet {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_train(commands)
 

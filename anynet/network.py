@@ -9,7 +9,7 @@ vectors will do as well. No array library is named here.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -52,8 +52,9 @@ class Network:
 
     `sizes` begins with the input, a number of values or a shape; each number after it is a
     dense layer of so many neurons, and layer values may stand among them. `backend`,
-    `device` and `dtype` are those of `backends.get`; the same `seed` starts every backend
-    from identical bits, and None from chance. `hidden` and `output` name the activations
+    `device` and `dtype` are those of `backends.get`; what it returned may be `backend`, which
+    then decides all three. The same `seed` starts every backend from identical bits, and
+    None from chance. `hidden` and `output` name the activations
     (`activations.ACTIVATIONS`); `cost` None is cross_entropy for softmax, else quadratic
     (`costs.COSTS`); `initializer` names one of `initializers.INITIALIZERS`; `task`, one of
     `metrics.TASKS`, says what `predict` returns: regression for identity outputs, else
@@ -315,7 +316,8 @@ class Network:
 
         The random streams go along as they stand; the network itself is untouched.
         """
-        moved = copy(self)
+        moved = object.__new__(type(self))
+        moved.__dict__.update(self.__dict__)
         dtype = dtype or self.backend.dtype
         moved.backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
         moved.streams = deepcopy(self.streams)
@@ -589,7 +591,7 @@ class Network:
         """Return the outputs for a batch on the device, in its own dtype, block by block."""
         if x.shape[0] == 1:
             return self._output(batches.inputs(self.backend, x))
-        rows = batches.rows_of_chunk(self.backend, self.shapes[0])
+        rows = batches.rows_of(batches.BLOCK_BYTES, self.backend, self.shapes[0])
         blocks = (batches.rows(x, i, i + rows) for i in range(0, max(1, x.shape[0]), rows))  # one of no rows too
         outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
         return self.backend.xp.concat(outputs, axis=0)

@@ -79,8 +79,8 @@ def book(batch_size: int) -> Recipe:
     return Recipe((N_IN, 30, N_OUT), batch_size, 3.0)
 
 
-def rectified(hidden: Sequence[int]) -> Recipe:
-    return Recipe((N_IN, *hidden, N_OUT), 128, 0.01, hidden="relu", output="softmax", initializer="he")
+def rectified(hidden: Sequence[int], batch_size: int = 128) -> Recipe:
+    return Recipe((N_IN, *hidden, N_OUT), batch_size, 0.01, hidden="relu", output="softmax", initializer="he")
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,8 @@ def threaded(settings: Settings) -> list[Row]:
     """Return how long a step takes on one thread and on two, in turns."""
     from threadpoolctl import threadpool_limits
 
-    recipes = [book(10), Recipe((784, 100, 10), 10, 0.5), book(128), rectified([128]), rectified([512, 512])]
+    recipes = [book(10), Recipe((784, 100, 10), 10, 0.5), book(128)]
+    recipes += [rectified([128], 64), rectified([128]), rectified([512, 512])]
     data, rows = synthetic(20_000), []
     for recipe in recipes:
         n = Point(0, recipe).examples(settings.choose(0.1, 0.03))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import why_absent
 
-from anynet import Network, datasets, plots
+from anynet import Network, __version__, datasets, plots
 from anynet.cli import main
 
 
@@ -456,6 +456,13 @@ def test_cupy_without_a_gpu_is_one_line_with_the_cure(capsys):
         pytest.skip("CuPy works here")
     assert main(["train", "--backend", "cupy"]) == 1
     assert capsys.readouterr().err == f"anynet: {reason}\n"
+
+
+def test_the_version_is_the_package_s(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"anynet {__version__}\n"
 
 
 def test_info_names_versions_and_the_rungs_of_cupy(capsys):

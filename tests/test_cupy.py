@@ -361,7 +361,7 @@ def test_data_larger_than_the_device_are_streamed_and_too_large_a_chunk_loses_no
     assert done.stderr == ""
     streamed, message, afterwards, later = done.stdout.splitlines()
     copies, difference, miscounted = streamed.split()
-    chunks = math.ceil(4000 / 330) + math.ceil(4000 / 334)  # of training, of validation
+    chunks = math.ceil(4000 / 330) + math.ceil(4000 / 668)  # of training, of validation
     assert int(copies) == chunks + 3  # and the labels of either, and the order
     assert float(difference) <= 1e-10
     assert int(miscounted) == 0

@@ -28,7 +28,7 @@ def test_an_epoch_copies_its_order_and_its_verdict(validate):
     assert cuda_cost.of_epoch(Network(BOOK, backend="cupy"), validate=validate).copies == 2
 
 
-CHUNKS = 4  # of 660 rows, 66 mini-batches, and as many blocks of 668
+CHUNKS, BLOCKS = 4, 2  # of training, 660 rows or 66 mini-batches each; of validation, 1337 rows each
 ROWS = 2300
 LABELS = 4 * ROWS  # bytes, as int32
 
@@ -39,8 +39,8 @@ LABELS = 4 * ROWS  # bytes, as int32
         (None, False, 0),
         (LABELS, False, CHUNKS),
         (0, False, 2 * CHUNKS),  # labels too
-        (LABELS, True, CHUNKS + 2 * CHUNKS),  # no room for the labels of the validation data
-        (2 * LABELS, True, CHUNKS + CHUNKS),
+        (LABELS, True, CHUNKS + 2 * BLOCKS),  # no room for the labels of the validation data
+        (2 * LABELS, True, CHUNKS + BLOCKS),
     ],
 )
 def test_what_is_streamed_is_copied_once_per_chunk(limit, validate, copies):
