@@ -560,16 +560,14 @@ class Network:
 
     def _enter(self, x: Any) -> tuple[Array, Callable[[Array], Array]]:
         """Return x as a batch on the device, in its own dtype, and a way back to its form."""
-        xp, shape, n_in = self.backend.xp, self.shapes[0], math.prod(self.shapes[0])
+        xp, shape = self.backend.xp, self.shapes[0]
         is_native = self.backend.owns(x)
         x = self.backend.asarray(x)
-        given = tuple(x.shape)
-        is_one = given in (shape, (n_in,))
-        is_column = given == (n_in, 1) and n_in > 1
-        if is_one or is_column:
-            x = xp.reshape(x, (1, *shape))
-        else:
-            x = batches.shaped(xp, x, shape)
+        given, is_one, is_column = tuple(x.shape), False, False
+        if given[1:] != shape:
+            n_in = math.prod(shape)
+            is_one, is_column = given in (shape, (n_in,)), given == (n_in, 1)
+            x = xp.reshape(x, (1, *shape)) if is_one or is_column else batches.shaped(xp, x, shape)
 
         def leave(result: Array) -> Array:
             if is_one or (is_column and result.ndim == 1):

@@ -1,6 +1,6 @@
 """Measure anynet beside what a user would pick instead, on the same data, in the same minutes.
 
-    python scripts/benchmark.py                     everything, in about half an hour
+    python scripts/benchmark.py                     everything, in about ten minutes
     python scripts/benchmark.py --quick             a rough picture of everything, in two minutes
     python scripts/benchmark.py --only book wide    some workloads
     python scripts/benchmark.py --json FILE         keep the numbers

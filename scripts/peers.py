@@ -267,8 +267,9 @@ class BookLoop:
     def train(self, start: int, stop: int) -> None:
         pairs = self.pairs[start:stop]
         self.rng.shuffle(pairs)
-        for k in range(0, len(pairs), self.recipe.batch_size):
-            self._update(pairs[k : k + self.recipe.batch_size])
+        with np.errstate(over="ignore"):  # of exp(-z), of which the book's program would warn
+            for k in range(0, len(pairs), self.recipe.batch_size):
+                self._update(pairs[k : k + self.recipe.batch_size])
 
     def _update(self, mini_batch: list[tuple[np.ndarray, np.ndarray]]) -> None:
         nabla_w, nabla_b = [np.zeros_like(w) for w in self.weights], [np.zeros_like(b) for b in self.biases]
