@@ -389,7 +389,7 @@ def test_no_silent_copy_to_the_host():
 
 def test_a_cupy_array_in_a_numpy_network(few):
     with pytest.raises(
-        TypeError, match=r"x: expected NumPy .* got an array of cupy. Convert it with backends.to_numpy"
+        TypeError, match=r"x: expected arrays of numpy, for .* got an array of cupy. Convert it with backends.to_numpy"
     ):
         Network([784, 30, 10]).predict(cp.asarray(few.x))
 
