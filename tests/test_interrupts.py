@@ -27,8 +27,16 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def started(*arguments, command=TRAIN):
-    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def by_default():
+    """Let the signals end a process, even if whoever runs the tests ignores them, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def started(*arguments, command=TRAIN, prepare=by_default):
+    return subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare
+    )
 
 
 def assert_saved(process, folder):
@@ -47,6 +55,25 @@ def test_an_interrupt_at_any_moment_after_the_first_line_saves(moment, tmp_path)
         assert process.stdout.readline().startswith("Training")
         time.sleep(delay)
         process.send_signal((signal.SIGINT, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)[moment % 4])
+        assert_saved(process, tmp_path)
+
+
+def until(process, beginning):
+    while not process.stdout.readline().startswith(beginning):
+        assert process.poll() is None
+
+
+def as_nohup_does():
+    by_default()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_a_terminal_that_goes_away_does_not_end_what_nohup_runs(tmp_path):
+    with started(prepare=as_nohup_does) as process:
+        assert process.stdout.readline().startswith("Training")
+        process.send_signal(signal.SIGHUP)
+        until(process, "Epoch 1:")
+        process.send_signal(signal.SIGTERM)
         assert_saved(process, tmp_path)
 
 
@@ -81,11 +108,6 @@ sys.exit(main(["train", "--epochs", "1"]))
 """
 
 
-def until(process, line):
-    while process.stdout.readline() != line:
-        assert process.poll() is None
-
-
 def test_an_interrupt_during_the_final_save_lets_it_end(tmp_path):
     with started(command=[sys.executable, "-c", SLOW_SAVE]) as process:
         until(process, "saving\n")
@@ -114,7 +136,9 @@ def on_a_terminal(arguments, interrupt_at=None):
     """Run `anynet train` on a terminal of `COLUMNS` columns; return (exit code, what it showed)."""
     terminal, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    with subprocess.Popen([*TRAIN, *arguments], stdin=inside, stdout=inside, stderr=inside) as process:
+    with subprocess.Popen(
+        [*TRAIN, *arguments], stdin=inside, stdout=inside, stderr=inside, preexec_fn=by_default
+    ) as process:
         os.close(inside)
         shown = b""
         while True:
