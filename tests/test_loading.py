@@ -38,6 +38,16 @@ def test_npz(save, dtype, pair, tmp_path):
     assert np.array_equal(data.y, y)
 
 
+def test_npz_of_the_second_version_of_npy(pair, tmp_path):
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        for name, array in zip("xy", pair, strict=True):
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, version=(2, 0))
+    data = read_data(tmp_path / "own.npz")
+    assert np.array_equal(data.x, pair[0])
+    assert np.array_equal(data.y, pair[1])
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_idx_pair(pack, pair, tmp_path):
     x, y = pair
