@@ -1,6 +1,7 @@
 """Files: what is saved on one backend opens on any other, and nothing is ever lost."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def test_replacing_keeps_permissions(tmp_path):
     path.chmod(0o640)
     Network([4, 3]).save(path)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_new_file_has_the_permissions_of_any_other_and_leaves_the_mask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        path = Network([4, 3]).save(tmp_path / "net.npz")
+        assert os.umask(0o027) == 0o027
+        assert path.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 def test_what_is_no_network_file(tmp_path):

@@ -41,6 +41,12 @@ def test_values(backend):
         assert backend.to_numpy(a)[0].tolist() == pytest.approx(values, rel=1e-14)
 
 
+def test_relu_is_flat_at_zero_as_elsewhere(backend):
+    z = backend.parameter([[-2.0, 0.0, 3.0]])
+    slope = activations.relu.derivative(backend.xp, z, activations.relu(z))
+    assert backend.to_numpy(slope)[0].tolist() == [0, 0, 1]
+
+
 def test_activations_do_not_write_into_z(backend):
     z = backend.parameter([[-2.0, 0.5, 3.0]])
     before = backend.to_numpy(z)

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from anynet import Dataset, Network
+from anynet import Dataset, Network, files
 from anynet.datasets import read_data, read_npz_dataset, split
 
 
@@ -46,6 +46,12 @@ def test_npz_of_the_second_version_of_npy(pair, tmp_path):
     data = read_data(tmp_path / "own.npz")
     assert np.array_equal(data.x, pair[0])
     assert np.array_equal(data.y, pair[1])
+
+
+def test_large_data_that_pack_well_are_no_bomb(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "HARMLESS_BYTES", 1000)
+    np.savez_compressed(tmp_path / "own.npz", x=np.zeros((20, 300), "u1"), y=pair[1])
+    assert read_data(tmp_path / "own.npz").x.shape == (20, 300)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
