@@ -95,9 +95,9 @@ def test_seed_none_starts_from_chance_and_global_generators_are_untouched():
 
 def test_predict_answers_as_the_task_says(backend, rng):
     x = rng.standard_normal((6, 4))
-    assert (
-        Network([4, 3], backend).predict(x).tolist() == np.argmax(Network([4, 3], backend).feedforward(x), 1).tolist()
-    )
+    for n_out in (2, 3):
+        net = Network([4, n_out], backend)
+        assert net.predict(x).tolist() == np.argmax(net.feedforward(x), 1).tolist()
     one = Network([4, 1], backend)
     assert one.predict(x).tolist() == (one.feedforward(x)[:, 0] > 0.5).astype(int).tolist()
     several = Network([4, 3], backend, task="multi_label")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from compare import relative_difference
 
-from anynet import SGD, Dataset, Network, batches
+from anynet import SGD, Dataset, Network, batches, training
 from anynet.datasets import as_dataset
 
 CASES = {
@@ -83,6 +83,30 @@ def test_reports_tell_how_far_training_has_come(backend32, rng):
         assert seconds == sorted(seconds)
     assert set(ends[0].metrics) == {"validation_accuracy", "validation_cost"}
     assert all(type(value) is float for value in ends[0].metrics.values())
+
+
+def test_seconds_are_those_of_training_and_not_of_who_looks_or_measures(monkeypatch):
+    now = 0.0
+
+    def takes(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
+    chunk = [(np.zeros((2, 1)), np.zeros((2, 1)))] * 3  # three mini-batches of two
+    reports = training.run(
+        epochs=2,
+        total=12,
+        chunks=lambda: [chunk, chunk],
+        step=lambda batch: takes(1),
+        synchronize=lambda: takes(10),
+        measure=lambda epoch: takes(100),
+    )
+    seen = []
+    for report in reports:
+        takes(1000)
+        seen.append((report.epoch, report.examples, report.seconds))
+    assert seen == [(0, 6, 3), (0, 12, 16), (1, 6, 3), (1, 12, 16)]
 
 
 def test_training_may_be_stopped_in_between_and_goes_on_where_it_stands(rng):
