@@ -27,16 +27,23 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def by_default():
-    """Let the signals end a process, even if whoever runs the tests ignores them, as nohup does."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+# Signals do what they do by default in what is run so, even if whoever runs the tests ignores them, as nohup does.
+PREPARED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
-def started(*arguments, command=TRAIN, prepare=by_default):
-    return subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare
-    )
+def prepared(command, hangup="SIG_DFL"):
+    return [sys.executable, "-c", PREPARED, hangup, *command]
+
+
+def started(*arguments, command=TRAIN, hangup="SIG_DFL"):
+    command = prepared([*command, *arguments], hangup)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def assert_saved(process, folder):
@@ -63,13 +70,8 @@ def until(process, beginning):
         assert process.poll() is None
 
 
-def as_nohup_does():
-    by_default()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
 def test_a_terminal_that_goes_away_does_not_end_what_nohup_runs(tmp_path):
-    with started(prepare=as_nohup_does) as process:
+    with started(hangup="SIG_IGN") as process:
         assert process.stdout.readline().startswith("Training")
         process.send_signal(signal.SIGHUP)
         until(process, "Epoch 1:")
@@ -136,9 +138,8 @@ def on_a_terminal(arguments, interrupt_at=None):
     """Run `anynet train` on a terminal of `COLUMNS` columns; return (exit code, what it showed)."""
     terminal, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    with subprocess.Popen(
-        [*TRAIN, *arguments], stdin=inside, stdout=inside, stderr=inside, preexec_fn=by_default
-    ) as process:
+    command = prepared([*TRAIN, *arguments])
+    with subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside) as process:
         os.close(inside)
         shown = b""
         while True:
