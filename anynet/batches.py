@@ -166,7 +166,7 @@ def shuffled(backend: Backend, data: Placed, batch_size: int, n_out: int, rng: G
     n = len(data)
     order = rng.permutation(n)
     placed_order = backend.asarray(order)
-    length = max(batch_size, rows_of(CHUNK_BYTES, backend, data.x.shape[1:]) // batch_size * batch_size)
+    length = max(batch_size, rows_within(CHUNK_BYTES, backend, data.x.shape[1:]) // batch_size * batch_size)
     for start in range(0, n, length):
         stop = min(start + length, n)
         chosen = order[start:stop], placed_order[start:stop]
@@ -178,7 +178,7 @@ def shuffled(backend: Backend, data: Placed, batch_size: int, n_out: int, rng: G
 
 def in_order(backend: Backend, data: Placed) -> Iterator[Batch]:
     """Yield the data as they stand, (x, y) in blocks of `BLOCK_BYTES`; labels stay so."""
-    length = rows_of(BLOCK_BYTES, backend, data.x.shape[1:])
+    length = rows_within(BLOCK_BYTES, backend, data.x.shape[1:])
     for start in range(0, len(data), length):
         yield block(backend, data, start, start + length)
 
@@ -212,7 +212,7 @@ def targets(backend: Backend, y: Array, n_out: int) -> Array:
     return xp.astype(y, getattr(xp, backend.dtype), copy=False)
 
 
-def rows_of(nbytes: int, backend: Backend, shape: tuple[int, ...]) -> int:
+def rows_within(nbytes: int, backend: Backend, shape: tuple[int, ...]) -> int:
     """Return how many converted examples of that shape take so many bytes, at least one."""
     bytes_of_example = math.prod(shape) * int(backend.dtype.removeprefix("float")) // 8
     return max(1, nbytes // bytes_of_example)

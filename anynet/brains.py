@@ -4,8 +4,8 @@ The native file is the saved brain of the text: `s` holds the sizes, `w1`, `b1`,
 ... the weights (n_out, n_in) and biases (n_out, 1) of the layers that have some, and
 `header` describes the rest in JSON. An archive without a header was saved by hand from the
 book's network; sigmoid and the quadratic cost are assumed for it. Files of the books' own
-programs are read as well (foreign.py). Everything that a file
-says is checked here, before a network is made of it.
+programs are read as well (foreign.py). Everything that a file says is checked here, before
+a network is made of it.
 """
 
 import math

@@ -96,8 +96,8 @@ def get(name: str | None, output: str) -> Cost | None:
     """Return the cost of that name for an output activation.
 
     None is cross-entropy for softmax, no cost at all for step, which cannot learn, else
-    quadratic. Raises ValueError for an unknown
-    name, or a pair that is not in the table, with the pairs that are.
+    quadratic. Raises ValueError for an unknown name, or a pair that is not in the table, with
+    the pairs that are.
     """
     if name is None and output == "step":
         return None

@@ -316,7 +316,7 @@ class Network:
 
         The random streams go along as they stand; the network itself is untouched.
         """
-        moved = object.__new__(type(self))
+        moved = object.__new__(type(self))  # copy() would take the arrays to the host and back
         moved.__dict__.update(self.__dict__)
         dtype = dtype or self.backend.dtype
         moved.backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
@@ -589,7 +589,7 @@ class Network:
         """Return the outputs for a batch on the device, in its own dtype, block by block."""
         if x.shape[0] == 1:
             return self._output(batches.inputs(self.backend, x))
-        rows = batches.rows_of(batches.BLOCK_BYTES, self.backend, self.shapes[0])
+        rows = batches.rows_within(batches.BLOCK_BYTES, self.backend, self.shapes[0])
         blocks = (batches.rows(x, i, i + rows) for i in range(0, max(1, x.shape[0]), rows))  # one of no rows too
         outputs = [self._output(batches.inputs(self.backend, block)) for block in blocks]
         return self.backend.xp.concat(outputs, axis=0)

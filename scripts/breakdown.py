@@ -80,7 +80,8 @@ def parts_of_step(recipe: Recipe, steps: int) -> dict[str, float]:
     net, floor = recipe.network(), BareProducts(recipe, data)
     found: list[dict[str, float]] = []
     for _ in range(REPEATS + 1):
-        plain = seconds_of(partial(net.fit, data, 1, recipe.batch_size, SGD(recipe.learning_rate)), repeats=1)
+        fit = partial(net.fit, data, 1, recipe.batch_size, SGD(recipe.learning_rate), progress=False)
+        plain = seconds_of(fit, repeats=1)
         parts = watched_epoch(net.to("numpy"), data, recipe)
         products = seconds_of(partial(floor.train, 0, n), repeats=1)
         found.append({PLAIN: plain, **parts, LOOP: plain - sum(parts.values()), PRODUCTS: products})
