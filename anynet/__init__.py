@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anynet import activations, backends, costs, datasets, initializers
     from anynet.datasets import Dataset
-    from anynet.functions import array_namespace, function, pp
+    from anynet.formula import array_namespace, function, pp
     from anynet.layers import Dense
     from anynet.network import Network
     from anynet.optimizers import SGD
@@ -41,9 +41,9 @@ _ROOMS = {
     "Dense": "layers",
     "Network": "network",
     "Report": "training",
-    "array_namespace": "functions",
-    "function": "functions",
-    "pp": "functions",
+    "array_namespace": "formula",
+    "function": "formula",
+    "pp": "formula",
 }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace
 
 from anynet.backends import Array, Namespace
-from anynet.names import look_up
+from anynet.checks import look_up
 
 
 @dataclass(frozen=True)

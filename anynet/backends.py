@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import array_api_compat
 import numpy as np
 
-from anynet.names import look_up
+from anynet.checks import look_up
 
 Array: TypeAlias = Any  # an array of whichever library
 Namespace: TypeAlias = Any  # the module of functions that goes with it

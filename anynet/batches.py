@@ -19,7 +19,7 @@ from array_api_compat import array_namespace
 from anynet import pixels
 from anynet.backends import Array, Backend, Namespace, is_on_host
 from anynet.datasets.dataset import Dataset, Streamed
-from anynet.streams import Generator
+from anynet.random import Generator
 
 # Of converted inputs. Measured for 10,000 images and networks of 30 to 2048 neurons: training is fastest where a chunk
 # fits the L2 cache, and blocks in order where their products are large enough to be worth sharing out among threads.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from anynet import interrupts
+from anynet import signals
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say
 
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(sys, stream) is None:
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     try:
-        with interrupts.handled(_leave):
+        with signals.handled(_leave):
             from anynet.commands import run
 
             code = run(sys.argv[1:] if argv is None else argv)

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import __version__, backends, datasets, files, interrupts, plots, streams
+from anynet import __version__, backends, datasets, files, plots, random, signals
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
 from anynet.datasets.digits import mnist_test_images, mnist_training_images
@@ -88,7 +88,7 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     right: list[int] = []
     seconds = examples = 0.0
-    with _threads(arguments.threads, net), interrupts.held_back() as check_for_interrupt:
+    with _threads(arguments.threads, net), signals.held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
@@ -132,7 +132,7 @@ def _data_to_train(arguments: argparse.Namespace) -> tuple[Dataset, Dataset | No
     data = datasets.read_data(*arguments.data)
     if arguments.validation_fraction is None:
         return data, None, ""
-    split = streams.spawn(arguments.seed).split
+    split = random.spawn(arguments.seed).split
     return *datasets.split(data, arguments.validation_fraction, split), "the validation data"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from anynet.names import look_up
+from anynet.checks import look_up
 
 HostArray = np.ndarray[Any, Any]
 

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from anynet import initializers
 from anynet.backends import Array, Namespace
-from anynet.names import look_up
-from anynet.streams import Generator
+from anynet.checks import look_up
+from anynet.random import Generator
 
 Shape = tuple[int, ...]
 

@@ -14,13 +14,13 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anynet import activations, backends, batches, brains, costs, metrics, streams, training
+from anynet import activations, backends, batches, brains, costs, metrics, random, training
 from anynet.backends import Array, Backend, as_it_is
 from anynet.batches import Batch, Placed
 from anynet.brains import Brain
+from anynet.checks import look_up
 from anynet.datasets import Dataset, as_dataset
 from anynet.layers import Shape, map_arrays, read_sizes
-from anynet.names import look_up
 from anynet.optimizers import SGD, Optimizer, check_optimizer
 from anynet.progress import shown
 from anynet.reader import MAX_BYTES
@@ -92,7 +92,7 @@ class Network:
         self.classes: tuple[str, ...] | None = None
 
         self.backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
-        self.streams = streams.spawn(seed)
+        self.streams = random.spawn(seed)
         self.shapes: list[Shape] = [input_shape]
         self.parameters: list[Any] = []
         self.state: list[Any] = []

@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from anynet.backends import library_of
-from anynet.streams import Generator
+from anynet.random import Generator
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import pytest
 from conftest import need
 
 from anynet import activations
-from anynet.functions import array_namespace, function, pp
+from anynet.formula import array_namespace, function, pp
 
 
 def test_scalars(backend):

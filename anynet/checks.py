@@ -1,0 +1,102 @@
+"""What a user hands over, checked: names and values of a table, whole numbers, positive ones.
+
+Every error says where, what was expected, what came, and what to do. Numbers come back as
+Python's own: one of NumPy would promote float32 arrays to float64, and JSON takes none.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def look_up(table: Mapping[str, T], name: object, what: str) -> T:
+    """Return `table[name]`.
+
+    Args:
+        table: What exists, by name.
+        name: The name that was given.
+        what: What is named, for errors.
+
+    Raises:
+        TypeError: The name is no string.
+        ValueError: The table lacks it; the error lists the names that exist, and the nearest.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{what}: expected a name, got {name!r}. Give one of {_listed(table)}.")
+    if name not in table:
+        raise ValueError(f"{what}: expected one of {_listed(table)}, got {name!r}.{_nearest(table, name)}")
+    return table[name]
+
+
+def value_of(table: Mapping[str, T], given: object, kind: type[T], what: str) -> T:
+    """Return a value that was given itself, or by its name in a table.
+
+    Args:
+        table: What exists, by name.
+        given: A name, or a value of that kind, a user's own say.
+        kind: The class of values.
+        what: What is asked for, for errors.
+
+    Raises:
+        TypeError: It is neither, a class instead of a value say.
+        ValueError: The table lacks the name.
+    """
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, str):
+        return look_up(table, given, what)
+    if isinstance(given, type):
+        got = f"the class {given.__name__}. Make a value of it: {given.__name__}(...)"
+    else:
+        got = f"{given!r}. Give one of {_listed(table)}, or a value of your own: {kind.__name__}(...)"
+    raise TypeError(f"{what}: expected a name or an {kind.__name__}, got {got}.")
+
+
+def whole_number(argument: str, number: object, least: int = 1, most: float = math.inf, cure: str = "") -> int:
+    """Return a whole number as Python's, found to lie between two bounds.
+
+    Args:
+        argument: Its name, for errors.
+        number: What was given.
+        least: The smallest that will do.
+        most: The largest.
+        cure: What to say besides.
+
+    Raises:
+        TypeError: It is no whole number.
+        ValueError: It lies outside.
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral):
+        raise TypeError(f"{argument}: expected a whole number, got {number!r}.{cure}")
+    if not least <= int(number) <= most:
+        limits = f"at least {least}" if most == math.inf else f"{least} to {most}"
+        raise ValueError(f"{argument}: expected {limits}, got {number}.{cure}")
+    return int(number)
+
+
+def positive_number(argument: str, number: object) -> float:
+    """Return a number above 0 as Python's float.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is not finite, or not above 0.
+    """
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"{argument}: expected a number, got {number!r}.")
+    value = float(number)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{argument}: expected a finite number above 0, got {number!r}.")
+    return value
+
+
+def _listed(table: Mapping[str, Any]) -> str:
+    return ", ".join(table)
+
+
+def _nearest(table: Mapping[str, Any], name: str) -> str:
+    nearest = difflib.get_close_matches(name.lower(), table, n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
