@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from anynet import files, foreign
+from anynet import foreign
 from anynet.backends import DTYPES
-from anynet.files import HostArray
+from anynet.formats import npz
+from anynet.formats.bounded import MAX_BYTES
 from anynet.layers import Layer, Shape, described, from_description, read_sizes
-from anynet.reader import MAX_BYTES
+from anynet.typing import HostArray
 
 FORMAT_VERSION = 1
 MAX_NAME = 200  # characters of a class's name
@@ -56,7 +57,7 @@ def write(path: str | Path, brain: Brain) -> Path:
         "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
         "classes": brain.classes,
     }
-    return files.write(path, arrays, header)
+    return npz.write(path, arrays, header)
 
 
 def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False, dtype: str | None = None) -> Brain:
@@ -68,7 +69,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES, arrays_only: bool = False
     """
     if foreign.is_foreign(path):
         return _in_dtype(_foreign(*foreign.read(path, max_bytes)), dtype, path)
-    arrays, header = files.read(path)
+    arrays, header = npz.read(path)
     try:
         brain = _by_hand(arrays) if header is None else _with_header(arrays, header)
         _check_shapes(brain)

@@ -21,10 +21,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from anynet import __version__, backends, datasets, files, plots, random, signals
+from anynet import __version__, backends, datasets, plots, random, signals
 from anynet.activations import ACTIVATIONS
 from anynet.datasets import Dataset
-from anynet.datasets.digits import mnist_test_images, mnist_training_images
+from anynet.datasets.mnist import mnist_test_images, mnist_training_images
+from anynet.formats import npz
 from anynet.network import BOOK_LEARNING_RATES, Network
 from anynet.optimizers import SGD
 from anynet.progress import shown
@@ -169,7 +170,7 @@ def _free_path(out: str | None, force: bool) -> Path:
     if out is None:
         path = _numbered(Path("brain.npz"))
     else:
-        path = files.with_suffix(out)
+        path = npz.with_suffix(out)
         if path.is_dir():
             raise ValueError(f"--out: expected a file, got the folder {path}.")
         if path.exists() and not force:

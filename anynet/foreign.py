@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from anynet import pickles
-from anynet.reader import MAX_BYTES, opened
+from anynet.formats import pickle
+from anynet.formats.bounded import MAX_BYTES, opened
 
 HostArray = np.ndarray[Any, Any]
 Foreign = tuple[dict[str, HostArray], dict[str, Any]]
@@ -44,7 +44,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Foreign:
     with opened(path, max_bytes) as reader:
         if reader.peek().lstrip()[:1] == b"{":
             return _network2(_Document(reader.rest(), reader.name, max_bytes))
-        return _saito(pickles.read(reader), reader.name)
+        return _saito(pickle.read(reader), reader.name)
 
 
 def _named(weights: list[HostArray], biases: list[HostArray]) -> dict[str, HostArray]:

@@ -20,10 +20,10 @@ from anynet.batches import Batch, Placed
 from anynet.brains import Brain
 from anynet.checks import look_up
 from anynet.datasets import Dataset, as_dataset
+from anynet.formats.bounded import MAX_BYTES
 from anynet.layers import Shape, map_arrays, read_sizes
 from anynet.optimizers import SGD, Optimizer, check_optimizer
 from anynet.progress import shown
-from anynet.reader import MAX_BYTES
 from anynet.training import Report
 
 P = ParamSpec("P")

@@ -32,7 +32,9 @@ def test_embedded_data_are_read_only(mnist):
 
 
 def test_a_damaged_file_is_found(monkeypatch):
-    from anynet.datasets import digits
+    import importlib
+
+    digits = importlib.import_module("anynet.datasets.mnist")
 
     monkeypatch.setitem(digits._SHA256, "t10k-labels-idx1-ubyte", "0" * 64)
     with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte\.gz: expected the published file"):

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from anynet import Network, files
+from anynet import Network
+from anynet.formats import npz as files
 
 
 def test_saved_anywhere_opens_everywhere(backend, backend32, tmp_path, rng):

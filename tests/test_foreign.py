@@ -22,8 +22,9 @@ import numpy as np
 import pytest
 from python2_pickle import dumps
 
-from anynet import datasets, foreign, pickles
-from anynet.reader import Reader, read_bytes
+from anynet import datasets, foreign
+from anynet.formats import pickle as pickles
+from anynet.formats.bounded import Reader, read_bytes
 
 MB = 2**20
 
@@ -206,7 +207,7 @@ NAMES = [
     "numpy.core.multiarray._reconstruct.__globals__",
     "numpy.matrixlib.defmatrix.matrix",
     "numpy.ma.core._mareconstruct",
-    "anynet.pickles._Machine",
+    "anynet.formats.pickle._Machine",
 ]
 
 

@@ -17,7 +17,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from anynet import Network, files
+from anynet import Network
+from anynet.formats import npz as files
 
 N_MUTATED = 400
 

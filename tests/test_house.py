@@ -14,8 +14,8 @@ HOME = Path(anynet.__file__).parent
 # From the ground up: a room stands above all that it imports.
 FLOORS = [
     {"checks", "typing"},
-    {"backends", "random", "reader", "signals"},
-    {"files", "pickles", "pixels", "activations", "initializers", "optimizers", "metrics"},
+    {"backends", "random", "formats", "signals"},
+    {"pixels", "activations", "initializers", "optimizers", "metrics"},
     {"datasets"},
     {"layers", "costs", "batches", "formula"},
     {"training", "foreign"},
@@ -33,10 +33,8 @@ HOST_ROOMS = {
     "typing",
     "initializers",
     "datasets",
-    "reader",
+    "formats",
     "signals",
-    "files",
-    "pickles",
     "foreign",
     "brains",
     "formula",

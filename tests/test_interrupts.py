@@ -97,7 +97,7 @@ def test_an_interrupt_before_the_first_line_leaves_nothing(delay, tmp_path):
 
 SLOW_SAVE = """
 import os, sys, time
-from anynet import files
+from anynet.formats import npz
 from anynet.cli import main
 
 def slow(fd, fsync=os.fsync):
@@ -105,7 +105,7 @@ def slow(fd, fsync=os.fsync):
     time.sleep(0.5)
     fsync(fd)
 
-files.os.fsync = slow
+npz.os.fsync = slow
 sys.exit(main(["train", "--epochs", "1"]))
 """
 

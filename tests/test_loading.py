@@ -9,7 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from anynet import Dataset, Network, files
+from anynet import Dataset, Network
+from anynet.formats import npz as files
 from anynet.datasets import read_data, read_npz_dataset, split
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from anynet.datasets.idx import is_idx, read_idx
+from anynet.formats.idx import is_idx, read_idx
 
 HostArray = np.ndarray[Any, Any]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from anynet import files
 from anynet.datasets.dataset import Dataset
-from anynet.datasets.idx import is_idx, read_idx
+from anynet.formats import npz
+from anynet.formats.idx import is_idx, read_idx
 
 HostArray = np.ndarray[Any, Any]
 
@@ -47,7 +47,7 @@ def read_npz_dataset(path: str | Path) -> Dataset:
     Other arrays in it are left alone. Raises OSError if the file cannot be read,
     ValueError unless both are there, of real, finite numbers, and as long as one another.
     """
-    arrays, _ = files.read(path, names=("x", "y"))
+    arrays, _ = npz.read(path, names=("x", "y"))
     for name in ("x", "y"):
         if name not in arrays:
             raise ValueError(

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from anynet import pickles
-from anynet.reader import MAX_BYTES
+from anynet.formats import pickle
+from anynet.formats.bounded import MAX_BYTES
 
 HostArray = np.ndarray[Any, Any]
 
@@ -23,7 +23,7 @@ def read_book(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostA
 
     Raises OSError if the file cannot be read, ValueError if it holds anything else.
     """
-    content = pickles.load(path, max_bytes)
+    content = pickle.load(path, max_bytes)
     if not isinstance(content, (tuple, list)) or len(content) != len(PARTS):
         raise ValueError(f"{path}: expected three pairs (x, y), got {_described(content)}. {_CURE}")
     return tuple(_checked(pair, f"{path}: {part}") for part, pair in zip(PARTS, content, strict=True))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-HostArray = np.ndarray[Any, Any]
+from anynet.typing import HostArray
 
 HEADER = "header"
 # Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold:

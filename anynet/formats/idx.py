@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from anynet.files import check_inflation
-from anynet.reader import MAX_BYTES, Reader, opened
+from anynet.formats.bounded import MAX_BYTES, Reader, opened
+from anynet.formats.npz import check_inflation
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"

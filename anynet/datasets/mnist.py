@@ -10,11 +10,11 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from anynet.datasets.book import read_book
 from anynet.datasets.dataset import Dataset
-from anynet.datasets.idx import read_idx
+from anynet.datasets.mnist_pickle import read_book
+from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.idx import read_idx
 from anynet.pixels import to_unit_interval
-from anynet.reader import MAX_BYTES
 
 HostArray = np.ndarray[Any, Any]
 

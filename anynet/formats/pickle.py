@@ -22,9 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from anynet.reader import MAX_BYTES, Reader, opened
-
-HostArray = np.ndarray[Any, Any]
+from anynet.formats.bounded import MAX_BYTES, Reader, opened
+from anynet.typing import HostArray
 
 # Bounds that no file of arrays comes near, so that a hostile one stays cheap to refuse.
 MAX_INSTRUCTIONS = 100_000
