@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anynet.backends import to_numpy
-from anynet.datasets.images import resampled
+from anynet.datasets.framing import resampled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from anynet import Network, datasets
-from anynet.datasets import images as framing
+from anynet.datasets import framing
 from anynet.datasets import read_images, to_mnist
 
 HostArray = np.ndarray[Any, Any]

@@ -50,7 +50,7 @@ def test_npz_of_the_second_version_of_npy(pair, tmp_path):
 
 
 def test_large_data_that_pack_well_are_no_bomb(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "HARMLESS_BYTES", 1000)
+    monkeypatch.setattr("anynet.formats.bounded.HARMLESS_BYTES", 1000)
     np.savez_compressed(tmp_path / "own.npz", x=np.zeros((20, 300), "u1"), y=pair[1])
     assert read_data(tmp_path / "own.npz").x.shape == (20, 300)
 

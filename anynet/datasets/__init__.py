@@ -7,7 +7,8 @@ format that MNIST was published in. `read_images(path)` reads pictures, and
 """
 
 from anynet.datasets.dataset import Dataset, as_dataset, split
-from anynet.datasets.images import read_images, to_mnist
+from anynet.datasets.framing import to_mnist
+from anynet.datasets.images import read_images
 from anynet.datasets.loading import read_data, read_npz_dataset
 from anynet.datasets.mnist import load_data, load_data_wrapper, load_mnist, mnist, vectorized_result
 from anynet.formats.idx import read_idx

@@ -1,12 +1,10 @@
-"""Images of digits: read from files, and brought to the form of MNIST.
+"""Pictures, read from files as arrays of pixels.
 
 An image is (height, width) uint8, 0 black to 255 white; several are (n, height, width).
-`read_images` opens IDX files alone and anything else through Pillow, imported when first
-needed. `to_mnist` finds one digit on its paper and frames it as MNIST's are framed. A
-picture of several digits is not cut up: they come out as one small, odd shape.
+IDX files are opened here, anything else through Pillow, which is imported when first
+needed. What a picture shows is not looked at here (`framing.py`).
 """
 
-import math
 import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,33 +12,39 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from anynet.formats.idx import is_idx, read_idx
-
-HostArray = np.ndarray[Any, Any]
+from anynet.typing import HostArray
 
 # What Pillow may open. Its other formats are rare, and some (EPS) call programs.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 2**26  # 67 million: 200 MB once unpacked in colour
 
-MNIST_SIDE, DIGIT_SIDE, CENTRE = 28, 20, 14
-WORKING_SIDE = 1024  # larger images are reduced first
-
-# Where no one's formula says what is ink: chosen by trials on MNIST's digits, enlarged, photographed in
-# simulation, noisy, compressed, and on drawn strokes of any width.
-PAPER_SAMPLE = 48  # the paper's surface is fitted to at most so many rows and columns
-NOISE = 3  # within so many standard deviations of the paper all is noise
-FAINT = 0.1  # of the contrast, on clean paper: what is fainter is a trace of compression
-SPECK = 0.05  # of the heaviest part of the ink: a part that weighs less is a speck
-FULL_INK = 80  # so many per cent of a digit's pixels are fainter than full ink
-
 
 def read_images(path: str | Path) -> HostArray:
-    """Return the images in a file, (n, height, width) uint8, 0 black to 255 white.
+    """Read the images in a file.
 
-    An IDX file, plain or gzipped, holds (n, height, width) or (height, width) of uint8.
-    Of anything else, one of `FORMATS`, the first picture is taken: colours as luminance,
-    transparency on white, 16 bits as 8, turned as its EXIF orientation says. Raises OSError
-    if the file cannot be read, ImportError without Pillow where it is needed, ValueError
-    for what is no image, or one of more than `MAX_PIXELS`.
+    Args:
+        path: An IDX file of uint8, plain or gzipped, or a picture in one of `FORMATS`. Of a
+            picture, colours become luminance, what is transparent is laid on white, 16 bits
+            become 8, and the orientation in its EXIF data is followed. Of several pictures in
+            one file, as in an animation, the first is taken.
+
+    Returns:
+        The images, (n, height, width) uint8, 0 black to 255 white; n is 1 for a picture.
+
+    Raises:
+        OSError: The file cannot be read.
+        ImportError: The file is no IDX file, and Pillow, which reads the others, is not installed.
+        ValueError: It holds no image, or one of more than `MAX_PIXELS`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from anynet import datasets
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "picture.pgm"
+        ...     size = path.write_bytes(b"P5 3 2 255 " + bytes([0, 50, 100, 150, 200, 250]))
+        ...     datasets.read_images(path)
+        array([[[  0,  50, 100],
+                [150, 200, 250]]], dtype=uint8)
     """
     with Path(path).open("rb") as file:
         if not is_idx(file.read(4)):
@@ -87,198 +91,3 @@ def _luminance(picture: Any) -> HostArray:
     if picture.mode not in ("1", "L"):
         picture = picture.convert("RGB")
     return np.array(picture.convert("L"))
-
-
-def to_mnist(image: HostArray) -> HostArray:
-    """Return the digit of an image (height, width) uint8 as MNIST would show it, (28, 28).
-
-    Any size, dark on light or light on dark, on paper that is clean, noisy or unevenly lit.
-    The ink, light on black with its grey levels, is cropped, scaled into 20 x 20 with its
-    proportions kept and antialiased, and placed with its centre of mass in the middle of
-    28 x 28 (LeCun, Bottou, Bengio and Haffner 1998, section III.A). The image should show
-    one digit and some paper around it, and no frame. Raises TypeError unless it is uint8,
-    ValueError for another shape or a blank image.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        kind = getattr(image, "dtype", type(image).__name__)
-        raise TypeError(f"image: expected pixels, a NumPy array of uint8, got {kind}. Convert it first.")
-    if image.ndim != 2 or 0 in image.shape:
-        raise ValueError(f"image: expected the shape (height, width), got {image.shape}. Give one image at a time.")
-    reduced = _reduced(image, -(-max(image.shape) // WORKING_SIDE))
-    ink = _cropped(_without_specks(_ink(reduced)))
-    scale = DIGIT_SIDE / max(ink.shape)
-    height, width = (max(1, round(side * scale)) for side in ink.shape)
-    digit = resampled(ink, height, width)
-    digit /= np.percentile(digit[digit > 0], FULL_INK, method="higher")
-    # Rounded up, so that the faintest edge is ink still, and what is in the form stays as it is.
-    return _centred(np.ceil(255 * np.minimum(digit, 1) - 1e-3).astype(np.uint8))
-
-
-def resampled(image: HostArray, height: int, width: int) -> HostArray:
-    """Return a 2-d image in another size, float32: each new pixel is the mean of its area."""
-    return np.asarray(_shares(height, image.shape[0]) @ image @ _shares(width, image.shape[1]).T)
-
-
-def _shares(n_out: int, n_in: int) -> HostArray:
-    """Return (n_out, n_in): the share of each old pixel in each new one, along one axis."""
-    edges = np.arange(n_out + 1) * (n_in / n_out)
-    old = np.arange(n_in)
-    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    return np.asarray(np.maximum(overlap, 0) * (n_out / n_in), np.float32)
-
-
-def _reduced(image: HostArray, k: int) -> HostArray:
-    """Return the means of k x k pixels as float32.
-
-    The same as `resampled` for a whole k, but quick for millions of pixels; the last rows
-    and columns, which do not fill a block, are dropped.
-    """
-    down, across = (min(k, side) for side in image.shape)
-    height, width = image.shape[0] // down * down, image.shape[1] // across * across
-    rows = np.zeros((height // down, width), np.float32)
-    for i in range(down):
-        rows += image[i:height:down, :width]
-    total = np.zeros((height // down, width // across), np.float32)
-    for i in range(across):
-        total += rows[:, i::across]
-    return np.asarray(total / np.float32(down * across))
-
-
-def _ink(image: HostArray) -> HostArray:
-    """Return how far each pixel stands out from the paper, 0 where it is paper.
-
-    Ink is what differs from the paper on one side, lighter or darker: on the side where
-    more of it does. Raises ValueError if nothing stands out.
-    """
-    paper, deviation = _paper(image)
-    difference = image - paper
-    beyond = np.maximum(np.abs(difference) - NOISE * deviation, 0)
-    is_lighter = np.sum(beyond * np.sign(difference)) > 0
-    ink = np.maximum(difference if is_lighter else -difference, 0)
-    marks = ink[ink > NOISE * deviation]
-    middle = otsu_threshold(marks)
-    contrast = float(np.mean(marks[marks > middle])) if marks.size else 0.0
-    if deviation > contrast / 12 and min(image.shape) >= 4 * MNIST_SIDE:
-        return _ink(_reduced(image, 2))  # means of four pixels, with half the noise
-    if contrast <= (NOISE + 1) * deviation:
-        raise ValueError(
-            "image: expected a digit on its paper, got a blank image. "
-            "Give one with more contrast, and with some paper around the digit."
-        )
-    faintest = max(NOISE * deviation, middle / 2) if deviation else FAINT * contrast
-    return np.where(ink > faintest, ink, 0)
-
-
-def _paper(image: HostArray) -> tuple[HostArray | float, float]:
-    """Return the grey of the paper, one number or one per pixel, and its noise's standard deviation.
-
-    Paper of one exact grey, as in drawings and in MNIST itself, has none. It is told from
-    noise that is cut off at black or white by its pixels of that grey lying side by side.
-    """
-    border = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
-    greys, counts = np.unique(border, return_counts=True)
-    level = greys[np.argmax(counts)]
-    distance = np.abs(image - level)
-    is_level = distance == 0
-    similar = np.count_nonzero(distance <= otsu_threshold(distance))
-    if 2 * np.count_nonzero(is_level) > similar and max(_in_pairs(is_level), _in_pairs(is_level.T)) > 0.75:
-        return float(level), 0.0
-    return _fitted_paper(image)
-
-
-def _in_pairs(mask: HostArray) -> float:
-    """Return the share of the mask's pixels whose right-hand neighbour is in it too."""
-    candidates = np.count_nonzero(mask[:, :-1])
-    return float(np.count_nonzero(mask[:, 1:] & mask[:, :-1]) / max(1, int(candidates)))
-
-
-def _fitted_paper(image: HostArray) -> tuple[HostArray, float]:
-    """Fit a quadratic surface to the paper; return it and the standard deviation around it.
-
-    Least squares, reweighted so that ink does not count (weights of Geman and McClure,
-    1985), from a start on the outermost pixels, where ink is rare.
-    """
-    v, u = (np.linspace(-1, 1, side, dtype=np.float32) for side in image.shape)
-    down, across = (-(-side // PAPER_SAMPLE) for side in image.shape)
-    sample = image[::down, ::across].ravel()
-    y, x = (g.ravel() for g in np.meshgrid(v[::down], u[::across], indexing="ij"))
-    terms = np.stack([np.ones_like(x), x, x * x, y, x * y, y * y], axis=1)
-    weights = (np.maximum(abs(x), abs(y)) > 0.85).astype(np.float32)
-    deviation = math.inf
-    for _ in range(10):
-        weighted = terms * weights[:, None]
-        c = np.linalg.lstsq(weighted.T @ terms, weighted.T @ sample, rcond=None)[0]  # the normal equations
-        distance = np.abs(sample - terms @ c)
-        # From the 95th percentile, for half of the noise may be cut off, and half a grey level of rounding.
-        spread = float(np.percentile(distance[weights > 0.1], 95)) / 1.96 + 0.5
-        deviation = min(deviation, spread)  # were it to grow, it could take in the ink
-        weights = (1 + (distance / (3 * deviation)) ** 2) ** -2
-    v = v[:, None]
-    return (c[0] + c[1] * u + c[2] * u * u) + v * (c[3] + c[4] * u + c[5] * v), deviation
-
-
-def otsu_threshold(a: HostArray) -> float:
-    """Return the whole number, 0 to 255, that parts numbers of that range into two classes.
-
-    It maximises the variance between the classes (Otsu 1979, equation 18).
-    """
-    counts = np.bincount(a.astype(np.uint8).ravel(), minlength=256)
-    share = np.cumsum(counts) / max(1, a.size)
-    moment = np.cumsum(counts * np.arange(256)) / max(1, a.size)
-    within = np.maximum(share * (1 - share), 1e-12)  # 0 only where the numerator is
-    return float(np.argmax((moment[-1] * share - moment) ** 2 / within))
-
-
-def _without_specks(ink: HostArray) -> HostArray:
-    """Return the ink without its connected parts that are too light to belong to the digit."""
-    parts, n = _connected(ink > 0)
-    weights = np.bincount(parts.ravel(), ink.ravel(), n + 1)
-    return np.where((weights < SPECK * weights.max())[parts], 0, ink)
-
-
-def _connected(mask: HostArray) -> tuple[HostArray, int]:
-    """Return the number of the connected part that each pixel is in, 0 for none, and how many there are.
-
-    Corners connect. The nodes of the graph are runs of pixels in a row, its edges join runs
-    of neighbouring rows that touch, and the least number spreads along them.
-    """
-    width = mask.shape[1] + 1  # a blank column parts the rows, which are then read as one
-    steps = np.diff(np.pad(mask, ((0, 0), (0, 1))).ravel().astype(np.int8), prepend=np.int8(0))
-    begin, end = np.flatnonzero(steps > 0), np.flatnonzero(steps < 0)
-    first = np.searchsorted(end, begin - width, side="left")  # of the runs above that touch this one
-    count = np.searchsorted(begin, end - width, side="right") - first
-    below = np.repeat(np.arange(begin.size), count)
-    above = np.arange(below.size) + np.repeat(first - (np.cumsum(count) - count), count)
-
-    root = np.arange(begin.size)
-    while True:
-        previous = root.copy()
-        least = np.minimum(root[below], root[above])
-        np.minimum.at(root, previous[below], least)
-        np.minimum.at(root, previous[above], least)
-        root = root[root]
-        if np.array_equal(root, previous):
-            break
-    names, number = np.unique(root, return_inverse=True)
-    parts = np.zeros(steps.size, np.intp)
-    inside = np.cumsum(steps) > 0
-    parts[inside] = number[np.cumsum(steps > 0)[inside] - 1] + 1
-    return parts.reshape(-1, width)[:, :-1], names.size
-
-
-def _cropped(ink: HostArray) -> HostArray:
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _centred(digit: HostArray) -> HostArray:
-    """Return the digit in `MNIST_SIDE` squared, its centre of mass at pixel (14, 14), as far as there is room."""
-    framed = np.zeros((MNIST_SIDE, MNIST_SIDE), np.uint8)
-    place = []
-    for axis, side in enumerate(digit.shape):
-        mass = digit.sum(axis=1 - axis, dtype=np.float64)
-        begin = round(CENTRE - float(mass @ np.arange(side) / mass.sum()))
-        begin = min(max(begin, 0), MNIST_SIDE - side)
-        place.append(slice(begin, begin + side))
-    framed[tuple(place)] = digit
-    return framed

@@ -5,25 +5,46 @@ What a file declares is checked before its contents are unpacked, and nothing is
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from anynet.datasets.dataset import Dataset
 from anynet.formats import npz
 from anynet.formats.idx import is_idx, read_idx
-
-HostArray = np.ndarray[Any, Any]
+from anynet.typing import HostArray
 
 _ZIP_MAGIC = b"PK"
 
 
 def read_data(path: str | Path, labels_path: str | Path | None = None) -> Dataset:
-    """Return the data set in an `.npz` with x and y, or in an IDX file and that of its labels.
+    """Read a data set from disk: an `.npz` of x and y, or a pair of IDX files.
 
-    What a file is, its first bytes tell. Images (n, height, width) of an IDX file become
-    (n, height * width). Raises OSError if a file cannot be read, ValueError if it holds no
-    finite numbers of fitting shapes.
+    What a file is, its first bytes say, whatever its name.
+
+    Args:
+        path: An `.npz` file with the arrays x (n, ...) and y (n,) or (n, n_out), or an IDX
+            file of images (n, height, width), plain or gzipped.
+        labels_path: The IDX file of the labels (n,) that go with IDX images. By default
+            there is none, for an `.npz` file holds its own.
+
+    Returns:
+        The data set. x is as in the `.npz` file, or (n, height * width); bytes mean pixels.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: A file is of neither kind, is damaged, holds no finite numbers or arrays
+            that do not fit one another; or there are labels too few or too many.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from anynet import datasets
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "xor.npz"
+        ...     np.savez(path, x=[[0, 0], [0, 1], [1, 0], [1, 1]], y=[0, 1, 1, 0])
+        ...     data = datasets.read_data(path)
+        >>> data.x.shape, data.y.tolist()
+        ((4, 2), [0, 1, 1, 0])
     """
     with Path(path).open("rb") as file:
         head = file.read(4)
@@ -42,10 +63,30 @@ def read_data(path: str | Path, labels_path: str | Path | None = None) -> Datase
 
 
 def read_npz_dataset(path: str | Path) -> Dataset:
-    """Return the arrays x (n, ...) and y (n,) or (n, n_out) of an `.npz` file as a Dataset.
+    """Read a data set from an `.npz` file.
 
-    Other arrays in it are left alone. Raises OSError if the file cannot be read,
-    ValueError unless both are there, of real, finite numbers, and as long as one another.
+    Args:
+        path: The file, as `np.savez(path, x=x, y=y)` writes it, compressed or not. Other
+            arrays in it are left alone.
+
+    Returns:
+        The data set of the arrays x (n, ...) and y (n,) or (n, n_out).
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no `.npz` file or damaged; x or y is missing, is not of real, finite
+            numbers, or does not fit the other.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from anynet import datasets
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "line.npz"
+        ...     np.savez(path, x=[[0.0], [1.0], [2.0]], y=[[1.0], [3.0], [5.0]])
+        ...     data = datasets.read_npz_dataset(path)
+        >>> data.x.shape, data.y.shape
+        ((3, 1), (3, 1))
     """
     arrays, _ = npz.read(path, names=("x", "y"))
     for name in ("x", "y"):

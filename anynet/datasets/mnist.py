@@ -11,12 +11,11 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from anynet.datasets.dataset import Dataset
-from anynet.datasets.mnist_pickle import read_book
+from anynet.datasets.mnist_pickle import read_mnist_pickle
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.idx import read_idx
 from anynet.pixels import to_unit_interval
-
-HostArray = np.ndarray[Any, Any]
+from anynet.typing import HostArray
 
 N_TRAINING = 50_000
 CLASSES = tuple("0123456789")
@@ -31,10 +30,28 @@ _SHA256 = {
 
 
 def mnist() -> tuple[Dataset, Dataset, Dataset]:
-    """Return (train, validation, test): 50,000, 10,000 and 10,000 examples.
+    """Return MNIST, split as in Nielsen's book.
 
-    x is (n, 784) uint8 pixels, y (n,) integer labels; both read-only. Raises ValueError if
-    an embedded file is damaged.
+    The 60,000 training images are shared out: the last 10,000 of them are for validation.
+
+    Returns:
+        (train, validation, test): 50,000, 10,000 and 10,000 examples, whose x is (n, 784)
+        uint8, pixels from 0 black to 255 white, row by row, and y (n,) int64, the digits.
+        Both are read-only. The classes are named "0" to "9".
+
+    Raises:
+        ValueError: A file that was installed with this package is damaged.
+
+    Example:
+        >>> from anynet import datasets
+        >>> train, validation, test = datasets.mnist()
+        >>> train.x.shape, validation.x.shape, test.x.shape
+        ((50000, 784), (10000, 784), (10000, 784))
+        >>> train.y[:10].tolist()
+        [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+
+    References:
+        LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
     """
     x, y = mnist_training_images()
     x_test, y_test = mnist_test_images()
@@ -46,26 +63,68 @@ def mnist() -> tuple[Dataset, Dataset, Dataset]:
 
 
 def load_data(path: str | Path | None = None, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostArray, HostArray], ...]:
-    """Return the book's (training_data, validation_data, test_data), each a pair (x, y).
+    """Return MNIST as arrays, in the form of Nielsen's book.
 
-    x is (n, 784) float32 in [0, 1], y (n,) the digits (Nielsen, mnist_loader.load_data).
-    `path` is the book's mnist.pkl.gz, or None for the same images from the embedded files:
-    theirs are pixels / 255, the book's pixels / 256. The file is not trusted: OSError if it
-    cannot be read, ValueError if it holds anything else or more than `max_bytes`.
+    Args:
+        path: The book's mnist.pkl.gz, which is read as data, for no pickle is to be trusted.
+            By default the same images come from the files that were installed with this
+            package: theirs are pixels / 255, the book's pixels / 256.
+        max_bytes: How many bytes of that file, once unpacked, may arrive. The default,
+            512 MiB, holds the book's twice and bounds what a hostile one can cost.
+
+    Returns:
+        (training_data, validation_data, test_data), each a pair (x, y): x (n, 784) float32
+        from 0 to 1, y (n,) int64, the digits; n is 50,000, 10,000 and 10,000.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds anything else, or more than `max_bytes` once unpacked.
+        ValueError: Without a path: a file that was installed with this package is damaged.
+
+    Example:
+        >>> from anynet import datasets
+        >>> (x, y), validation_data, test_data = datasets.load_data()
+        >>> x.shape, x.dtype, y.shape
+        ((50000, 784), dtype('float32'), (50000,))
+
+    References:
+        Nielsen, "Neural Networks and Deep Learning", 2015, mnist_loader.load_data.
     """
     if path is not None:
-        return read_book(path, max_bytes)
+        return read_mnist_pickle(path, max_bytes)
     return tuple((_floats(data.x), data.y) for data in mnist())
 
 
 def load_data_wrapper(
     path: str | Path | None = None, max_bytes: int = MAX_BYTES
 ) -> tuple[list[tuple[HostArray, Any]], ...]:
-    """Return the book's (training_data, validation_data, test_data), each a list of (x, y).
+    """Return MNIST as lists of columns, in the form that Nielsen's network trains on.
 
-    x is a column (784, 1) of float32 in [0, 1]; y is a one-hot column (10, 1) in the
-    training data and a digit in the others (Nielsen, mnist_loader.load_data_wrapper).
-    The arguments, and what is raised, are those of `load_data`.
+    Args:
+        path: The book's mnist.pkl.gz; by default the files that were installed with this
+            package. `load_data` says how they differ.
+        max_bytes: How many bytes of that file, once unpacked, may arrive. The default,
+            512 MiB, holds the book's twice and bounds what a hostile one can cost.
+
+    Returns:
+        (training_data, validation_data, test_data), each a list of pairs (x, y): x (784, 1)
+        float32 from 0 to 1; y (10, 1), a one-hot column, in the training data, where it is
+        what should come out, and a digit in the others, where it is compared.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds anything else, or more than `max_bytes` once unpacked.
+        ValueError: Without a path: a file that was installed with this package is damaged.
+
+    Example:
+        >>> from anynet import datasets
+        >>> training_data, validation_data, test_data = datasets.load_data_wrapper()
+        >>> x, y = training_data[0]
+        >>> x.shape, y.shape, int(y.argmax())
+        ((784, 1), (10, 1), 5)
+
+    References:
+        Nielsen, "Neural Networks and Deep Learning", 2015, mnist_loader.load_data_wrapper.
     """
     training, validation, test = load_data(path, max_bytes)
     return (
@@ -78,11 +137,32 @@ def load_data_wrapper(
 def load_mnist(
     normalize: bool = True, flatten: bool = True, one_hot_label: bool = False
 ) -> tuple[tuple[HostArray, HostArray], ...]:
-    """Return (x_train, t_train), (x_test, t_test): 60,000 and 10,000 examples.
+    """Return MNIST as arrays, in the form of Saito's book.
 
-    x is (n, 784), or (n, 1, 28, 28) unless `flatten`: float32 in [0, 1], or uint8 pixels
-    unless `normalize`. t is (n,) digits, or (n, 10) one-hot rows (Saito, Deep Learning from
-    Scratch, 3.6.1).
+    The arguments and their defaults are the book's.
+
+    Args:
+        normalize: Whether pixels become numbers from 0 to 1, which networks learn from more
+            easily than from 0 to 255.
+        flatten: Whether an image is a row of 784 pixels, as layers of neurons take it,
+            instead of (1, 28, 28): channels, height, width.
+        one_hot_label: Whether a label is a row of ten, 1 at the digit, instead of the digit.
+
+    Returns:
+        (x_train, t_train), (x_test, t_test) of 60,000 and 10,000 examples: x (n, 784) or
+        (n, 1, 28, 28), float32 or, unless `normalize`, uint8; t (n,) int64 or (n, 10) float64.
+
+    Raises:
+        ValueError: A file that was installed with this package is damaged.
+
+    Example:
+        >>> from anynet import datasets
+        >>> (x_train, t_train), (x_test, t_test) = datasets.load_mnist(normalize=False, flatten=False)
+        >>> x_train.shape, x_train.dtype, t_test.shape
+        ((60000, 1, 28, 28), dtype('uint8'), (10000,))
+
+    References:
+        Saito, "Deep Learning from Scratch", 2016, section 3.6.1.
     """
 
     def prepared(x: HostArray, t: HostArray) -> tuple[HostArray, HostArray]:
@@ -93,19 +173,51 @@ def load_mnist(
 
 
 def vectorized_result(j: int) -> HostArray:
-    """Return the column (10, 1) with 1.0 in row j, the desired output for the digit j."""
+    """Return what a network should put out for a digit.
+
+    Args:
+        j: The digit, 0 to 9.
+
+    Returns:
+        A column (10, 1) float64: 1.0 in row j, 0.0 elsewhere.
+
+    Raises:
+        IndexError: j is above 9.
+
+    Example:
+        >>> from anynet import datasets
+        >>> datasets.vectorized_result(3).T
+        array([[0., 0., 0., 1., 0., 0., 0., 0., 0., 0.]])
+
+    References:
+        Nielsen, "Neural Networks and Deep Learning", 2015, mnist_loader.vectorized_result.
+    """
     e = np.zeros((10, 1))
     e[j] = 1.0
     return e
 
 
 def mnist_training_images() -> tuple[HostArray, HostArray]:
-    """Return all 60,000 training images (n, 784) and their labels (n,)."""
+    """Return all 60,000 training images and their labels, as published.
+
+    Returns:
+        x (60,000, 784) uint8 and y (60,000,) int64, both read-only.
+
+    Raises:
+        ValueError: A file that was installed with this package is damaged.
+    """
     return _read("train-images-idx3-ubyte"), _read("train-labels-idx1-ubyte")
 
 
 def mnist_test_images() -> tuple[HostArray, HostArray]:
-    """Return the 10,000 test images (n, 784) and their labels (n,)."""
+    """Return the 10,000 test images and their labels, as published.
+
+    Returns:
+        x (10,000, 784) uint8 and y (10,000,) int64, both read-only.
+
+    Raises:
+        ValueError: A file that was installed with this package is damaged.
+    """
     return _read("t10k-images-idx3-ubyte"), _read("t10k-labels-idx1-ubyte")
 
 

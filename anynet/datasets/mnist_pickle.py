@@ -11,17 +11,27 @@ import numpy as np
 
 from anynet.formats import pickle
 from anynet.formats.bounded import MAX_BYTES
-
-HostArray = np.ndarray[Any, Any]
+from anynet.typing import HostArray
 
 PARTS = ("training_data", "validation_data", "test_data")
 N_IN, N_DIGITS = 784, 10
 
 
-def read_book(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostArray, HostArray], ...]:
-    """Return (training_data, validation_data, test_data) from the book's file, each a pair (x, y).
+def read_mnist_pickle(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[tuple[HostArray, HostArray], ...]:
+    """Read the book's file, without unpickling it.
 
-    Raises OSError if the file cannot be read, ValueError if it holds anything else.
+    Args:
+        path: The book's mnist.pkl.gz, or the same unpacked.
+        max_bytes: How many bytes, once unpacked, may arrive. The default, 512 MiB, holds the
+            book's file twice and bounds what a hostile one can cost.
+
+    Returns:
+        (training_data, validation_data, test_data), each a pair (x, y): x (n, 784) of
+        floats from 0 to 1, y (n,) of whole numbers, the digits.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds anything else, or more than `max_bytes` once unpacked.
     """
     content = pickle.load(path, max_bytes)
     if not isinstance(content, (tuple, list)) or len(content) != len(PARTS):

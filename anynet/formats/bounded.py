@@ -11,17 +11,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 512 * 2**20  # once unpacked: nine times MNIST, and what any laptop has
+GZIP_MAGIC = b"\x1f\x8b"
+# Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold:
+# what would inflate beyond both of these is made to do harm.
+MAX_INFLATION = 200
+HARMLESS_BYTES = 2**26
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 2**16
 
 
 class Reader:
-    """The bytes of an open file, one after the other.
+    """The bytes of an open file, one after the other, unpacked if they are gzipped.
 
-    `name` is for errors; every one is a ValueError that begins with it. `position` counts
-    the bytes already taken, after unpacking.
+    What is wrong with the bytes is told by a ValueError that begins with the name of the file.
+
+    Args:
+        file: The file, opened for reading bytes; it is read from where it stands, which is its beginning.
+        name: What the file is called in errors.
+        max_bytes: How many bytes, once unpacked, may arrive. The default, 512 MiB, holds
+            MNIST nine times and bounds what a small hostile file can cost.
+
+    Attributes:
+        name: As given.
+        max_bytes: As given.
+        position: The number of bytes already taken, after unpacking.
+
+    Raises:
+        ValueError: `max_bytes` is below 1.
     """
 
     def __init__(self, file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> None:
@@ -36,7 +53,17 @@ class Reader:
         self._arrived = 0
 
     def take(self, n: int) -> bytearray:
-        """Return the next n bytes; ValueError if the file ends before, or exceeds its bound."""
+        """Return the next bytes, and go on to those that follow.
+
+        Args:
+            n: How many.
+
+        Returns:
+            n bytes, in memory that belongs to the caller.
+
+        Raises:
+            ValueError: The file ends before, is damaged, or exceeds its bound.
+        """
         if self.position + n > self.max_bytes:
             self._exceeded(self.position + n)
         taken = bytearray()
@@ -53,7 +80,11 @@ class Reader:
         return taken
 
     def line(self) -> bytearray:
-        """Return the bytes up to the next newline, which is taken too and left out."""
+        """Return the bytes up to the next newline, which is taken too and left out.
+
+        Raises:
+            ValueError: The file ends without a newline, is damaged, or exceeds its bound.
+        """
         line = bytearray()
         while True:
             if self._at == len(self._chunk) and not self._next_chunk():
@@ -71,13 +102,24 @@ class Reader:
             self._at = stop
 
     def peek(self) -> bytes:
-        """Return some of the bytes that come next, without taking them; none at the end."""
+        """Return some of the bytes that come next, without taking them.
+
+        Returns:
+            At least one byte, at most a chunk; none at the end of the file.
+
+        Raises:
+            ValueError: The file is damaged, or exceeds its bound.
+        """
         if self._at == len(self._chunk):
             self._next_chunk()
         return self._chunk[self._at :]
 
     def rest(self) -> bytearray:
-        """Return all bytes that are left."""
+        """Return all bytes that are left.
+
+        Raises:
+            ValueError: The file is damaged, or exceeds its bound.
+        """
         rest = bytearray(self._chunk[self._at :])
         while self._next_chunk():
             rest += self._chunk
@@ -86,12 +128,16 @@ class Reader:
         return rest
 
     def finish(self) -> None:
-        """Raise ValueError if bytes are left, or if the checksum of a gzip file is wrong."""
+        """Check that the file ends here, and, if it is gzipped, its checksum.
+
+        Raises:
+            ValueError: Bytes are left, or the checksum is wrong.
+        """
         if self.peek():
             raise ValueError(f"{self.name}: expected the end of the file at byte {self.position}, got more bytes.")
 
     def _next_chunk(self) -> bool:
-        """Go on to the next chunk that is not empty; False at the end of the file."""
+        """Go on to the next chunk that is not empty; return False at the end of the file."""
         for chunk in self._chunks:
             if chunk:
                 self._arrived += len(chunk)
@@ -110,7 +156,19 @@ class Reader:
 
 @contextmanager
 def opened(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
-    """Open a file as a Reader, for a `with` statement; OSError if it cannot be read."""
+    """Open a file as a `Reader`, for a `with` statement.
+
+    Args:
+        path: The file, plain or gzipped.
+        max_bytes: How many bytes, once unpacked, may arrive; `Reader` says why there is a bound.
+
+    Yields:
+        The reader, at the beginning of the file, which is closed at the end of the `with`.
+
+    Raises:
+        OSError: The file cannot be opened or read.
+        ValueError: `max_bytes` is below 1.
+    """
     with Path(path).open("rb") as file:
         yield Reader(file, str(path), max_bytes)
 
@@ -118,15 +176,35 @@ def opened(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
 def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytearray:
     """Return the bytes of a file, unpacked if it is gzipped.
 
-    Raises OSError if it cannot be read, ValueError if it is damaged or has more than
-    `max_bytes` once unpacked.
+    Args:
+        path: The file, plain or gzipped.
+        max_bytes: How many bytes, once unpacked, may arrive; `Reader` says why there is a bound.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file is damaged, or has more than `max_bytes` once unpacked.
     """
     with opened(path, max_bytes) as reader:
         return reader.rest()
 
 
+def check_inflation(unpacked: int, packed: int) -> None:
+    """Check that packed bytes declare no more unpacked ones than honest data come to.
+
+    Args:
+        unpacked: The number of bytes that a file says it holds once unpacked.
+        packed: The number of bytes that the file has.
+
+    Raises:
+        ValueError: There would be more than `HARMLESS_BYTES`, and more than `MAX_INFLATION`
+            times the packed ones.
+    """
+    if unpacked > max(HARMLESS_BYTES, MAX_INFLATION * packed):
+        raise ValueError(f"{packed:,} bytes that would inflate to {unpacked:,}; if they are yours, save them unpacked")
+
+
 def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
-    is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    is_gzip = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     if is_gzip:
         yield from _inflated(file, name)

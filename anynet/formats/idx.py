@@ -11,20 +11,44 @@ from typing import Any
 
 import numpy as np
 
-from anynet.formats.bounded import MAX_BYTES, Reader, opened
-from anynet.formats.npz import check_inflation
+from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Reader, check_inflation, opened
+from anynet.typing import HostArray
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_GZIP_MAGIC = b"\x1f\x8b"
 _MOST_DIMENSIONS = 64  # of an array of NumPy
 
 
-def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = None) -> np.ndarray[Any, Any]:
-    """Return the array in an IDX file, plain or gzipped, as a read-only NumPy array.
+def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = None) -> HostArray:
+    """Return the array in an IDX file, the format in which MNIST was published.
 
-    No more is unpacked than the header declares, and at most `max_bytes`. `sha256` is what
-    the unpacked file must hash to, if that is known. Raises OSError if the file cannot be
-    read, ValueError if it is no whole IDX file, or another than expected.
+    No more is unpacked than the header declares, and at most `max_bytes`.
+
+    Args:
+        path: The file, plain or gzipped.
+        max_bytes: How many bytes, once unpacked, may arrive. The default, 512 MiB, holds
+            MNIST nine times and bounds what a small hostile file can cost.
+        sha256: What the unpacked file must hash to, in hexadecimal; by default it is not hashed.
+
+    Returns:
+        The array, of the shape and the type that the header declares, in the byte order of
+        this machine, and read-only.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no whole IDX file, has more than `max_bytes`, would inflate beyond
+            measure, or does not hash to `sha256`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from anynet import datasets
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "labels"
+        ...     size = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+        ...     datasets.read_idx(path)
+        array([5, 0, 4], dtype=uint8)
+
+    References:
+        LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
     """
     packed = Path(path).stat().st_size
     with opened(path, max_bytes) as reader:
@@ -58,8 +82,12 @@ def _read_header(reader: Reader) -> tuple[bytes, np.dtype[Any], tuple[int, ...]]
 
 
 def is_idx(head: bytes) -> bool:
-    """Tell whether a file that begins with these 4 bytes is IDX, or gzipped, which IDX files often are."""
-    return head.startswith(_GZIP_MAGIC) or _is_header(head)
+    """Return whether a file is IDX, or gzipped, which IDX files often are.
+
+    Args:
+        head: The first 4 bytes of the file.
+    """
+    return head.startswith(GZIP_MAGIC) or _is_header(head)
 
 
 def _is_header(head: bytes) -> bool:

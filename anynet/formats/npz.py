@@ -1,4 +1,4 @@
-"""Files: named arrays and a header, to disk and back. It knows no network.
+"""NPZ: named arrays and a header, to disk and back. It knows no network.
 
 A file is an uncompressed `.npz`, which `np.load` reads; the header is JSON in an entry of
 its own. Nothing is ever pickled. Writing is atomic: whatever happens meanwhile, the path
@@ -21,23 +21,31 @@ from typing import Any
 
 import numpy as np
 
+from anynet.formats.bounded import check_inflation
 from anynet.typing import HostArray
 
 HEADER = "header"
-# Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold:
-# what would inflate beyond both of these is made to do harm.
-MAX_INFLATION = 200
-HARMLESS_BYTES = 2**26
 
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _ARRAY_KINDS = "biufU"  # numbers, and the text of the header
 
 
 def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> Path:
-    """Write named arrays, or what NumPy makes of them, and a header; return the path.
+    """Write named arrays and a header into a file, whole or not at all.
 
-    As with `np.savez`, ".npz" is added to a name that lacks it. Raises OSError if the
-    file cannot be written; what was at the path is then still there.
+    Args:
+        path: The file; as with `np.savez`, ".npz" is added to a name that lacks it. What is
+            there is replaced, and its permissions are kept.
+        arrays: The arrays, or what NumPy makes arrays of, by name.
+        header: What JSON takes; it becomes a text in an entry called `HEADER`.
+
+    Returns:
+        The path of the file, with its ".npz".
+
+    Raises:
+        OSError: The file cannot be written; what was at the path is then still there.
+        ValueError: The path names no file, or an array would need pickle.
+        TypeError: JSON does not take the header.
     """
     path = with_suffix(path)
     if not path.parent.is_dir():
@@ -64,10 +72,17 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
 
 
 def with_suffix(path: str | Path) -> Path:
-    """Return the path with ".npz" added if it ends otherwise."""
+    """Return the path with ".npz" added if it ends otherwise.
+
+    Args:
+        path: The file that is to be written.
+
+    Raises:
+        ValueError: It names no file, such as "" or "..".
+    """
     path = Path(path)
     if path.name in ("", ".."):
-        raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as brain.npz.")
+        raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as network.npz.")
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
@@ -81,11 +96,22 @@ def _mode(path: Path) -> int:
 
 
 def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
-    """Return the arrays in an `.npz` file by name, and its header, None if it has none.
+    """Return the arrays in an `.npz` file, and its header.
 
-    `names` says which to unpack; None is all. Raises OSError if the file cannot be read,
-    and ValueError, before anything large is unpacked, if it is no such file, would need
-    pickle, or declares what is not there.
+    Everything that the file declares is checked before anything large is unpacked.
+
+    Args:
+        path: The file, compressed or not.
+        names: The arrays to unpack; by default all. Names that the file lacks are passed over.
+
+    Returns:
+        The arrays by name, in the byte order of this machine, and the header, which is None
+        if the file has none, or if `names` leaves it out.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It is no such file, is damaged, would need pickle, declares what is not
+            there, or would inflate beyond measure.
     """
     with Path(path).open("rb") as file:
         try:
@@ -96,7 +122,7 @@ def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str
             header = arrays.pop(HEADER, None)
             return arrays, None if header is None else _parsed(header)
         except _DAMAGE as error:
-            raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_told(error)}.") from None
+            raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_described(error)}.") from None
 
 
 # What zipfile, zlib and NumPy raise when a file is not what it seems.
@@ -118,15 +144,9 @@ _DAMAGE = (
 )
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     message = " ".join(str(error).split())[:200].rstrip(".")
     return message or type(error).__name__
-
-
-def check_inflation(unpacked: int, packed: int) -> None:
-    """Raise ValueError if packed bytes declare more unpacked ones than data come to."""
-    if unpacked > max(HARMLESS_BYTES, MAX_INFLATION * packed):
-        raise ValueError(f"{packed:,} bytes that would inflate to {unpacked:,}; if they are yours, save them unpacked")
 
 
 @dataclass(frozen=True)

@@ -37,18 +37,35 @@ _ESCAPED = re.compile(rb"(?:[^\\]|\\(?:x[0-9a-f]{2}|[\\'\"nrt]))*+")
 
 
 def load(path: str | Path, max_bytes: int = MAX_BYTES) -> Any:
-    """Return what a pickle holds: arrays, numbers and text in tuples, lists and dicts.
+    """Return what a pickle holds, without running it.
 
-    The file may be gzipped. The strings of Python 2 are taken for latin1. Raises OSError if
-    the file cannot be read; ValueError, with the name, if it calls or needs anything else,
-    if it is damaged, or if it has more than `max_bytes` once unpacked.
+    Args:
+        path: The file, plain or gzipped, of any protocol from 0 to 5.
+        max_bytes: How many bytes, once unpacked, may arrive. The default, 512 MiB, holds the
+            book's file twice and bounds what a small hostile file can cost.
+
+    Returns:
+        Arrays, numbers and text in tuples, lists and dicts. The strings of Python 2 are
+        taken for latin1.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It calls or needs anything else, which the error names; it is damaged, or
+            has more than `max_bytes` once unpacked.
     """
     with opened(path, max_bytes) as reader:
         return read(reader)
 
 
 def read(reader: Reader) -> Any:
-    """Return what a pickle holds, as `load`, from a reader that stands at its beginning."""
+    """Return what a pickle holds, as `load` does, from an open file.
+
+    Args:
+        reader: It stands at the beginning of the pickle, with which its file ends.
+
+    Raises:
+        ValueError: As for `load`.
+    """
     return _Machine(reader).run()
 
 
