@@ -1,0 +1,70 @@
+"""Saito's pickled weights: read as a network, or refused by one clear line."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hostile import changed, file_of, outcome, saitos_weights
+
+from anynet import foreign
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_saitos_weights(tmp_path, protocol):
+    content = saitos_weights((784, 50, 100, 10))
+    data = pickle.dumps(content, protocol=protocol).replace(b"numpy._core.", b"numpy.core.")  # as NumPy 1 wrote it
+    if protocol > 3:
+        data = pickle.dumps(content, protocol=protocol)
+    path = file_of(tmp_path, data, "sample_weight.pkl")
+    assert foreign.is_foreign(path)
+    arrays, description = foreign.read(path)
+    assert description == {
+        "sizes": [784, 50, 100, 10],
+        "hidden": "sigmoid",
+        "output": "softmax",
+        "cost": "cross_entropy",
+        "dtype": "float32",
+    }
+    assert list(arrays) == ["w1", "w2", "w3", "b1", "b2", "b3"]
+    for i in (1, 2, 3):
+        assert np.array_equal(arrays[f"w{i}"], content[f"W{i}"].T)
+        assert np.array_equal(arrays[f"b{i}"], content[f"b{i}"][:, None])
+
+
+def test_a_native_file_is_not_foreign(tmp_path):
+    np.savez(tmp_path / "swb.npz", s=[1, 2])
+    assert not foreign.is_foreign(tmp_path / "swb.npz")
+
+
+BRAINS = {
+    "an empty dict": {},
+    "a tuple": (1, 2),
+    "one weight missing": changed(saitos_weights((5, 4, 3)), W2=None),
+    "one bias missing": changed(saitos_weights((5, 4, 3)), b1=None),
+    "another name": changed(saitos_weights((5, 4, 3)), gamma1=np.ones(4)),
+    "a gap": {"W1": np.ones((5, 4)), "b1": np.ones(4), "W3": np.ones((4, 3)), "b3": np.ones(3)},
+    "weights that do not fit": changed(saitos_weights((5, 4, 3)), W2=np.ones((5, 3))),
+    "a bias that does not fit": changed(saitos_weights((5, 4, 3)), b2=np.ones(4)),
+    "a bias that is a column": changed(saitos_weights((5, 4, 3)), b2=np.ones((3, 1))),
+    "weights of one dimension": changed(saitos_weights((5, 4, 3)), W1=np.ones(20)),
+    "kernels": changed(saitos_weights((5, 4, 3)), W1=np.ones((5, 2, 2))),
+    "whole numbers": changed(saitos_weights((5, 4, 3)), W1=np.ones((5, 4), int)),
+    "NaN": changed(saitos_weights((5, 4, 3)), W1=np.full((5, 4), np.nan)),
+    "infinity": changed(saitos_weights((5, 4, 3)), b1=np.full(4, -np.inf)),
+    "text": changed(saitos_weights((5, 4, 3)), b1="b1"),
+    "1,100 layers": saitos_weights((1,) * 1_101),
+}
+
+
+@pytest.mark.parametrize("what", BRAINS)
+def test_what_are_not_saitos_weights_is_refused(tmp_path, what):
+    path = file_of(tmp_path, pickle.dumps(BRAINS[what], protocol=3))
+    assert outcome(lambda: foreign.read(path), str(path)) == "refused"
+
+
+def test_a_missing_file_is_an_os_error(tmp_path):
+    for load in (foreign.read, foreign.is_foreign):
+        with pytest.raises(FileNotFoundError):
+            load(tmp_path / "missing")
+        with pytest.raises(IsADirectoryError):
+            load(tmp_path)
