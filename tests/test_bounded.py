@@ -76,6 +76,16 @@ def test_inflation_is_harmless_in_small_files_and_bounded_in_large_ones(monkeypa
         check_inflation(201, 1)
 
 
+def test_bytes_after_gzip_are_found_where_a_chunk_ends_too(tmp_path):
+    plain = member(b"data")
+    name = b"n" * (2**16 - len(plain) - 1) + b"\0"
+    packed = plain[:3] + b"\x08" + plain[4:10] + name + plain[10:]  # 8: a name follows the header's ten bytes
+    assert len(packed) == 2**16
+    assert read_bytes(file_of(tmp_path, packed)) == b"data"
+    with pytest.raises(ValueError, match="expected one gzip file, got more bytes after its end"):
+        read_bytes(file_of(tmp_path, packed + b"x"))
+
+
 def test_a_bomb_is_refused_by_its_bound(tmp_path):
     path = file_of(tmp_path, BOMB)
     with pytest.raises(ValueError, match=f"expected at most {MB} bytes once unpacked, got .* larger max_bytes"):

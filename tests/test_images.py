@@ -47,6 +47,8 @@ def test_modes(mode: str, tmp_path: Path) -> None:
 def test_sixteen_bits_keep_their_greys(tmp_path: Path, gradient: HostArray) -> None:
     picture = Image.fromarray(gradient.astype(np.uint16) * 257)
     assert np.array_equal(read_images(saved(tmp_path / "a.png", picture))[0], gradient)
+    darkest_of_white = Image.fromarray(np.array([[255 * 257 - 1, 255 * 257]], np.uint16))
+    assert read_images(saved(tmp_path / "b.png", darkest_of_white)).tolist() == [[[254, 255]]]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

@@ -42,6 +42,7 @@ BOOKS = {
     "a label below 0": dumps(((np.ones((3, 784), "f4"), np.full(3, -1)),) * 3),
     "NaN": dumps(((np.full((3, 784), np.nan, "f4"), np.zeros(3, int)),) * 3),
     "infinity": dumps(((np.full((3, 784), np.inf, "f4"), np.zeros(3, int)),) * 3),
+    "pixels to just above 1": dumps(((np.full((3, 784), 1.01, "f4"), np.zeros(3, int)),) * 3),
     "pixels to 255": dumps(((np.full((3, 784), 255, "f4"), np.zeros(3, int)),) * 3),
 }
 

@@ -241,6 +241,7 @@ def _connected(mask: HostArray) -> tuple[HostArray, int]:
 
 
 def _cropped(ink: HostArray) -> HostArray:
+    """Return the ink without the empty rows and columns around it."""
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 

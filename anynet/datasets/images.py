@@ -59,6 +59,7 @@ def read_images(path: str | Path) -> HostArray:
 
 
 def _read_picture(file: BinaryIO, path: str | Path) -> HostArray:
+    """Return the first picture in a file, (height, width) uint8, through Pillow."""
     try:
         from PIL import Image
     except ImportError:
@@ -80,6 +81,7 @@ def _read_picture(file: BinaryIO, path: str | Path) -> HostArray:
 
 
 def _luminance(picture: Any) -> HostArray:
+    """Return the greys of an open picture, (height, width) uint8, as it is to be seen."""
     from PIL import Image, ImageOps
 
     picture = ImageOps.exif_transpose(picture)

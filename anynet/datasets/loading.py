@@ -100,6 +100,7 @@ def read_npz_dataset(path: str | Path) -> Dataset:
 
 
 def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
+    """Return the data set of a file of images and one of labels."""
     x, y = read_idx(path), read_idx(labels_path)
     if x.ndim < 2:
         raise ValueError(f"{path}: expected images, (n, height, width), got the shape {x.shape}. Name them first.")
@@ -109,6 +110,7 @@ def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
 
 
 def _checked(x: HostArray, y: HostArray, path: str | Path) -> Dataset:
+    """Return the data set of two arrays; what is wrong with them is told with the path."""
     for name, array in (("x", x), ("y", y)):
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name}: expected finite numbers, got NaN or infinity. Clean the data first.")

@@ -222,6 +222,7 @@ def mnist_test_images() -> tuple[HostArray, HostArray]:
 
 
 def _read(name: str) -> HostArray:
+    """Return the array in an installed file: images as rows, labels as int64; read-only."""
     array = read_idx(Path(__file__).parent / f"{name}.gz", sha256=_SHA256[name])
     if array.ndim == 1:
         labels = array.astype(np.int64)
@@ -231,9 +232,11 @@ def _read(name: str) -> HostArray:
 
 
 def _floats(x: HostArray) -> HostArray:
+    """Return pixels as float32 from 0 to 1."""
     floats: HostArray = to_unit_interval(xp, x, xp.float32)
     return floats
 
 
 def _columns(x: HostArray) -> HostArray:
+    """Return rows (n, n_in) as columns (n, n_in, 1)."""
     return x[:, :, None]

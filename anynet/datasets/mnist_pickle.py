@@ -43,6 +43,7 @@ _CURE = "Give the book's mnist.pkl.gz."
 
 
 def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
+    """Return a pair (x, y), found to be one of the book's."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"{where}: expected a pair (x, y), got {_described(pair)}. {_CURE}")
     x, y = pair
@@ -58,10 +59,12 @@ def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
 
 
 def _is_array(a: Any, kinds: str, ndim: int) -> bool:
+    """Return whether a value is an array of one of the kinds of dtype, and of so many dimensions."""
     return isinstance(a, np.ndarray) and a.dtype.kind in kinds and a.ndim == ndim
 
 
 def _described(value: Any) -> str:
+    """Return what a value is, for errors."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of the shape {value.shape}"
     return f"{len(value)} values" if isinstance(value, (tuple, list, dict)) else type(value).__name__

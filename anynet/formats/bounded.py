@@ -204,6 +204,7 @@ def check_inflation(unpacked: int, packed: int) -> None:
 
 
 def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield the bytes of a file, chunk by chunk; a chunk may be empty."""
     is_gzip = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
     if is_gzip:
@@ -214,6 +215,7 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield the bytes in a gzip file, chunk by chunk, and verify its checksum at the end."""
     inflater = zlib.decompressobj(wbits=31)  # 31: a gzip member; its checksum is verified
     try:
         while not inflater.eof:

@@ -91,4 +91,5 @@ def is_idx(head: bytes) -> bool:
 
 
 def _is_header(head: bytes) -> bool:
+    """Return whether these bytes begin an IDX file of a known type and a possible number of dimensions."""
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 0 < head[3] <= _MOST_DIMENSIONS

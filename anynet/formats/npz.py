@@ -145,6 +145,7 @@ _DAMAGE = (
 
 
 def _described(error: BaseException) -> str:
+    """Return what an error says, in one short line."""
     message = " ".join(str(error).split())[:200].rstrip(".")
     return message or type(error).__name__
 
@@ -172,6 +173,7 @@ def _declared(archive: zipfile.ZipFile, file_size: int) -> dict[str, _Entry]:
 
 
 def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
+    """Return what a member of an archive declares, read from its first bytes alone."""
     if not member.filename.endswith(".npy"):
         raise ValueError(f"{member.filename!r}, which is no .npy array")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -191,6 +193,7 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: _Entry) -> HostArray:
+    """Return the array of an entry, in the byte order of this machine."""
     data = archive.read(entry.member)  # to its end, so that the checksum is verified
     array = np.frombuffer(data, entry.dtype, offset=entry.begin)
     array = array.reshape(entry.shape, order="F" if entry.is_fortran else "C")
@@ -198,6 +201,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: _Entry) -> HostArray:
 
 
 def _parsed(header: HostArray) -> dict[str, Any]:
+    """Return the header in its array of text."""
     if header.dtype.kind != "U" or header.shape != ():
         raise ValueError(f"a header of {header.dtype} and the shape {header.shape} instead of one text")
     parsed = json.loads(str(header))

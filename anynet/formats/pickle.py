@@ -364,6 +364,7 @@ def _data(value: Any) -> bytes | bytearray | None:
 
 
 def _kind(value: object) -> str:
+    """Return what a value is, for errors."""
     return type(value).__name__.lstrip("_").lower()
 
 
