@@ -14,6 +14,7 @@ from pathlib import Path
 import cuda_device
 import numpy as np
 import pytest
+from compare import relative_difference
 
 from anynet import SGD, Dataset, Network, activations, array_namespace, backends, costs, datasets, function
 
@@ -22,6 +23,7 @@ if cuda_device.is_emulated():
     import emulated_cuda.kernels
 
 TESTS = Path(__file__).parent
+ELSEWHERE = {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS / "tools")])}  # for another process
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 DTYPES = sorted(TOLERANCE)
 NETWORKS = {
@@ -47,8 +49,7 @@ def few(train):
 
 def difference(got, expected):
     """The largest difference of two lists of arrays, relative to the largest number of each array."""
-    pairs = zip(got, expected, strict=True)
-    return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
+    return max(relative_difference(a, b) for a, b in zip(got, expected, strict=True))
 
 
 def check_steps(name, dtype, data):
@@ -117,9 +118,9 @@ def same(net, other):
 def test_a_network_crosses_over(here, there, few, tmp_path):
     net = Network([784, 30, 10], backend=here)
     net.fit(few, epochs=1, progress=False)
-    for other in (net.to(there), Network.load(net.save(tmp_path / "brain.npz"), backend=there)):
+    for other in (net.to(there), Network.load(net.save(tmp_path / "network.npz"), backend=there)):
         assert other.backend.name == there
-        assert all(other.backend.owns(array) for p in other.parameters for array in p)
+        assert all(other.backend.is_native(array) for p in other.parameters for array in p)
         assert same(net, other)
         assert np.array_equal(net.predict(few.x), other.predict(few.x))
         assert net.evaluate(few) == other.evaluate(few)
@@ -176,7 +177,7 @@ def descend(xp, p, g, rate):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_fused_number_is_an_argument_and_promotes_nothing(dtype):
     backend = backends.get("cupy", dtype=dtype)
-    p = backend.parameter(np.ones((3, 4)))
+    p = backend.copy_to_device(np.ones((3, 4)))
     results = [backend.fuse(descend)(backend.xp, p, p + 0.0, rate) for rate in (0.5, 0.25)]
     assert [float(r[0, 0]) for r in results] == [0.5, 0.375]
     assert float(p[0, 0]) == 0.375  # in place
@@ -259,7 +260,7 @@ def test_arrays_of_the_second_device_are_answered_there(few):
 
 @on_two_devices
 def test_who_watches_a_training_keeps_their_own_device(few):
-    seen = [cp.cuda.runtime.getDevice() for _ in Network([784, 30, 10], "cupy", 1).training(few, 2)]
+    seen = [cp.cuda.runtime.getDevice() for _ in Network([784, 30, 10], "cupy", 1).iter_fit(few, 2)]
     assert seen == [0, 0]
 
 
@@ -356,8 +357,8 @@ print(difference())
 
 @on_emulator
 def test_data_larger_than_the_device_are_streamed_and_too_large_a_chunk_loses_nothing():
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
-    done = subprocess.run([sys.executable, "-c", ON_A_SMALL_DEVICE], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-c", ON_A_SMALL_DEVICE]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ELSEWHERE)
     assert done.stderr == ""
     streamed, message, afterwards, later = done.stdout.splitlines()
     copies, difference, miscounted = streamed.split()
@@ -434,12 +435,11 @@ def test_a_machine_that_lacks_something(machine, rung, cure):
         pytest.skip("this machine has a driver")
     question = (
         "from anynet import Network, backends\n"
-        "print(backends.why_not('cupy'), '|', backends.get('auto').name)\n"
+        "print(backends.unavailable_reason('cupy'), '|', backends.get('auto').name)\n"
         "Network([2, 1], backend='cupy')"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     command = [sys.executable, "-W", "ignore", "-c", machine + question]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ELSEWHERE)
     reason, fallback = done.stdout.strip().split(" | ")
     assert reason.startswith(f"CuPy fails at the {rung}: ")
     assert cure in reason

@@ -11,7 +11,7 @@ from anynet import Network
 cuda_device.require(emulated_only=True)
 import cuda_cost  # noqa: E402
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "cuda_budget.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "gpu" / "cuda_budget.py"
 BOOK = [784, 30, 10]
 BUDGETS = [(BOOK, 12, 7), ([784, 512, 512, 10], 18, 11)]  # launches and matrix products of a step
 

@@ -22,6 +22,6 @@ def test_a_fused_formula_computes_the_formula(arguments, formula, backend):
     expected = formula(backends.get("numpy").xp, *host)
     for _ in range(2):  # traced, then called
         got = backend.fuse(formula)(backend.xp, *arrays)
-        assert backend.owns(got)
+        assert backend.is_native(got)
         assert got.dtype == getattr(backend.xp, backend.dtype)
         np.testing.assert_allclose(backend.to_numpy(got), expected, rtol=1e-12, atol=1e-12)

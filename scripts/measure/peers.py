@@ -1,0 +1,228 @@
+"""The contestants: one recipe of training in several libraries, each as its own users would write it.
+
+A contestant is made from a `Recipe` and MNIST's training images, uint8 (n, 784) with labels (n,). It starts from the
+weights that anynet draws for the recipe's seed, and has three verbs:
+
+    train(start, stop)   one pass, in a fresh order, of plain SGD over those examples; done when it returns
+    place(x)             float images (n, 784) as the library's users would keep them
+    forward(x)           the outputs (n, n_out) for images so placed; done when it returns
+
+anynet takes part on each of its backends. It keeps pixels as bytes while it trains, as do the rivals that say so; the
+others are given what they are used to, converted beforehand. Loading and converting are not timed. scikit-learn has no
+quadratic cost: it always trains softmax outputs with the cross-entropy. `BareProducts` is no contestant but the floor:
+the matrix products of a training step, alone.
+"""
+
+import os
+import pty
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+from book_loop import BookNetwork
+from jax_peers import Jax, JaxByHand
+from recipe import Recipe
+
+from anynet import SGD, Dataset
+
+BOOK_LEARNING_RATE_OF_CROSS_ENTROPY = 0.5
+
+
+class AnyNet:
+    """anynet through its public face, on one of its backends: `fit` on bytes, `feedforward` on the backend's arrays.
+
+    With `bar`, it draws its progress on a terminal that nobody looks at.
+    """
+
+    def __init__(self, recipe: Recipe, train: Dataset, backend: str = "numpy", bar: bool = False) -> None:
+        if bar:
+            sys.stderr = _terminal()
+        self.recipe, self.data, self.bar, self.is_jax = recipe, train, bar, backend == "jax"
+        self.net = recipe.network(backend)
+        self.optimizer = SGD(recipe.learning_rate)
+
+    def train(self, start: int, stop: int) -> None:
+        part = Dataset(self.data.x[start:stop], self.data.y[start:stop])
+        self.net.fit(part, 1, self.recipe.batch_size, self.optimizer, progress=self.bar)
+
+    def place(self, x: np.ndarray) -> Any:
+        return self.net.backend.asarray(x)
+
+    def forward(self, x: Any) -> Any:
+        outputs = self.net.feedforward(x)
+        return outputs.block_until_ready() if self.is_jax else outputs
+
+
+def _terminal() -> TextIO:
+    """Return a terminal of the usual size; what is written to it is read, and lost."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    threading.Thread(target=lambda: all(iter(lambda: os.read(ours, 4096), b"")), daemon=True).start()
+    return os.fdopen(theirs, "w")
+
+
+class Torch:
+    """PyTorch, eager: `nn.Sequential`, autograd, `optim.SGD`; batches by `index_select` from one float tensor.
+
+    With `pixels`, the tensor is uint8 instead, and each batch is converted when it is formed.
+    """
+
+    def __init__(self, recipe: Recipe, train: Dataset, pixels: bool = False) -> None:
+        import torch
+
+        self.torch, self.recipe, self.pixels = torch, recipe, pixels
+        self.dtype = getattr(torch, recipe.dtype)
+        torch.manual_seed(recipe.seed)
+        self.x = torch.from_numpy(train.x.copy() if pixels else recipe.floats(train.x))
+        is_softmax = recipe.output == "softmax"
+        self.y = torch.from_numpy(train.y.copy() if is_softmax else recipe.one_hot(train.y))
+        self.cost = torch.nn.functional.cross_entropy if is_softmax else self._quadratic
+        self.net = self._network()
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=recipe.learning_rate)
+
+    def _network(self) -> Any:
+        nn, kinds = self.torch.nn, {"sigmoid": self.torch.nn.Sigmoid, "relu": self.torch.nn.ReLU}
+        layers: list[Any] = []
+        for weights, biases in self.recipe.start():
+            dense = nn.Linear(*weights.shape[::-1], dtype=self.dtype)
+            dense.weight.data, dense.bias.data = self.torch.from_numpy(weights), self.torch.from_numpy(biases)
+            layers += [dense, kinds[self.recipe.hidden]()]
+        # Cross-entropy takes logits, as is usual: the softmax is in the cost.
+        layers[-1:] = [] if self.recipe.output == "softmax" else [nn.Sigmoid()]
+        return nn.Sequential(*layers)
+
+    def _quadratic(self, a: Any, y: Any) -> Any:
+        return self.torch.nn.functional.mse_loss(a, y, reduction="sum") * (0.5 / len(y))
+
+    def train(self, start: int, stop: int) -> None:
+        order = self.torch.randperm(stop - start) + start
+        for chosen in order.split(self.recipe.batch_size):
+            x, y = self.x.index_select(0, chosen), self.y.index_select(0, chosen)
+            if self.pixels:
+                x = x.to(self.dtype).div_(255.0)
+            self.optimizer.zero_grad()
+            self.cost(self.net(x), y).backward()
+            self.optimizer.step()
+
+    def place(self, x: np.ndarray) -> Any:
+        return self.torch.from_numpy(x)
+
+    def forward(self, x: Any) -> Any:
+        with self.torch.no_grad():
+            return self.net(x)
+
+
+class SkLearn:
+    """scikit-learn's MLPClassifier: `partial_fit` by plain SGD, without momentum or penalty."""
+
+    def __init__(self, recipe: Recipe, train: Dataset) -> None:
+        from sklearn.neural_network import MLPClassifier
+
+        is_softmax = recipe.output == "softmax"
+        self.x, self.y = recipe.floats(train.x), train.y
+        self.net = MLPClassifier(
+            recipe.sizes[1:-1],
+            activation={"sigmoid": "logistic", "relu": "relu"}[recipe.hidden],
+            solver="sgd",
+            alpha=0.0,
+            batch_size=recipe.batch_size,
+            learning_rate_init=recipe.learning_rate if is_softmax else BOOK_LEARNING_RATE_OF_CROSS_ENTROPY,
+            momentum=0.0,
+            random_state=recipe.seed,
+        )
+        first = slice(recipe.batch_size)
+        self.net.partial_fit(self.x[first], self.y[first], classes=range(recipe.sizes[-1]))  # makes the arrays
+        for (weights, biases), w, b in zip(recipe.start(), self.net.coefs_, self.net.intercepts_, strict=True):
+            w[...], b[...] = weights.T, biases
+
+    def train(self, start: int, stop: int) -> None:
+        self.net.partial_fit(self.x[start:stop], self.y[start:stop])
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        return self.net.predict_proba(x)
+
+
+class Book:
+    """The book's way: its shuffled list of pairs (x, y), and its loop over single examples."""
+
+    def __init__(self, recipe: Recipe, train: Dataset) -> None:
+        if (recipe.hidden, recipe.output) != ("sigmoid", "sigmoid"):
+            raise ValueError(f"Book: expected a recipe of sigmoids, got {recipe.hidden} and {recipe.output}.")
+        self.recipe, self.rng = recipe, np.random.default_rng(recipe.seed)
+        weights, biases = zip(*recipe.start(), strict=True)
+        self.net = BookNetwork(weights, [b[:, None] for b in biases])
+        self.pairs = list(zip(recipe.floats(train.x)[:, :, None], recipe.one_hot(train.y)[:, :, None], strict=True))
+
+    def train(self, start: int, stop: int) -> None:
+        pairs, size = self.pairs[start:stop], self.recipe.batch_size
+        self.rng.shuffle(pairs)
+        with np.errstate(over="ignore"):  # of exp(-z), of which the book's program would warn
+            for k in range(0, len(pairs), size):
+                self.net.update_mini_batch(pairs[k : k + size], self.recipe.learning_rate)
+
+    def place(self, x: np.ndarray) -> list[np.ndarray]:
+        return list(x[:, :, None])
+
+    def forward(self, x: list[np.ndarray]) -> np.ndarray:
+        return np.stack([self.net.feedforward(column)[:, 0] for column in x])
+
+
+class BareProducts:
+    """The floor: per step the products x W^T, delta^T a and delta W of each layer, and nothing else.
+
+    Operands are made beforehand, in the orientation in which anynet has them; the first layer's input needs no
+    gradient. It learns nothing, so it has no accuracy.
+    """
+
+    def __init__(self, recipe: Recipe, train: Dataset) -> None:
+        n, sizes, rng = recipe.batch_size, recipe.sizes, np.random.default_rng(recipe.seed)
+        self.batch_size = n
+        self.weights = [rng.random((n_out, n_in)).astype(recipe.dtype) for n_in, n_out in pairwise(sizes)]
+        self.inputs, self.deltas = (
+            [rng.random((n, width)).astype(recipe.dtype) for width in widths] for widths in (sizes[:-1], sizes[1:])
+        )
+
+    def train(self, start: int, stop: int) -> None:
+        forward = list(zip(self.inputs, self.weights, strict=True))
+        backward = list(zip(self.deltas, self.inputs, self.weights, strict=True))
+        (first_delta, first_input, _), *others = backward
+        for _ in range(start, stop, self.batch_size):
+            for a, w in forward:
+                a @ w.T
+            for delta, a, w in reversed(others):
+                delta.T @ a
+                delta @ w
+            first_delta.T @ first_input
+
+
+class Contestant(NamedTuple):
+    """A contestant's name in tables, the distribution it needs, and how it is made."""
+
+    label: str
+    distribution: str
+    make: Callable[[Recipe, Dataset], Any]
+
+
+CONTESTANTS = {
+    "anynet": Contestant("anynet, on NumPy", "numpy", AnyNet),
+    "anynet_torch": Contestant("anynet, on PyTorch", "torch", partial(AnyNet, backend="torch")),
+    "anynet_jax": Contestant("anynet, on JAX", "jax", partial(AnyNet, backend="jax")),
+    "anynet_bar": Contestant("anynet, with a progress bar", "tqdm", partial(AnyNet, bar=True)),
+    "book": Contestant("the book's per-example loop", "numpy", Book),
+    "torch": Contestant("PyTorch, eager", "torch", Torch),
+    "torch_uint8": Contestant("PyTorch, eager, pixels kept as bytes", "torch", partial(Torch, pixels=True)),
+    "sklearn": Contestant("scikit-learn, MLPClassifier", "scikit-learn", SkLearn),
+    "jax": Contestant("JAX, a jitted step", "jax", Jax),
+    "jax_scan": Contestant("JAX, lax.scan over the block", "jax", partial(Jax, scan=True)),
+    "jax_by_hand": Contestant("JAX, written out by hand", "jax", JaxByHand),
+    "products": Contestant("floor: bare matrix products", "numpy", BareProducts),
+}
+OURS = ("anynet", "anynet_torch", "anynet_jax")

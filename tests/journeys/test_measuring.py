@@ -1,0 +1,83 @@
+"""The scripts that measure: that they run, and measure what they say. No test asserts a time."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import breakdown
+import numpy as np
+import pytest
+from conftest import need
+from recipe import BOOK, WIDE
+
+from anynet import SGD, Dataset
+
+MEASURE = Path(__file__).parents[2] / "scripts" / "measure"
+pytestmark = pytest.mark.slow
+
+
+def test_the_benchmark_shows_anynet_beside_a_peer_and_keeps_the_numbers(tmp_path):
+    kept = tmp_path / "numbers.json"
+    options = ["--quick", "--threads", "1", "--only", "book", "--backends", "numpy", "--peers", "products", "book"]
+    options += ["--json", str(kept), "--picture", str(tmp_path / "speed.png")]
+    done = subprocess.run(
+        [sys.executable, MEASURE / "benchmark.py", *options], capture_output=True, text=True, check=True
+    )
+    assert "x anynet" in done.stdout
+    ours, floor, book = json.loads(kept.read_text())["results"]["book"]
+    assert [ours["who"], floor["who"]] == ["anynet, on NumPy", "floor: bare matrix products"]
+    assert floor["accuracy"] is None
+    assert ours["accuracy"] > 0.9
+    assert book["accuracy"] > 0.9
+    assert book["peak_mb"] > 0
+    low, high = book["quartiles"]
+    assert low <= book["ratio"] <= high
+    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("recipe", [BOOK, replace(WIDE, sizes=(784, 20, 20, 10), batch_size=50)])
+def test_jax_written_out_by_hand_learns_what_anynet_learns(recipe, mnist):
+    need("jax")
+    from jax_peers import JaxByHand
+
+    data = Dataset(mnist[0].x[:2000], mnist[0].y[:2000])
+    net, rival = recipe.network(), JaxByHand(recipe, data)
+    order = copy.deepcopy(net.streams.order).permutation(len(data))
+    net.fit(data, 1, recipe.batch_size, SGD(recipe.learning_rate), progress=False)
+    rival.run(order)
+    for (weights, biases), w, b in zip(rival.parameters, net.weights, net.biases, strict=True):
+        np.testing.assert_allclose(weights, w, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(biases, b[:, 0], rtol=0, atol=1e-5)
+
+
+def test_a_contestant_starts_anew_without_what_slows_numpy(monkeypatch):
+    from stage import Stage
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    with Stage("anynet", BOOK, 1) as stage:
+        (blas,) = [pool for pool in stage.ask("blas") if pool["internal_api"] == "openblas"]
+        assert blas["num_threads"] == 1
+        assert stage.ask("train", 0, 1000) > 0
+    assert "OPENBLAS_CORETYPE" not in os.environ
+
+
+def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
+    recipe = replace(WIDE, sizes=(784, 5, 5, 10), batch_size=10)
+    data = Dataset(mnist[0].x[:100], mnist[0].y[:100])
+    net, alike = recipe.network(), recipe.network()
+    parts = breakdown.watched_epoch(net, data, recipe)
+    alike.fit(data, 1, 10, SGD(recipe.learning_rate), progress=False)
+    assert set(parts) == {
+        "forming the batches",
+        "layers",
+        "activations and their derivatives",
+        "the cost's error",
+        "the optimizer",
+    }
+    assert all(seconds > 0 for seconds in parts.values())
+    for trained, other in zip(net.weights, alike.weights, strict=True):
+        np.testing.assert_array_equal(trained, other)
