@@ -2,9 +2,10 @@
 
     python scripts/measure/breakdown.py
 
-An epoch runs plainly and watched, in turns. Watched, the calls that a step makes are timed one by one; what they leave
-of the plain step is the loop between them, less what the watching adds to each (0.1 us). The bare matrix products of
-the same step run apart, and are part of what the layers take. All times are medians.
+An epoch runs plainly and watched, in turns. The watched network is made of the same values, a layer, an activation, a
+cost, an optimizer and a backend, each of which times the calls that a step makes of it. What they leave of the plain
+step is the loop between them, less what the watching adds to each (0.1 us). The bare matrix products of the same step
+run apart, and are part of what the layers take. All times are medians.
 """
 
 import statistics
@@ -12,20 +13,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 from peers import BareProducts
 from recipe import BOOK, COMMAND, WIDE, Recipe
 from report import readable
 
-from anynet import SGD, Network, batches, datasets
+from anynet import SGD, Dataset, Network, datasets
+from anynet.activations import Activation
+from anynet.backends import Backend
+from anynet.layers import Layer
 
 REPEATS = 7
 PLAIN, PRODUCTS, LOOP = "a step", "of which bare matrix products", "the loop between them"
+FORMING, LAYERS, ACTIVATIONS = "forming the batches", "layers", "activations and their derivatives"
+ERROR, OPTIMIZER = "the cost's error", "the optimizer"
 
 
 class Watch:
@@ -34,57 +39,111 @@ class Watch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
+    def call(self, name: str, f: Callable[..., Any], *args: Any) -> Any:
+        """Return f(*args), timed under that name."""
+        begin = time.perf_counter()
+        result = f(*args)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+        return result
+
     def over(self, name: str, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return f, its calls timed under that name."""
-        self.seconds.setdefault(name, 0.0)
-
-        def watched(*args: Any) -> Any:
-            begin = time.perf_counter()
-            result = f(*args)
-            self.seconds[name] += time.perf_counter() - begin
-            return result
-
-        return watched
-
-    def over_items(self, name: str, f: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-        """Return f, which returns an iterator, the making of each item timed under that name."""
-
-        def watched(*args: Any) -> Iterator[Any]:
-            following = self.over(name, partial(next, f(*args), None))
-            while (item := following()) is not None:
-                yield item
-
-        return watched
+        return partial(self.call, name, f)
 
 
-def watched_epoch(net: Network, data: datasets.Dataset, recipe: Recipe) -> dict[str, float]:
-    """Train the network for an epoch, and leave it watched; return the seconds of the parts of its steps."""
-    watch, optimizer = Watch(), SGD(recipe.learning_rate)
-    making = watch.over_items("forming the batches", batches.shuffled)
-    net.layers = [
-        SimpleNamespace(forward=watch.over("layers", layer.forward), backward=watch.over("layers", layer.backward))
-        for layer in net.layers
-    ]
-    net._values = [watch.over("activations and their derivatives", f) for f in net._values]
-    net._derivatives = [watch.over("activations and their derivatives", f) for f in net._derivatives]
-    net._delta = watch.over("the cost's error", net._delta)
-    updating = SimpleNamespace(initialize=optimizer.initialize, update=watch.over("the optimizer", optimizer.update))
-    with patch.object(batches, "shuffled", making):
-        net.fit(data, 1, recipe.batch_size, updating, progress=False)
-    return watch.seconds
+@dataclass(frozen=True)
+class WatchedLayer(Layer):
+    """A layer whose forward and backward are timed."""
+
+    inner: Layer
+    watch: Watch
+    activation: Activation | None = None
+
+    def output_shape(self, input_shape: Any) -> Any:
+        return self.inner.output_shape(input_shape)
+
+    def parameter_shapes(self, input_shape: Any) -> Any:
+        return self.inner.parameter_shapes(input_shape)
+
+    def initialize(self, input_shape: Any, rng: Any) -> Any:
+        return self.inner.initialize(input_shape, rng)
+
+    def forward(self, *args: Any) -> Any:
+        return self.watch.call(LAYERS, self.inner.forward, *args)
+
+    def backward(self, *args: Any) -> Any:
+        return self.watch.call(LAYERS, self.inner.backward, *args)
+
+
+@dataclass(frozen=True)
+class WatchedStep:
+    """A step whose calls are timed, apart from what forms its batches."""
+
+    inner: Any
+    watch: Watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.watch.call(PLAIN, self.inner, *args)
+
+
+@dataclass(frozen=True)
+class WatchedBackend(Backend):
+    """A backend that times how it runs a chunk of mini-batches: what is no step forms the batches."""
+
+    watch: Watch = field(default_factory=Watch, compare=False, repr=False)
+
+    def scan(self, step: Any) -> Any:
+        return self.watch.over(FORMING, super().scan(WatchedStep(step, self.watch)))
+
+
+def watched_network(net: Network, seed: int, watch: Watch) -> Network:
+    """Return a network of the same values and numbers, each of them watched."""
+    stages, cost, plain = net.architecture.stages, net.architecture.cost, net.backend
+    layers = []
+    for layer, f in stages:
+        derivative = f.derivative and watch.over(ACTIVATIONS, f.derivative)
+        f = replace(f, value=watch.over(ACTIVATIONS, f.value), derivative=derivative)
+        layers.append(WatchedLayer(layer, watch, f))
+    backend = WatchedBackend(plain.name, plain.xp, plain.device, plain.dtype, plain.fuse, watch)
+    cost = replace(cost, delta=watch.over(ERROR, cost.delta))
+    watched = Network([net.shapes[0], *layers], backend, seed=seed, cost=cost)
+    watched.weights, watched.biases = net.weights, net.biases
+    return watched
+
+
+def watched_optimizer(learning_rate: float, watch: Watch) -> SGD:
+    """Return SGD whose rule is timed."""
+
+    class WatchedSGD(SGD):
+        rule = staticmethod(watch.over(OPTIMIZER, SGD.rule))
+
+    return WatchedSGD(learning_rate)
+
+
+def watched_epoch(net: Network, data: Dataset, recipe: Recipe) -> tuple[Network, dict[str, float]]:
+    """Train a watched copy of the network for an epoch; return it, and the seconds of the parts of its steps."""
+    watch = Watch()
+    watched, optimizer = watched_network(net, recipe.seed, watch), watched_optimizer(recipe.learning_rate, watch)
+    watched.fit(data, 1, recipe.batch_size, optimizer, progress=False)
+    seconds = watch.seconds
+    seconds[FORMING] -= seconds.pop(PLAIN)
+    return watched, {name: seconds[name] for name in (FORMING, LAYERS, ACTIVATIONS, ERROR, OPTIMIZER)}
 
 
 def parts_of_step(recipe: Recipe, steps: int) -> dict[str, float]:
     """Return the seconds of a step, of its parts, of the loop between them, and of its bare products."""
     train, _, _ = datasets.mnist()
     n = steps * recipe.batch_size
-    data = datasets.Dataset(train.x[:n], train.y[:n])
+    data = Dataset(train.x[:n], train.y[:n])
     net, floor = recipe.network(), BareProducts(recipe, data)
     found: list[dict[str, float]] = []
     for _ in range(REPEATS + 1):
         fit = partial(net.fit, data, 1, recipe.batch_size, SGD(recipe.learning_rate), progress=False)
         plain = seconds_of(fit, repeats=1)
-        parts = watched_epoch(net.to("numpy"), data, recipe)
+        _, parts = watched_epoch(net, data, recipe)
         products = seconds_of(partial(floor.train, 0, n), repeats=1)
         found.append({PLAIN: plain, **parts, LOOP: plain - sum(parts.values()), PRODUCTS: products})
     del found[0]  # the warm-up

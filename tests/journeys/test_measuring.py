@@ -69,7 +69,7 @@ def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
     recipe = replace(WIDE, sizes=(784, 5, 5, 10), batch_size=10)
     data = Dataset(mnist[0].x[:100], mnist[0].y[:100])
     net, alike = recipe.network(), recipe.network()
-    parts = breakdown.watched_epoch(net, data, recipe)
+    watched, parts = breakdown.watched_epoch(net, data, recipe)
     alike.fit(data, 1, 10, SGD(recipe.learning_rate), progress=False)
     assert set(parts) == {
         "forming the batches",
@@ -79,5 +79,5 @@ def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
         "the optimizer",
     }
     assert all(seconds > 0 for seconds in parts.values())
-    for trained, other in zip(net.weights, alike.weights, strict=True):
+    for trained, other in zip(watched.weights, alike.weights, strict=True):
         np.testing.assert_array_equal(trained, other)
