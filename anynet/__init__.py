@@ -9,50 +9,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anynet import activations, backends, costs, datasets, initializers
-    from anynet.datasets import Dataset
+    from anynet import activations, backends, costs, datasets, initializers, layers, metrics, optimizers, plots
+    from anynet.activations import Activation
+    from anynet.costs import Cost
+    from anynet.data import Dataset
     from anynet.formula import array_namespace, function, pp
-    from anynet.layers import Dense
+    from anynet.initializers import Initializer
+    from anynet.layers import Dense, Layer
     from anynet.network import Network
-    from anynet.optimizers import SGD
+    from anynet.optimizers import SGD, Optimizer
     from anynet.training import Report
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "SGD",
-    "Dataset",
-    "Dense",
-    "Network",
-    "Report",
-    "activations",
-    "array_namespace",
-    "backends",
-    "costs",
-    "datasets",
-    "function",
-    "initializers",
-    "pp",
-]
-
-_ROOMS = {
+_ROOMS = {  # what is public, and where it lies; a room that is public itself has None
     "SGD": "optimizers",
-    "Dataset": "datasets",
+    "Activation": "activations",
+    "Cost": "costs",
+    "Dataset": "data",
     "Dense": "layers",
+    "Initializer": "initializers",
+    "Layer": "layers",
     "Network": "network",
+    "Optimizer": "optimizers",
     "Report": "training",
+    "activations": None,
     "array_namespace": "formula",
+    "backends": None,
+    "costs": None,
+    "datasets": None,
     "function": "formula",
+    "initializers": None,
+    "layers": None,
+    "metrics": None,
+    "optimizers": None,
+    "plots": None,
     "pp": "formula",
 }
 
+__all__ = list(_ROOMS)
+
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _ROOMS:
         raise AttributeError(f"module 'anynet' has no attribute {name!r}")
-    if name in _ROOMS:
-        return getattr(import_module(f"anynet.{_ROOMS[name]}"), name)
-    return import_module(f"anynet.{name}")
+    room = _ROOMS[name]
+    return import_module(f"anynet.{name}") if room is None else getattr(import_module(f"anynet.{room}"), name)
 
 
 def __dir__() -> list[str]:

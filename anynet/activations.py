@@ -2,11 +2,7 @@
 
 Each is written once, from operators and the namespace it is handed, in a form that cannot
 overflow for any finite z; its derivative stands beside it. Both take and return arrays of
-shape (n, n_out). Called with an array alone, an activation finds the namespace itself:
-
->>> import numpy as np
->>> sigmoid(np.asarray([0.0]))
-array([0.5])
+shape (n, n_out). A value of your own goes wherever a name does: `Activation("mine", f, df)`.
 """
 
 from collections.abc import Callable
@@ -14,27 +10,49 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace
 
-from anynet.backends import Array, Namespace
-from anynet.checks import look_up
+from anynet.checks import value_of
+from anynet.typing import Array, Namespace
+
+__all__ = ["ACTIVATIONS", "Activation", "get", "identity", "relu", "sigmoid", "softmax", "step", "tanh"]
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A named activation function: `value(xp, z)` and `derivative(xp, z, a)`, da/dz.
+    """A named activation function, and its derivative.
 
-    `derivative` is None where there is none that training could use: for step, and for
-    softmax, which is for outputs only, where its cost supplies the error dC/dz. Both are handed to
-    `Backend.fuse` if the activation is `fusible`: element-wise, and not trivial.
+    Called with an array of any library, it finds the namespace itself.
+
+    Args:
+        name: What it is called, in tables, files and errors.
+        value: `value(xp, z) -> a`, both of the shape (n, n_out). It must not write into z.
+        derivative: `derivative(xp, z, a) -> da/dz`, of the same shape. None where there is
+            none that training could use: a network with such a hidden layer computes, but
+            does not learn.
+        fusible: Whether both are element-wise, so that a library may make one kernel of them.
+        is_for_outputs_only: Whether hidden layers are refused it, as softmax is: there its
+            cost supplies the error dC/dz.
+
+    Example:
+        >>> import numpy as np
+        >>> sigmoid(np.asarray([0.0]))
+        array([0.5])
+        >>> leaky = Activation(
+        ...     "leaky_relu",
+        ...     lambda xp, z: xp.maximum(z, 0.01 * z),
+        ...     lambda xp, z, a: xp.where(z > 0, xp.ones_like(z), 0.01),
+        ... )
+        >>> leaky(np.asarray([-1.0, 2.0]))
+        array([-0.01,  2.  ])
     """
 
     name: str
     value: Callable[[Namespace, Array], Array]
-    derivative: Callable[[Namespace, Array, Array], Array] | None
-    fusible: bool = True
+    derivative: Callable[[Namespace, Array, Array], Array] | None = None
+    fusible: bool = False
     is_for_outputs_only: bool = False
 
     def __call__(self, z: Array) -> Array:
-        """Return the activation of z, an array of any library, in the same shape."""
+        """Return the activation of z, in the same shape."""
         return self.value(array_namespace(z), z)
 
 
@@ -85,16 +103,32 @@ def _step(xp: Namespace, z: Array) -> Array:
     return xp.astype(z > 0.0, z.dtype)  # 0 at 0 (Saito, equation 3.3)
 
 
-sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
-tanh = Activation("tanh", _tanh, _tanh_derivative)
-relu = Activation("relu", _relu, _relu_derivative)
-identity = Activation("identity", _identity, _identity_derivative, fusible=False)
-softmax = Activation("softmax", _softmax, None, fusible=False, is_for_outputs_only=True)
-step = Activation("step", _step, None)
+sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative, fusible=True)
+tanh = Activation("tanh", _tanh, _tanh_derivative, fusible=True)
+relu = Activation("relu", _relu, _relu_derivative, fusible=True)
+identity = Activation("identity", _identity, _identity_derivative)
+softmax = Activation("softmax", _softmax, is_for_outputs_only=True)
+step = Activation("step", _step, fusible=True)
 
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax, step)}
 
 
-def get(name: str) -> Activation:
-    """Return the activation of that name; ValueError lists those that exist."""
-    return look_up(ACTIVATIONS, name, "activation")
+def get(activation: str | Activation, where: str = "activation") -> Activation:
+    """Return an activation by its name, or the value itself.
+
+    Args:
+        activation: A name of `ACTIVATIONS`, or an `Activation` of your own.
+        where: What asks for it, for errors.
+
+    Returns:
+        The activation.
+
+    Raises:
+        ValueError: There is none of that name; the error lists those that exist.
+        TypeError: It is neither a name nor a value.
+
+    Example:
+        >>> get("relu") is relu
+        True
+    """
+    return value_of(ACTIVATIONS, activation, Activation, where)

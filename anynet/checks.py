@@ -52,11 +52,11 @@ def value_of(table: Mapping[str, T], given: object, kind: type[T], what: str) ->
     if isinstance(given, type):
         got = f"the class {given.__name__}. Make a value of it: {given.__name__}(...)"
     else:
-        got = f"{given!r}. Give one of {_listed(table)}, or a value of your own: {kind.__name__}(...)"
-    raise TypeError(f"{what}: expected a name or an {kind.__name__}, got {got}.")
+        got = f"{given!r}. Give one of {_listed(table)}, or a value of your own"
+    raise TypeError(f"{what}: expected a name or a value {kind.__name__}(...), got {got}.")
 
 
-def whole_number(argument: str, number: object, least: int = 1, most: float = math.inf, cure: str = "") -> int:
+def whole_number(argument: str, number: object, least: int = 1, most: float = math.inf, limits: str = "") -> int:
     """Return a whole number as Python's, found to lie between two bounds.
 
     Args:
@@ -64,17 +64,17 @@ def whole_number(argument: str, number: object, least: int = 1, most: float = ma
         number: What was given.
         least: The smallest that will do.
         most: The largest.
-        cure: What to say besides.
+        limits: How errors put the bounds, where "1 to 10" says too little.
 
     Raises:
         TypeError: It is no whole number.
         ValueError: It lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Integral):
-        raise TypeError(f"{argument}: expected a whole number, got {number!r}.{cure}")
+        raise TypeError(f"{argument}: expected a whole number, got {number!r} of type {type(number).__name__}.")
     if not least <= int(number) <= most:
-        limits = f"at least {least}" if most == math.inf else f"{least} to {most}"
-        raise ValueError(f"{argument}: expected {limits}, got {number}.{cure}")
+        limits = limits or (f"at least {least}" if most == math.inf else f"{least} to {most}")
+        raise ValueError(f"{argument}: expected {limits}, got {number}.")
     return int(number)
 
 

@@ -23,12 +23,13 @@ import numpy as np
 
 from anynet import __version__, backends, datasets, plots, random, signals
 from anynet.activations import ACTIVATIONS
+from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.datasets.mnist import mnist_test_images, mnist_training_images
 from anynet.formats import npz
-from anynet.network import BOOK_LEARNING_RATES, Network
+from anynet.network import Network
 from anynet.optimizers import SGD
-from anynet.progress import shown
+from anynet.progress import with_progress as shown
 
 FAILURE, USAGE = 1, 2
 LEADING = 3  # so many outputs are shown for an image
@@ -79,7 +80,7 @@ def _train(arguments: argparse.Namespace) -> None:
         net = _network_to_train(arguments, train)
         rate = arguments.learning_rate
         optimizer = SGD(net.book_learning_rate if rate is None else rate)
-        reports = net.training(
+        reports = net.iter_fit(
             train,
             arguments.epochs,
             arguments.batch_size,
@@ -90,7 +91,7 @@ def _train(arguments: argparse.Namespace) -> None:
     right: list[int] = []
     seconds = examples = 0.0
     with _threads(arguments.threads, net), signals.held_back() as check_for_interrupt:
-        say(f"Training {net.sizes} on {net.backend.place}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
+        say(f"Training {net.sizes} on {net.backend.label}, {net.backend.dtype}\n{len(train):,} examples; out: {out}")
         try:
             for report in shown(reports, False if arguments.quiet else None, keep=False):
                 if report.metrics is not None:
@@ -212,7 +213,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(json.dumps(result | {"confusion": confusion.tolist()}))
         return
     _say(f"{arguments.file}: {right} / {total} right, {100 * right / total:.2f} %")
-    print("\n" + _table(confusion, net.classes))
+    print("\n" + _table(confusion, net.class_names))
 
 
 def _loaded(arguments: argparse.Namespace) -> Network:
@@ -267,7 +268,7 @@ def _tell(net: Network, name: str, image: Any, as_json: bool) -> None:
     outputs = net.feedforward(x)[0]
     if len(outputs) == 1:  # it tells the second class from the first
         outputs = np.array([1 - outputs[0], outputs[0]])
-    names = net.classes or [str(i) for i in range(len(outputs))]
+    names = net.class_names or [str(i) for i in range(len(outputs))]
     leading = np.argsort(-outputs)[:LEADING]
     kind = "probabilities" if net.layers[-1].activation == "softmax" else "outputs"
     if as_json:
@@ -309,7 +310,7 @@ def _info(arguments: argparse.Namespace) -> None:
         installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
         _say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}")
     _say("\nCuPy, rung by rung")
-    for rung, reason in backends.climb_cupy():
+    for rung, reason in backends.diagnose_cupy():
         _say(f"  {rung:<18}{'works' if reason is None else reason}")
 
 
@@ -439,7 +440,7 @@ def _add_train(commands: Any) -> None:
     add("--cost", metavar="NAME", help="quadratic or cross_entropy; by default what suits the output")
     add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
     add("--batch-size", type=int, default=10, metavar="N", help="examples in a mini-batch (10)")
-    rates = ", ".join(f"{rate} with {cost}" for cost, rate in BOOK_LEARNING_RATES.items())
+    rates = ", ".join(f"{rate} with {cost}" for cost, rate in {c.name: c.learning_rate for c in COSTS.values()}.items())
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
     add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
     _add_backend(train)

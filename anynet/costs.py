@@ -11,18 +11,47 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace
 
-from anynet.backends import Array, Namespace
-from anynet.checks import look_up
+from anynet.checks import value_of
+from anynet.typing import Array, Namespace
+
+__all__ = ["COSTS", "Cost", "get"]
+
+
+def _accept(y: Array) -> None:
+    """Accept any targets."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A cost on top of one output activation: `value` and `delta`, of (xp, z, a, y)."""
+    """A cost on top of one output activation.
+
+    Args:
+        name: What it is called, in tables, files and errors.
+        output: The name of the output activation that it goes with.
+        value: `value(xp, z, a, y) -> C` of each example, (n,), from the weighted inputs z,
+            the outputs a and the targets y, each (n, n_out).
+        delta: `delta(xp, z, a, y) -> dC/dz` of each example, (n, n_out): BP1.
+        learning_rate: The step size that suits it where none is given; 0.5 is the book's
+            for cross-entropy (Nielsen, chapter 3).
+        check_targets: `check_targets(y)` raises ValueError for targets (n, n_out) that it is
+            not defined for. By default all will do.
+
+    Example:
+        >>> absolute = Cost(
+        ...     "absolute", "identity",
+        ...     lambda xp, z, a, y: xp.sum(xp.abs(a - y), axis=1),
+        ...     lambda xp, z, a, y: xp.sign(a - y),
+        ... )
+        >>> get(absolute, "identity").name
+        'absolute'
+    """
 
     name: str
     output: str
     value: Callable[[Namespace, Array, Array, Array], Array]
     delta: Callable[[Namespace, Array, Array, Array], Array]
+    learning_rate: float = 0.5
+    check_targets: Callable[[Array], None] = _accept
 
 
 def _quadratic(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
@@ -59,52 +88,70 @@ def _difference(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     return a - y
 
 
-# Softmax's delta is a - y only for targets that sum to 1: see `check_targets`.
-COSTS = {
-    (cost.output, cost.name): cost
-    for cost in (
-        Cost("quadratic", "sigmoid", _quadratic, _quadratic_delta_of_sigmoid),
-        Cost("quadratic", "tanh", _quadratic, _quadratic_delta_of_tanh),
-        Cost("quadratic", "identity", _quadratic, _difference),
-        Cost("cross_entropy", "sigmoid", _binary_cross_entropy, _difference),
-        Cost("cross_entropy", "softmax", _categorical_cross_entropy, _difference),
-    )
-}
-
-
-def check_targets(cost: Cost | None, y: Array) -> None:
-    """Raise ValueError unless targets y (n, n_out) are what cross-entropy is defined for.
-
-    Each a share in [0, 1], and after softmax together 1: else the error that is sent back
-    would not be the derivative of the cost.
-    """
-    if cost is None or cost.name != "cross_entropy":
-        return
+def _check_shares(y: Array) -> None:
     xp = array_namespace(y)
     lowest, highest = float(xp.min(y)), float(xp.max(y))
     if lowest < 0 or highest > 1:
         raise ValueError(
             f"y: expected shares from 0 to 1 for cross-entropy, got numbers from {lowest:g} to {highest:g}."
         )
+
+
+def _check_distributions(y: Array) -> None:
+    """Raise ValueError unless each row is of shares that sum to 1: else a - y were not the derivative."""
+    _check_shares(y)
+    xp = array_namespace(y)
     totals = xp.sum(xp.astype(y, xp.float32), axis=1)
     furthest = float(xp.max(xp.abs(totals - 1.0)))
-    if cost.output == "softmax" and furthest > 1e-3:  # of rounding, in float32
+    if furthest > 1e-3:  # of rounding, in float32
         raise ValueError(f"y: expected targets that sum to 1 for softmax, got sums that differ by {furthest:g}.")
 
 
-def get(name: str | None, output: str) -> Cost | None:
-    """Return the cost of that name for an output activation.
+# The learning rates are those that the book uses with each cost (Nielsen, chapters 1 and 3).
+COSTS = {
+    (cost.output, cost.name): cost
+    for cost in (
+        Cost("quadratic", "sigmoid", _quadratic, _quadratic_delta_of_sigmoid, 3.0),
+        Cost("quadratic", "tanh", _quadratic, _quadratic_delta_of_tanh, 3.0),
+        Cost("quadratic", "identity", _quadratic, _difference, 3.0),
+        Cost("cross_entropy", "sigmoid", _binary_cross_entropy, _difference, 0.5, _check_shares),
+        Cost("cross_entropy", "softmax", _categorical_cross_entropy, _difference, 0.5, _check_distributions),
+    )
+}
 
-    None is cross-entropy for softmax, no cost at all for step, which cannot learn, else
-    quadratic. Raises ValueError for an unknown name, or a pair that is not in the table, with
-    the pairs that are.
+
+def get(cost: "str | Cost | None", output: str) -> Cost | None:
+    """Return the cost that goes with an output activation.
+
+    Args:
+        cost: A name of `COSTS`, or a `Cost` of your own. None is cross_entropy for softmax,
+            no cost at all for step, which cannot learn, else quadratic.
+        output: The name of the output activation.
+
+    Returns:
+        The cost, or None for step.
+
+    Raises:
+        ValueError: The name is unknown, or the pair is not in the table: the error lists the
+            pairs that are. Or a cost of your own is for another output.
+        TypeError: It is neither a name nor a value.
+
+    Example:
+        >>> get(None, "softmax").name
+        'cross_entropy'
     """
-    if name is None and output == "step":
+    if cost is None and output == "step":
         return None
-    if name is None:
-        name = "cross_entropy" if output == "softmax" else "quadratic"
-    look_up({cost.name: cost for cost in COSTS.values()}, name, "cost")
-    if (output, name) not in COSTS:
+    if cost is None:
+        cost = "cross_entropy" if output == "softmax" else "quadratic"
+    if isinstance(cost, Cost):
+        if cost.output != output:
+            raise ValueError(f"cost: expected one for the output {output}, got {cost.name}, for {cost.output}.")
+        return cost
+    cost = value_of({known.name: known for known in COSTS.values()}, cost, Cost, "cost").name
+    if (output, cost) not in COSTS:
         legal = ", ".join(f"{o} with {c}" for o, c in COSTS)
-        raise ValueError(f"cost: expected one of the pairs {legal}, got {output} with {name}.")
-    return COSTS[output, name]
+        raise ValueError(
+            f"cost: expected one of the pairs {legal}, got {output} with {cost}. For another, make a Cost of your own."
+        )
+    return COSTS[output, cost]

@@ -21,7 +21,8 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from anynet import backends
-from anynet.backends import Array, Backend
+from anynet.backends import Backend
+from anynet.typing import Array
 
 __all__ = ["Function", "array_namespace", "function", "pp"]
 
@@ -46,7 +47,7 @@ class Function:
         bound = self._bound(args, kwargs)
         for name, x in bound.arguments.items():
             # A copy: what f writes into its arguments is not written into the caller's.
-            bound.arguments[name] = self.backend.parameter(x, name)
+            bound.arguments[name] = self.backend.copy_to_device(x, name)
         with self.backend.active():
             return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
 
@@ -77,7 +78,12 @@ def function(
     """
     _parameters(f, "function")
     backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
-    return Function(f, backend, backend.compile(f))
+    return Function(f, backend, backend.compile(_without_namespace(f)))
+
+
+def _without_namespace(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return f as a backend compiles it: the namespace comes first, and f finds its own from its arguments."""
+    return lambda xp, *args, **kwargs: f(*args, **kwargs)
 
 
 def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:

@@ -8,27 +8,47 @@ library from identical bits.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from anynet.checks import value_of
+from anynet.typing import Generator, HostArray, Shape
 
-from anynet.checks import look_up
-
-HostArray = np.ndarray[Any, Any]
+__all__ = ["INITIALIZERS", "Initializer", "get"]
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """A named way to start: the standard deviation of weights, by fan, and of biases."""
+    """A named way to start: normal weights and biases of mean 0.
+
+    Args:
+        name: What it is called, in tables, files and errors.
+        weights_std: `weights_std(fan_in, fan_out)`, the standard deviation of weights, from
+            how many inputs a neuron sees and how many neurons see an input.
+        biases_std: The standard deviation of biases; 0 starts them at 0.
+
+    Example:
+        >>> import numpy as np
+        >>> small = Initializer("small", lambda fan_in, fan_out: 0.01, 0.0)
+        >>> weights, biases = small.draw(np.random.default_rng(0), (3, 2), fan_in=2, fan_out=3)
+        >>> weights.shape, biases.tolist()
+        ((3, 2), [0.0, 0.0, 0.0])
+    """
 
     name: str
-    weights_std: Callable[[int, int], float]  # (fan_in, fan_out) -> standard deviation
+    weights_std: Callable[[int, int], float]
     biases_std: float
 
-    def draw(
-        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
-    ) -> tuple[HostArray, HostArray]:
-        """Return normal weights of that shape, and biases of shape (shape[0],)."""
+    def draw(self, rng: Generator, shape: Shape, fan_in: int, fan_out: int) -> tuple[HostArray, HostArray]:
+        """Return initial weights and biases.
+
+        Args:
+            rng: The stream of random numbers; biases are drawn from it before weights.
+            shape: Of the weights, (n_out, ...).
+            fan_in: How many inputs a neuron sees.
+            fan_out: How many neurons see an input.
+
+        Returns:
+            Weights of that shape and biases (n_out,), float64.
+        """
         biases = self.biases_std * rng.standard_normal(shape[0])
         weights = self.weights_std(fan_in, fan_out) * rng.standard_normal(shape)
         return weights, biases
@@ -37,18 +57,37 @@ class Initializer:
 INITIALIZERS = {
     initializer.name: initializer
     for initializer in (
-        # Nielsen, chapter 3: a weighted input of standard deviation about 1.
-        Initializer("scaled_normal", lambda fan_in, fan_out: 1 / math.sqrt(fan_in), 1.0),
+        # LeCun et al. (1998), section 4.6, as in Nielsen, chapter 3: a weighted input of standard deviation about 1.
+        Initializer("lecun_normal", lambda fan_in, fan_out: 1 / math.sqrt(fan_in), 1.0),
         # Nielsen, chapter 1: network.py as it stands.
         Initializer("standard_normal", lambda fan_in, fan_out: 1.0, 1.0),
         # Glorot and Bengio (2010), equation 12, in its normal form.
-        Initializer("xavier", lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)), 0.0),
+        Initializer("glorot_normal", lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)), 0.0),
         # He et al. (2015), equation 10: for ReLU.
-        Initializer("he", lambda fan_in, fan_out: math.sqrt(2 / fan_in), 0.0),
+        Initializer("he_normal", lambda fan_in, fan_out: math.sqrt(2 / fan_in), 0.0),
     )
 }
+FORMER_NAMES = {"scaled_normal": "lecun_normal", "xavier": "glorot_normal", "he": "he_normal"}
 
 
-def get(name: str) -> Initializer:
-    """Return the initializer of that name; ValueError lists those that exist."""
-    return look_up(INITIALIZERS, name, "initializer")
+def get(initializer: str | Initializer) -> Initializer:
+    """Return an initializer by its name, or the value itself.
+
+    Args:
+        initializer: A name of `INITIALIZERS`, one of its former names (scaled_normal, xavier,
+            he), or an `Initializer` of your own.
+
+    Returns:
+        The initializer.
+
+    Raises:
+        ValueError: There is none of that name; the error lists those that exist.
+        TypeError: It is neither a name nor a value.
+
+    Example:
+        >>> get("he").name
+        'he_normal'
+    """
+    if isinstance(initializer, str):
+        initializer = FORMER_NAMES.get(initializer, initializer)
+    return value_of(INITIALIZERS, initializer, Initializer, "initializer")

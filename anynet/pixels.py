@@ -8,7 +8,7 @@ import math
 
 from array_api_compat import array_namespace
 
-from anynet.backends import Array, Namespace
+from anynet.typing import Array, Namespace
 
 
 def to_unit_interval(xp: Namespace, x: Array, dtype: object) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from anynet.training import Report
 
 
-def shown(reports: Iterable[Report], show: bool | None, keep: bool = True) -> Iterator[Report]:
+def with_progress(reports: Iterable[Report], show: bool | None, keep: bool = True) -> Iterator[Report]:
     """Yield the reports; meanwhile draw a bar per epoch on standard error.
 
     `show` None means on a terminal only. A bar that is finished stays on the screen, with
@@ -24,9 +24,11 @@ def _with_bars(reports: Iterable[Report], keep: bool) -> Iterator[Report]:
     try:
         for report in reports:
             if bar is None:
-                bar = tqdm(desc=f"Epoch {report.epoch}", total=report.total, unit="img", leave=keep, dynamic_ncols=True)
+                bar = tqdm(
+                    desc=f"Epoch {report.epoch}", total=report.total, unit=" examples", leave=keep, dynamic_ncols=True
+                )
             bar.update(report.examples - bar.n)
-            if report.metrics is not None:
+            if report.is_epoch_end:
                 bar.set_postfix(report.metrics)
                 bar.close()
                 bar = None

@@ -6,11 +6,11 @@ from identical bits. Global generators are never touched.
 """
 
 from numbers import Integral
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Generator: TypeAlias = np.random.Generator
+from anynet.typing import Generator
 
 
 class Streams(NamedTuple):
@@ -19,6 +19,7 @@ class Streams(NamedTuple):
     initial: Generator
     order: Generator
     split: Generator  # of data into training and validation
+    noise: Generator  # of layers, while they train
 
 
 def spawn(seed: Any) -> Streams:

@@ -1,24 +1,41 @@
-"""Training: a loop over epochs, chunks and mini-batches that works on what it is handed.
+"""Training: chunks of mini-batches go through the step, epoch after epoch, and reports come out.
 
-It yields a report per chunk, so that whoever runs it can draw a bar, keep a history, save,
-or stop; it prints nothing, and it knows no network.
+It prints nothing, and it knows no network: it is handed a train state, and hands on what
+becomes of it. Whoever consumes the reports can draw a bar, keep a history, save, or stop.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from numbers import Integral
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
-from anynet.batches import Batch
+from anynet import backprop, batches, data, evaluation, optimizers
+from anynet.architecture import Architecture, fused
+from anynet.backends import Backend
+from anynet.checks import whole_number
+from anynet.data import DeviceData
+from anynet.optimizers import Optimizer
+from anynet.parameters import map_arrays
+from anynet.random import Streams
+from anynet.typing import Array, Batch, Namespace, Numbers, Rule, TrainState
+
+Noise = tuple[Array | None, ...]  # per layer
+RunChunk = Callable[[TrainState, batches.Chunk, Noise, int, int], TrainState]
 
 
 @dataclass(frozen=True)
 class Report:
     """How far training has come; the last report of an epoch carries its metrics.
 
-    `epoch` counts from 0; `examples` of `total` have been seen in it, in `seconds` of
-    training, evaluation not counted. `metrics` is None until the epoch is over.
+    Args:
+        epoch: Which epoch, from 0.
+        epochs: How many there will be.
+        examples: How many have been seen in it.
+        total: How many there are.
+        seconds: Of training in this epoch, evaluation not counted.
+        metrics: On the validation data, by name; None until the epoch is over.
+        n_correct: How many of the validation data are answered rightly, where that can be said.
     """
 
     epoch: int
@@ -27,42 +44,177 @@ class Report:
     total: int
     seconds: float
     metrics: dict[str, float] | None = None
+    n_correct: int | None = None
+
+    @property
+    def is_epoch_end(self) -> bool:
+        """Whether the epoch is over."""
+        return self.metrics is not None
 
 
-def run(
+@dataclass(frozen=True)
+class Step:
+    """The step of a network under an optimizer's rule: a value, by which what is compiled is kept."""
+
+    architecture: Architecture
+    rule: Rule
+    dtype: str
+
+    def inputs(self, xp: Namespace, x: Array) -> Array:
+        """Return rows of x as the network takes them."""
+        return data.inputs(xp, x, self.dtype)
+
+    def targets(self, xp: Namespace, y: Array, device: Any) -> Array:
+        """Return labels or targets as targets (n, n_out)."""
+        return data.targets(xp, y, self.architecture.n_out, self.dtype, device)
+
+    def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
+        """Return the train state after a mini-batch."""
+        stages, cost = self.architecture.stages, self.architecture.cost
+        return backprop.step(xp, stages, cost, self.rule, train_state, batch, numbers)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a training is made of, but for the train state that it changes."""
+
+    backend: Backend
+    architecture: Architecture
+    optimizer: Optimizer
+    streams: Streams
+    batch_size: int
+    epochs: int
+    examples: DeviceData
+    validation: DeviceData | None
+
+
+def prepare(
+    backend: Backend,
+    architecture: Architecture,
+    optimizer: Optimizer,
+    streams: Streams,
+    examples: Any,
     epochs: int,
-    total: int,
-    chunks: Callable[[], Iterable[list[Batch]]],
-    step: Callable[[Batch], None],
-    synchronize: Callable[[], None],
-    measure: Callable[[int], dict[str, float]],
-) -> Iterator[Report]:
-    """Train for a number of epochs of `total` examples.
+    batch_size: int,
+    validation: Any,
+    memory_limit: int | None,
+) -> Training:
+    """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
+    architecture.learnable_cost()
+    budget = data.budget_of(memory_limit)
+    placed = data.to_device(backend, examples, architecture, budget)
+    held_out = None if validation is None else data.to_device(backend, validation, architecture, budget - placed.kept)
+    n = len(placed)
+    whole_number("epochs", epochs)
+    whole_number("batch_size", batch_size, most=n, limits=f"1 to {n}, as many as there are examples")
+    data.warn_of_pixels(placed)
+    return Training(backend, architecture, optimizer, streams, int(batch_size), int(epochs), placed, held_out)
 
-    Each epoch takes the mini-batches of `chunks()` one by one through `step`, waits for the
-    device with `synchronize` so that the clock is honest, and then calls `measure(epoch)`.
+
+def start(backend: Backend, optimizer: Optimizer, train_state: TrainState) -> TrainState:
+    """Return the train state from which an optimizer starts afresh."""
+    slots = optimizers.initialize(backend.xp, optimizer, train_state.parameters)
+    return train_state._replace(optimizer=slots)
+
+
+def run(training: Training, train_state: TrainState, keep: Callable[[TrainState], None]) -> Iterator[Report]:
+    """Train, and yield a report per chunk of mini-batches; the last one of an epoch carries its metrics.
+
+    Args:
+        training: What to train, on what, and for how long.
+        train_state: Where it starts; its arrays are written into.
+        keep: Is told of each new train state.
+
+    Raises:
+        FloatingPointError: At the end of an epoch parameters or costs are not finite; what
+            was kept last is then the train state before that epoch.
     """
-    for epoch in range(epochs):
-        examples, seconds = 0, 0.0
+    last_good = _copy(training.backend, train_state)
+    run_chunk = take_steps(training.backend, training.architecture, training.optimizer)
+    for epoch in range(training.epochs):
+        for after, report in _epoch(training, run_chunk, train_state, epoch):
+            train_state = after
+            keep(train_state)
+            if report.examples < report.total:
+                yield report
+        learnt = train_state.parameters, train_state.state
+        measured = evaluation.measure(training.backend, training.architecture, learnt, training.validation)
+        if not measured.is_finite:
+            keep(last_good)
+            raise FloatingPointError(
+                f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
+                f"learning rate is too large; here the optimizer is {training.optimizer}. The network is as it was "
+                "before this epoch."
+            )
+        last_good = _copy(training.backend, train_state)
+        yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
+
+
+def _epoch(
+    training: Training, run_chunk: RunChunk, train_state: TrainState, epoch: int
+) -> Iterator[tuple[TrainState, Report]]:
+    """Yield the train state after each chunk of an epoch, and a report."""
+    backend, size, total = training.backend, training.batch_size, len(training.examples)
+    examples, seconds, begin = 0, 0.0, time.perf_counter()
+    for chunk in batches.shuffled(backend, training.examples, size, training.streams.order):
+        noise = _noise(backend, training.architecture, training.streams, chunk.n)
+        n_steps = epoch * -(-total // size) + examples // size  # taken before
+        train_state = run_chunk(train_state, chunk, noise, n_steps, size)
+        examples += chunk.n
+        if examples == total:
+            backend.synchronize(train_state)  # so that the clock is honest
+        seconds += time.perf_counter() - begin
+        yield train_state, Report(epoch, training.epochs, examples, total, seconds)
         begin = time.perf_counter()
-        for chunk in chunks():
-            for batch in chunk:
-                step(batch)
-            examples += sum(x.shape[0] for x, _ in chunk)
-            if examples == total:
-                synchronize()
-            seconds += time.perf_counter() - begin
-            if examples < total:
-                yield Report(epoch, epochs, examples, total, seconds)
-            begin = time.perf_counter()
-        yield Report(epoch, epochs, total, total, seconds, measure(epoch))
 
 
-def check_counts(epochs: object, batch_size: object, n: int) -> None:
-    """Raise unless epochs >= 1 and 1 <= batch_size <= n: TypeError or ValueError."""
-    for name, count, most in (("epochs", epochs, math.inf), ("batch_size", batch_size, n)):
-        if isinstance(count, bool) or not isinstance(count, Integral):
-            raise TypeError(f"{name}: expected a whole number, got {count!r}.")
-        if not 1 <= int(count) <= most:
-            limits = "at least 1" if most == math.inf else f"1 to {n}, as many as there are examples"
-            raise ValueError(f"{name}: expected {limits}, got {count}.")
+def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, float]:
+    """Return how the network does on the validation data, by name; empty without them."""
+    metrics = {}
+    if training.validation is not None and measured.n_correct is not None:
+        metrics["validation_accuracy"] = measured.n_correct / len(training.validation)
+    if measured.cost is not None:
+        metrics["validation_cost"] = measured.cost
+    return metrics
+
+
+def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer) -> RunChunk:
+    """Return what takes a chunk's mini-batches through the step, as the library runs it best."""
+    rule = backend.fuse(type(optimizer).rule)
+    run = backend.scan(Step(fused(architecture, backend.fuse), rule, backend.dtype))
+
+    def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
+        numbers = [optimizer.numbers(n_steps + i) for i in range(-(-chunk.n // size))]
+        return run(train_state, chunk.data, chunk.order, noise, numbers, size)
+
+    return run_chunk
+
+
+def step_once(
+    backend: Backend,
+    architecture: Architecture,
+    optimizer: Optimizer,
+    train_state: TrainState,
+    examples: DeviceData,
+    streams: Streams,
+) -> TrainState:
+    """Return the train state after one step on all of the examples; the optimizer has no slots to go on from."""
+    architecture.learnable_cost()
+    n = len(examples)
+    chunk = batches.Chunk(batches.block(backend, examples, 0, n), None, n)
+    noise = _noise(backend, architecture, streams, n)
+    after = take_steps(backend, architecture, optimizer)(train_state._replace(optimizer=()), chunk, noise, 0, n)
+    return after._replace(optimizer=train_state.optimizer)
+
+
+def _noise(backend: Backend, architecture: Architecture, streams: Streams, n: int) -> Noise:
+    """Return the random numbers that each layer needs for n examples, on the device; None for those that need none."""
+    stages, shapes = architecture.stages, pairwise(architecture.shapes)
+    drawn = [layer.noise(shape, n, streams.noise) for (layer, _), (shape, _) in zip(stages, shapes, strict=True)]
+    return tuple(None if r is None else backend.copy_to_device(r, "noise") for r in drawn)
+
+
+def _copy(backend: Backend, train_state: TrainState) -> TrainState:
+    """Return a train state in arrays of its own: the next step may write into those that are there."""
+    copied: TrainState = map_arrays(backend.copy_to_device, train_state)
+    return copied

@@ -20,6 +20,7 @@ Formula: TypeAlias = Callable[..., Any]  # f(xp, *arrays)
 Fuse: TypeAlias = Callable[[Formula], Formula]
 Tree: TypeAlias = Any  # arrays in lists, tuples and named tuples; None and () where there is none
 Parameters: TypeAlias = list[Any]  # of a network: a named tuple of arrays per layer, () for one without
+Rule: TypeAlias = Callable[..., tuple[Array, ...]]  # an optimizer's: (xp, p, g, *slots, *numbers) -> (p, *slots)
 Numbers: TypeAlias = tuple[float, ...]  # what changes from step to step, but not from example to example
 
 
@@ -37,3 +38,11 @@ class Batch(NamedTuple):
     x: Array  # (n, *input_shape)
     y: Array  # (n, n_out)
     noise: tuple[Array | None, ...] = ()  # per layer (n, ...), or None
+
+
+class Order(NamedTuple):
+    """The rows of a chunk: those from start to stop of an order that lies on the device."""
+
+    indices: Array  # (n,) of the whole epoch
+    start: int
+    stop: int

@@ -70,7 +70,7 @@ def why_absent(name: str) -> str | None:
     if name not in _absent:
         if name == "jax":
             _let_jax_compute_in_float64()
-        _absent[name] = backends.why_not(name) or ""
+        _absent[name] = backends.unavailable_reason(name) or ""
     return _absent[name] or None
 
 

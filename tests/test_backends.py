@@ -29,7 +29,7 @@ def test_round_trip_keeps_dtype_and_values_and_never_aliases(backend):
 def test_parameter_is_a_writable_copy_in_the_backends_dtype(backend32):
     host = np.ones((2, 3))
     host.flags.writeable = False
-    array = backend32.parameter(host)
+    array = backend32.copy_to_device(host)
     assert_on(backend32, array, (2, 3))
     array += 1.0
     assert host.sum() == 6
@@ -111,7 +111,7 @@ def test_available_gives_none_or_a_reason_in_one_line():
 def test_cupy_that_does_not_work_says_on_which_rung_and_what_cures_it():
     if why_absent("cupy") is None:
         pytest.skip("CuPy works here")
-    rung, reason = backends.climb_cupy()[-1]
+    rung, reason = backends.diagnose_cupy()[-1]
     assert rung in ("import", "driver", "kernel", "product")
     cure = {"import": "pip install", "driver": "driver", "kernel": "pip install", "product": "pip install"}[rung]
     assert cure in reason
@@ -169,4 +169,4 @@ def test_importing_and_training_on_numpy_loads_no_other_library():
 def test_synchronize_and_place(name):
     backend = backends.get(name)
     backend.synchronize()
-    assert backend.place.startswith(f"{name} (")
+    assert backend.label.startswith(f"{name} (")

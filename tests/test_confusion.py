@@ -14,7 +14,7 @@ def test_confusion_matrix_counts_as_a_loop_does(dtype, backend, rng):
     for i, j in zip(y, predicted, strict=True):
         expected[i, j] += 1
     matrix = metrics.confusion_matrix(backend.xp, backend.asarray(predicted), backend.asarray(y), 5)
-    assert backend.owns(matrix)
+    assert backend.is_native(matrix)
     assert matrix.dtype == backend.xp.int32
     assert array_api_compat.device(matrix) == backend.device
     assert backend.to_numpy(matrix).tolist() == expected.tolist()

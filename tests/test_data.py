@@ -21,7 +21,7 @@ def test_split_parts_the_examples(rng):
     assert train.y.tolist() != list(range(6, 20))
     for part in (train, validation):
         assert np.array_equal(part.x[:, 0], part.y)
-        assert part.classes == data.classes
+        assert part.class_names == data.class_names == ("a", "b")
     again, _ = split(data, 0.3, np.random.default_rng(20260101))
     assert np.array_equal(again.y, train.y)
 

@@ -18,14 +18,14 @@ EXTREME = [-1e30, -1e4, -745.0, -1.0, -1e-30, 0.0, 1e-30, 1.0, 745.0, 1e4, 1e30]
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_no_finite_input_overflows(name, backend32):
     xp = backend32.xp
-    z = backend32.parameter([EXTREME])
+    z = backend32.copy_to_device([EXTREME])
     a = ACTIVATIONS[name].value(xp, z)
     assert_on(backend32, a, (1, len(EXTREME)))
     assert np.isfinite(backend32.to_numpy(a)).all()
 
 
 def test_values(backend):
-    z = backend.parameter([[-2.0, 0.0, 3.0]])
+    z = backend.copy_to_device([[-2.0, 0.0, 3.0]])
     expected = {
         "sigmoid": [1 / (1 + math.exp(2)), 0.5, 1 / (1 + math.exp(-3))],
         "tanh": [math.tanh(-2), 0, math.tanh(3)],
@@ -42,13 +42,13 @@ def test_values(backend):
 
 
 def test_relu_is_flat_at_zero_as_elsewhere(backend):
-    z = backend.parameter([[-2.0, 0.0, 3.0]])
+    z = backend.copy_to_device([[-2.0, 0.0, 3.0]])
     slope = activations.relu.derivative(backend.xp, z, activations.relu(z))
     assert backend.to_numpy(slope)[0].tolist() == [0, 0, 1]
 
 
 def test_activations_do_not_write_into_z(backend):
-    z = backend.parameter([[-2.0, 0.5, 3.0]])
+    z = backend.copy_to_device([[-2.0, 0.5, 3.0]])
     before = backend.to_numpy(z)
     for f in ACTIVATIONS.values():
         a = f.value(backend.xp, z)
@@ -58,7 +58,7 @@ def test_activations_do_not_write_into_z(backend):
 
 
 def test_saito_softmax_does_not_overflow(backend):
-    a = activations.softmax(backend.parameter([1010.0, 1000.0, 990.0]))
+    a = activations.softmax(backend.copy_to_device([1010.0, 1000.0, 990.0]))
     assert backend.to_numpy(a).tolist() == pytest.approx([0.9999546, 4.5398e-05, 2.0611e-09], rel=1e-4)
 
 
@@ -66,8 +66,8 @@ def test_saito_softmax_does_not_overflow(backend):
 def test_cost_values_and_deltas_have_one_row_per_example(pair, backend):
     output, _ = pair
     xp = backend.xp
-    z = backend.parameter([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0]])
-    y = backend.parameter([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    z = backend.copy_to_device([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0]])
+    y = backend.copy_to_device([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     a = ACTIVATIONS[output].value(xp, z)
     assert_on(backend, COSTS[pair].value(xp, z, a, y), (2,))
     assert_on(backend, COSTS[pair].delta(xp, z, a, y), (2, 3))
@@ -102,8 +102,8 @@ def test_initializers_have_their_standard_deviations(name, weights_std, biases_s
 
 
 def test_sgd_is_its_recurrence(backend):
-    p = [DenseParameters(backend.parameter([[1.0, 2.0]]), backend.parameter([3.0])), ()]
-    g = [DenseParameters(backend.parameter([[10.0, 20.0]]), backend.parameter([30.0])), ()]
+    p = [DenseParameters(backend.copy_to_device([[1.0, 2.0]]), backend.copy_to_device([3.0])), ()]
+    g = [DenseParameters(backend.copy_to_device([[10.0, 20.0]]), backend.copy_to_device([30.0])), ()]
     (dense, nothing), state = SGD(0.5).update(backend.xp, p, g, SGD(0.5).initialize(backend.xp, p), backend.fuse)
     assert backend.to_numpy(dense.weights).tolist() == [[-4.0, -8.0]]
     assert backend.to_numpy(dense.biases).tolist() == [-12.0]
@@ -111,8 +111,8 @@ def test_sgd_is_its_recurrence(backend):
 
 
 def test_sgd_keeps_float32_with_a_numpy_rate(backend32):
-    p = [DenseParameters(backend32.parameter([[1.0]]), backend32.parameter([1.0]))]
-    g = [DenseParameters(backend32.parameter([[1.0]]), backend32.parameter([1.0]))]
+    p = [DenseParameters(backend32.copy_to_device([[1.0]]), backend32.copy_to_device([1.0]))]
+    g = [DenseParameters(backend32.copy_to_device([[1.0]]), backend32.copy_to_device([1.0]))]
     (dense,), _ = SGD(np.float64(0.5)).update(backend32.xp, p, g, (), backend32.fuse)
     assert_on(backend32, dense.weights, (1, 1))
 
@@ -125,21 +125,21 @@ def test_sgd_refuses_rates_that_cannot_learn(rate):
 
 def test_answers_and_right_ones(backend):
     xp = backend.xp
-    outputs = backend.parameter([[0.1, 0.9, 0.6], [0.8, 0.7, 0.2], [0.3, 0.2, 0.1]])
-    one_hot = backend.parameter([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    outputs = backend.copy_to_device([[0.1, 0.9, 0.6], [0.8, 0.7, 0.2], [0.3, 0.2, 0.1]])
+    one_hot = backend.copy_to_device([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     labels = backend.asarray(np.array([1, 1, 0]))
-    several = backend.parameter([[0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    several = backend.copy_to_device([[0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
 
-    assert backend.to_numpy(metrics.answers(xp, outputs, "classification")).tolist() == [1, 0, 0]
-    assert backend.to_numpy(metrics.answers(xp, outputs, "multi_label")).tolist() == [[0, 1, 1], [1, 1, 0], [0, 0, 0]]
-    assert metrics.answers(xp, outputs, "regression") is outputs
+    assert backend.to_numpy(metrics.decide(xp, outputs, "classification")).tolist() == [1, 0, 0]
+    assert backend.to_numpy(metrics.decide(xp, outputs, "multi_label")).tolist() == [[0, 1, 1], [1, 1, 0], [0, 0, 0]]
+    assert metrics.decide(xp, outputs, "regression") is outputs
     assert int(metrics.count_correct(xp, outputs, labels, "classification")) == 2
     assert int(metrics.count_correct(xp, outputs, one_hot, "classification")) == 2
     assert int(metrics.count_correct(xp, outputs, several, "multi_label")) == 2
 
 
 def test_one_output_answers_whether_it_exceeds_one_half(backend):
-    outputs = backend.parameter([[0.4], [0.6]])
-    y = backend.parameter([[1.0], [1.0]])
-    assert backend.to_numpy(metrics.answers(backend.xp, outputs, "classification")).tolist() == [0, 1]
+    outputs = backend.copy_to_device([[0.4], [0.6]])
+    y = backend.copy_to_device([[1.0], [1.0]])
+    assert backend.to_numpy(metrics.decide(backend.xp, outputs, "classification")).tolist() == [0, 1]
     assert int(metrics.count_correct(backend.xp, outputs, y, "classification")) == 1

@@ -15,7 +15,7 @@ def test_mnist_is_the_real_one(mnist):
         assert d.x.shape[1:] == (784,)
         assert d.x.dtype == np.uint8
         assert d.y.dtype == np.int64
-        assert d.classes == tuple("0123456789")
+        assert d.class_names == tuple("0123456789")
     assert train.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as in the book's first picture
     assert test.y[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     # LeCun gives the test set's counts per digit.

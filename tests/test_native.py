@@ -13,14 +13,14 @@ def test_saved_anywhere_opens_everywhere(backend, backend32, tmp_path, rng):
     x = rng.standard_normal((5, 4))
     for b in (backend, backend32):
         net = Network([4, 5, 3], b, hidden="tanh", output="softmax", seed=4)
-        net.classes = ("a", "b", "c")
+        net.class_names = ("a", "b", "c")
         path = net.save(tmp_path / "net.npz")
         for other in (Network.load(path), Network.load(path, b)):
             assert other.backend.dtype == b.dtype
             assert all(np.array_equal(v, w) for v, w in zip(other.weights, net.weights, strict=True))
             assert all(np.array_equal(v, w) for v, w in zip(other.biases, net.biases, strict=True))
             assert other.layers == net.layers
-            assert (other.cost, other.task, other.classes) == (net.cost, net.task, net.classes)
+            assert (other.cost, other.task, other.classes) == (net.cost, net.task, net.class_names)
         assert np.array_equal(Network.load(path, b).feedforward(x), net.feedforward(x))
 
 

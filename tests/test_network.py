@@ -31,7 +31,7 @@ def test_what_comes_back_is_of_the_kind_that_came_in(backend, rng):
     for result in (net.feedforward(x), net.predict(x), *net.activations(x), net.feedforward(x.tolist())):
         assert type(result) is np.ndarray
     for result in (net.feedforward(backend.asarray(x)), net.predict(backend.asarray(x))):
-        assert backend.owns(result)
+        assert backend.is_native(result)
     _, gradients = net.gradients(x, np.zeros(6, int))
     assert type(gradients[0].weights) is np.ndarray
 
@@ -287,7 +287,7 @@ def test_gradients_change_nothing(backend, rng):
 def test_classes_are_kept_from_the_data(rng):
     net = Network([4, 2])
     net.fit(Dataset(rng.standard_normal((6, 4)), np.arange(6) % 2, ("cat", "dog")), 1, 2)
-    assert net.classes == ("cat", "dog")
+    assert net.class_names == ("cat", "dog")
 
 
 def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_outputs(rng, tmp_path):
@@ -296,9 +296,9 @@ def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_ou
         for n_out in (2, 1):
             net = Network([4, n_out])
             net.fit(Dataset(x, y, classes), 1, 2)
-            assert Network.load(net.save(tmp_path / "net")).classes == tuple(map(str, classes))
+            assert Network.load(net.save(tmp_path / "net")).class_names == tuple(map(str, classes))
     net = Network([4, 3])
     net.fit(Dataset(x, y, ("cat", "dog")), 1, 2)
-    assert net.classes is None
+    assert net.class_names is None
     with pytest.raises(TypeError, match="classes: expected a sequence of names, got the text 'ab'"):
         Dataset(x, y, "ab")

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hostile import MB, N_MUTATED, changed, file_of, is_same, mutated, outcome, report
+from hostile import MB, N_MUTATED, changed, described, file_of, is_same, mutated, outcome, report
 
-from anynet import foreign
+from anynet import saving
+from anynet.saving.network2 import is_mine, read
 
 
 def network2(sizes=(3, 4, 2), seed=0, cost="CrossEntropyCost"):
@@ -30,18 +31,16 @@ def test_network2s_json(tmp_path, order, indent):
     content = network2((20, 7, 5, 3), cost="QuadraticCost")
     text = json.dumps({key: content[key] for key in order}, indent=indent)
     path = file_of(tmp_path, text.encode(), "net.json")
-    assert foreign.is_foreign(path)
-    arrays, description = foreign.read(path)
-    assert description == {
-        "sizes": [20, 7, 5, 3],
-        "hidden": "sigmoid",
-        "output": "sigmoid",
-        "cost": "quadratic",
-        "dtype": "float64",
-    }
-    for i in (1, 2, 3):
-        assert arrays[f"w{i}"].tolist() == content["weights"][i - 1]  # to the last bit
-        assert arrays[f"b{i}"].tolist() == content["biases"][i - 1]
+    for saved in (read(path), saving.read(path)):
+        assert described(saved) == ([20, 7, 5, 3], ["sigmoid"] * 3, "quadratic", "float64")
+        for parameters, weights, biases in zip(saved.parameters, content["weights"], content["biases"], strict=True):
+            assert parameters.weights.tolist() == weights  # to the last bit
+            assert parameters.biases[:, None].tolist() == biases
+
+
+@pytest.mark.parametrize(("head", "expected"), [(b'{"sizes"', True), (b" \n\t{", True), (b"[{", False), (b"", False)])
+def test_its_first_bytes_tell_its_file(head, expected):
+    assert is_mine(head, False) is expected
 
 
 GOOD_JSON = json.dumps(network2())
@@ -64,7 +63,7 @@ def json_of(**changes):
 @pytest.mark.parametrize("number", ["-0", "0.0", "1E5", "1e-400", "12.5e+2"])
 def test_numbers_in_every_form_that_json_has(tmp_path, number):
     path = file_of(tmp_path, with_weight(number).encode())
-    assert foreign.read(path)[0]["w1"][0, 0] == float(number)
+    assert read(path).parameters[0].weights[0, 0] == float(number)
 
 
 CRAFTED_JSON = {
@@ -153,7 +152,7 @@ CRAFTED_JSON = {
 @pytest.mark.parametrize("what", CRAFTED_JSON)
 def test_crafted_json_is_refused(tmp_path, what):
     path = file_of(tmp_path, CRAFTED_JSON[what].encode())
-    assert outcome(lambda: foreign.read(path), str(path)) == "refused"
+    assert outcome(lambda: read(path), str(path)) == "refused"
 
 
 @pytest.mark.parametrize(
@@ -170,28 +169,27 @@ def test_crafted_json_is_refused(tmp_path, what):
 )
 def test_json_is_refused_with_the_place(tmp_path, what, place):
     with pytest.raises(ValueError, match=place):
-        foreign.read(file_of(tmp_path, CRAFTED_JSON[what].encode()))
+        read(file_of(tmp_path, CRAFTED_JSON[what].encode()))
 
 
 def test_utf16_is_refused(tmp_path):
     path = file_of(tmp_path, GOOD_JSON.encode("utf-16"))
-    assert outcome(lambda: foreign.read(path), str(path)) == "refused"
+    assert outcome(lambda: read(path), str(path)) == "refused"
 
 
 def test_the_arrays_of_json_are_bounded_too(tmp_path):
     path = file_of(tmp_path, GOOD_JSON.encode())
-    foreign.read(path, len(GOOD_JSON) + 8 * 26)
+    read(path, len(GOOD_JSON) + 8 * 26)
     with pytest.raises(ValueError, match="larger max_bytes"):
-        foreign.read(path, len(GOOD_JSON) + 8 * 26 - 1)
+        read(path, len(GOOD_JSON) + 8 * 26 - 1)
 
 
 def json_agrees(data):
-    def agrees(result):
-        arrays, description = result
+    def agrees(saved):
         content = json.loads(data)
-        named = {f"w{i}": np.array(w, float) for i, w in enumerate(content["weights"], 1)}
-        named |= {f"b{i}": np.array(b, float) for i, b in enumerate(content["biases"], 1)}
-        return is_same(arrays, named) and description["sizes"] == content["sizes"]
+        weights, biases = ([np.array(a, float) for a in content[key]] for key in ("weights", "biases"))
+        parameters = [(w, b[:, 0]) for w, b in zip(weights, biases, strict=True)]
+        return is_same([tuple(p) for p in saved.parameters], parameters) and described(saved)[0] == content["sizes"]
 
     return agrees
 
@@ -202,5 +200,5 @@ def test_mutated_json(tmp_path):
     for i in range(N_MUTATED):
         data = mutated(GOOD_JSON.encode(), rng, b'0123456789.-eE,[]{}": \n' if i % 2 else None)
         path = file_of(tmp_path, data)
-        counts[outcome(lambda path=path: foreign.read(path), str(path), json_agrees(data))] += 1
+        counts[outcome(lambda path=path: saving.read(path), str(path), json_agrees(data))] += 1
     report("JSON", counts)

@@ -4,9 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from hostile import changed, file_of, outcome, saitos_weights
+from hostile import changed, described, file_of, outcome, saitos_weights
 
-from anynet import foreign
+from anynet import saving
+from anynet.saving import saito
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -16,27 +17,19 @@ def test_saitos_weights(tmp_path, protocol):
     if protocol > 3:
         data = pickle.dumps(content, protocol=protocol)
     path = file_of(tmp_path, data, "sample_weight.pkl")
-    assert foreign.is_foreign(path)
-    arrays, description = foreign.read(path)
-    assert description == {
-        "sizes": [784, 50, 100, 10],
-        "hidden": "sigmoid",
-        "output": "softmax",
-        "cost": "cross_entropy",
-        "dtype": "float32",
-    }
-    assert list(arrays) == ["w1", "w2", "w3", "b1", "b2", "b3"]
-    for i in (1, 2, 3):
-        assert np.array_equal(arrays[f"w{i}"], content[f"W{i}"].T)
-        assert np.array_equal(arrays[f"b{i}"], content[f"b{i}"][:, None])
+    for saved in (saito.read(path), saving.read(path)):
+        assert described(saved) == ([784, 50, 100, 10], ["sigmoid", "sigmoid", "softmax"], "cross_entropy", "float32")
+        for i, (weights, biases) in enumerate(saved.parameters, 1):
+            assert np.array_equal(weights, content[f"W{i}"].T)
+            assert np.array_equal(biases, content[f"b{i}"])
 
 
-def test_a_native_file_is_not_foreign(tmp_path):
+def test_a_native_file_is_not_taken_for_saitos(tmp_path):
     np.savez(tmp_path / "swb.npz", s=[1, 2])
-    assert not foreign.is_foreign(tmp_path / "swb.npz")
+    assert not saito.is_mine((tmp_path / "swb.npz").read_bytes()[:64], False)
 
 
-BRAINS = {
+OTHERS = {
     "an empty dict": {},
     "a tuple": (1, 2),
     "one weight missing": changed(saitos_weights((5, 4, 3)), W2=None),
@@ -56,14 +49,14 @@ BRAINS = {
 }
 
 
-@pytest.mark.parametrize("what", BRAINS)
+@pytest.mark.parametrize("what", OTHERS)
 def test_what_are_not_saitos_weights_is_refused(tmp_path, what):
-    path = file_of(tmp_path, pickle.dumps(BRAINS[what], protocol=3))
-    assert outcome(lambda: foreign.read(path), str(path)) == "refused"
+    path = file_of(tmp_path, pickle.dumps(OTHERS[what], protocol=3))
+    assert outcome(lambda: saito.read(path), str(path)) == "refused"
 
 
 def test_a_missing_file_is_an_os_error(tmp_path):
-    for load in (foreign.read, foreign.is_foreign):
+    for load in (saito.read, saving.read):
         with pytest.raises(FileNotFoundError):
             load(tmp_path / "missing")
         with pytest.raises(IsADirectoryError):

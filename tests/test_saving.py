@@ -26,4 +26,4 @@ def test_what_was_saved_before_opens_and_answers_the_same(name):
     # To the last bits: another processor's BLAS may add up in another order.
     assert np.allclose(net.feedforward(x), expected["outputs"], rtol=1e-5, atol=1e-7)
     assert np.allclose(net.predict(x), expected["answers"], rtol=1e-5, atol=1e-7)
-    assert net.classes == (expected["class_names"] and tuple(expected["class_names"]))
+    assert net.class_names == (expected["class_names"] and tuple(expected["class_names"]))

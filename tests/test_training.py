@@ -71,7 +71,7 @@ def test_every_form_of_data_trains_alike(backend, rng):
 def test_reports_tell_how_far_training_has_come(backend32, rng):
     x = rng.standard_normal((5000, 400))
     net = Network([400, 2], backend32)
-    reports = list(net.training((x, np.zeros(5000, int)), 2, 100, SGD(0.1), validation=(x[:10], np.zeros(10, int))))
+    reports = list(net.iter_fit((x, np.zeros(5000, int)), 2, 100, SGD(0.1), validation=(x[:10], np.zeros(10, int))))
     ends = [r for r in reports if r.metrics is not None]
     assert len(reports) > 4
     assert [r.epoch for r in ends] == [0, 1]
@@ -252,7 +252,7 @@ def test_what_examples_must_have_in_common():
 def test_a_data_set_is_made_of_lists_too():
     data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
     assert data.x.shape == (2, 2)
-    assert data.classes == ("no", "yes")
+    assert data.class_names == ("no", "yes")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_the_limit_counts_what_is_put_on_the_device(backend, rng):
     places = []
     for room in (x.nbytes + 4 * N, x.nbytes + 4 * N - 1, 4 * N, 4 * N - 1):
         data = batches.placed(backend, Dataset(x, y), (784,), 4, room)
-        kept = [backend.owns(a) for a in (data.x, data.y)]
+        kept = [backend.is_native(a) for a in (data.x, data.y)]
         assert data.kept == kept[0] * x.nbytes + kept[1] * 4 * N <= room
         places.append(kept)
     assert places == [[True, True], [False, True], [False, True], [False, False]]
@@ -417,8 +417,8 @@ def test_arrays_of_the_backend_stay_where_they_are(backend, rng):
     data = batches.placed(backend, Dataset(x, y), (784,), 4, 0)
     if backend.name != "numpy":
         assert data.kept == 0
-        assert backend.owns(data.x)
-        assert backend.owns(data.y)
+        assert backend.is_native(data.x)
+        assert backend.is_native(data.y)
     assert is_same(trained(backend, (x, y)), trained(backend, (x, y), memory_limit=0))
 
 

@@ -6,7 +6,7 @@ format that MNIST was published in. `read_images(path)` reads pictures, and
 `to_mnist(image)` frames a digit as MNIST does.
 """
 
-from anynet.datasets.dataset import Dataset, as_dataset, split
+from anynet.data import Dataset, as_dataset, split
 from anynet.datasets.framing import to_mnist
 from anynet.datasets.images import read_images
 from anynet.datasets.loading import read_data, read_npz_dataset

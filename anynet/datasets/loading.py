@@ -6,9 +6,7 @@ What a file declares is checked before its contents are unpacked, and nothing is
 import math
 from pathlib import Path
 
-import numpy as np
-
-from anynet.datasets.dataset import Dataset
+from anynet.data import Dataset, check_finite
 from anynet.formats import npz
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
@@ -112,8 +110,7 @@ def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
 def _checked(x: HostArray, y: HostArray, path: str | Path) -> Dataset:
     """Return the data set of two arrays; what is wrong with them is told with the path."""
     for name, array in (("x", x), ("y", y)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{path}: {name}: expected finite numbers, got NaN or infinity. Clean the data first.")
+        check_finite(array, f"{path}: {name}")
     if x.size == 0:
         raise ValueError(f"{path}: x: expected examples of at least one number, got the shape {x.shape}.")
     try:

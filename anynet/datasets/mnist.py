@@ -10,7 +10,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from anynet.datasets.dataset import Dataset
+from anynet.data import Dataset
 from anynet.datasets.mnist_pickle import read_mnist_pickle
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.idx import read_idx

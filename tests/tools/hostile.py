@@ -56,6 +56,13 @@ def is_same(a, b):
     return type(a) is type(b) and bool(a == b)
 
 
+def described(saved):
+    """Return what a file says of a network, its arrays left out: sizes, activations, cost and dtype."""
+    architecture = saved.architecture
+    activations = [stage.activation.name for stage in architecture.stages]
+    return architecture.sizes, activations, architecture.cost_name, saved.dtype
+
+
 def outcome(load, name, oracle=None):
     """Return what became of a file: "refused", "accepted rightly", or what is wrong."""
     sys.modules.pop("pickletools", None)

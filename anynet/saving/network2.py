@@ -1,9 +1,7 @@
-"""Networks in other programs' files: network2's JSON (Nielsen) and pickled weights (Saito).
+"""network2's JSON (Nielsen, chapter 3): {"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "..."}.
 
-`read(path)` returns what both come to: arrays by the names of the native file, w1 (n_out,
-n_in), b1 (n_out, 1), w2, ..., and a description, the keywords that make the network. The
-files are not trusted: what they say is checked against what they hold before anything is
-made of it, and memory stays within a few times the file's size. No network is made here.
+The file is not trusted: what it says is checked against what it holds before anything is
+made of it, and memory stays within a few times the file's size.
 """
 
 import math
@@ -15,92 +13,32 @@ from typing import Any
 
 import numpy as np
 
-from anynet.formats import pickle
 from anynet.formats.bounded import MAX_BYTES, opened
+from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
+from anynet.typing import HostArray
 
-HostArray = np.ndarray[Any, Any]
-Foreign = tuple[dict[str, HostArray], dict[str, Any]]
-
-MAX_LAYERS = 1_000  # of a file; those of the books have three and four
-
-# network2's names of its costs, which are both for sigmoid outputs.
+# Its names of costs, which are both for sigmoid outputs.
 _COSTS = {"QuadraticCost": "quadratic", "CrossEntropyCost": "cross_entropy"}
-_BEGINNINGS = re.compile(rb"\s*\{|\x80|\(d|\}|\x1f\x8b")  # of JSON, of a pickled dict, of gzip
 
 
-def is_foreign(path: str | Path) -> bool:
-    """Tell whether a file begins as those that `read` reads; OSError if it cannot be read."""
-    with Path(path).open("rb") as file:
-        return _BEGINNINGS.match(file.read(64)) is not None
+def is_mine(head: bytes, is_packed: bool) -> bool:
+    """Return whether a file that begins so, unpacked, is JSON."""
+    return head.lstrip()[:1] == b"{"
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> Foreign:
-    """Return (arrays, description) of the network in another program's file.
+def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
+    """Return the network in a file that network2 saved: sigmoid throughout, float64.
 
-    The description has `sizes`, `hidden`, `output`, `cost` and `dtype`, as `Network` takes
-    them. The file may be gzipped. Raises OSError if it cannot be read, ValueError, with the
-    place, if it holds no whole network or more than `max_bytes` once unpacked.
+    Args:
+        path: The file, plain or gzipped.
+        max_bytes: How much may be unpacked of it, arrays included.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It holds no whole network, or more than `max_bytes`; the error has the place.
     """
     with opened(path, max_bytes) as reader:
-        if reader.peek().lstrip()[:1] == b"{":
-            return _network2(_Document(reader.rest(), reader.name, max_bytes))
-        return _saito(pickle.read(reader), reader.name)
-
-
-def _named(weights: list[HostArray], biases: list[HostArray]) -> dict[str, HostArray]:
-    arrays = {f"w{i}": w for i, w in enumerate(weights, 1)}
-    return arrays | {f"b{i}": b for i, b in enumerate(biases, 1)}
-
-
-# Saito's sample_weight.pkl: a dict of W1, W2, ... (n_in, n_out) and b1, b2, ... (n_out,).
-
-
-def _saito(content: Any, name: str) -> Foreign:
-    """Return the network in the content of Saito's pickle: sigmoid, and softmax at the output."""
-    n = len(content) // 2 if isinstance(content, dict) else 0
-    expected = [f"{letter}{i}" for letter in "Wb" for i in range(1, n + 1)]
-    if not 1 <= n <= MAX_LAYERS or sorted(content) != sorted(expected):
-        got = ", ".join(sorted(content)[:8]) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(
-            f"{name}: expected a dict of the weights W1, W2, ... and the biases b1, b2, ..., got {got[:200]!r}. "
-            "Give a file of a network's weights."
-        )
-    weights, biases = ([content[f"{letter}{i}"] for i in range(1, n + 1)] for letter in "Wb")
-    sizes: list[int | None] = [None]
-    for i, (w, b) in enumerate(zip(weights, biases, strict=True), 1):
-        _check_parameters(w, f"{name}: W{i}", (sizes[-1], None))
-        sizes[-1:] = w.shape
-        _check_parameters(b, f"{name}: b{i}", (sizes[-1],))
-    is_double = any(a.dtype == np.float64 for a in weights + biases)
-    return _named([w.T for w in weights], [b[:, None] for b in biases]), {
-        "sizes": sizes,
-        "hidden": "sigmoid",
-        "output": "softmax",
-        "cost": "cross_entropy",
-        "dtype": "float64" if is_double else "float32",
-    }
-
-
-def _check_parameters(a: Any, where: str, shape: tuple[int | None, ...]) -> None:
-    """Raise ValueError unless a is an array of finite floats of that shape; None is any number."""
-    described = f"({', '.join('n' if n is None else str(n) for n in shape)}{',' * (len(shape) == 1)})"
-    if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
-        got = a.dtype if isinstance(a, np.ndarray) else type(a).__name__
-        raise ValueError(f"{where}: expected an array of floats of the shape {described}, got {got}. {_REFUSAL}")
-    if len(a.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, a.shape, strict=True)):
-        raise ValueError(f"{where}: expected the shape {described}, got {a.shape}. {_REFUSAL}")
-    if not (np.isfinite(a.min()) and np.isfinite(a.max())):
-        raise ValueError(f"{where}: expected finite numbers, got NaN or infinity. {_REFUSAL}")
-
-
-_REFUSAL = "The file is no whole network."
-
-
-# network2's JSON: {"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "CrossEntropyCost"}.
-
-
-def _network2(document: "_Document") -> Foreign:
-    """Return the network in a file that network2 saved: sigmoid throughout."""
+        document = _Document(reader.rest(), reader.name, max_bytes)
     sizes = document.sizes()
     content: dict[str, Any] = {}
     for key in document.keys():  # noqa: SIM118 - it reads on, one key at a time
@@ -110,13 +48,9 @@ def _network2(document: "_Document") -> Foreign:
     missing = [key for key in _KEYS if key not in content]
     if missing:
         raise document.refused(f"the keys {', '.join(_KEYS)}", f"none named {', '.join(missing)}")
-    return _named(content["weights"], content["biases"]), {
-        "sizes": sizes,
-        "hidden": "sigmoid",
-        "output": "sigmoid",
-        "cost": content["cost"],
-        "dtype": "float64",
-    }
+    return dense_network(
+        sizes, content["weights"], content["biases"], output="sigmoid", cost=content["cost"], dtype="float64"
+    )
 
 
 _KEYS = ("sizes", "weights", "biases", "cost")
@@ -146,7 +80,7 @@ class _Document:
 
     def refused(self, expected: str, got: str) -> ValueError:
         place = f"{self.where}, byte {self.at}" if self.where else f"byte {self.at}"
-        return ValueError(f"{self.name}: expected {expected} at {place}, got {got}. {_REFUSAL}")
+        return ValueError(f"{self.name}: expected {expected} at {place}, got {got}. {REFUSAL}")
 
     def sizes(self) -> list[int]:
         """Return the sizes, wherever they stand: all else is measured against them."""

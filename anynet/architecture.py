@@ -1,0 +1,290 @@
+"""The architecture: a network as a value, without what it has learnt.
+
+Its stages, each a layer and the activation on top of it, the shape of an example, the cost
+and the task. It is frozen and hashable: whatever is compiled for a network is kept by it.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from anynet import activations, costs, initializers, metrics
+from anynet.activations import ACTIVATIONS, Activation
+from anynet.checks import look_up, whole_number
+from anynet.costs import COSTS, Cost
+from anynet.initializers import INITIALIZERS, Initializer
+from anynet.layers import LAYERS, Dense, Layer
+from anynet.typing import Fuse, Generator, Shape
+
+
+class Stage(NamedTuple):
+    """A layer and the activation on top of it, None where there is none."""
+
+    layer: Layer
+    activation: Activation | None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network but for what it has learnt."""
+
+    input_shape: Shape
+    stages: tuple[Stage, ...]
+    cost: Cost | None
+    task: str
+
+    def __hash__(self) -> int:
+        return self._hash  # asked for whenever something compiled is looked up
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.input_shape, self.stages, self.cost, self.task))
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """The shape of one example, and of what each layer makes of it."""
+        shapes = [self.input_shape]
+        for layer, _ in self.stages:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return shapes
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many values go in, and come out of each layer."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    @property
+    def n_out(self) -> int:
+        """How many outputs there are."""
+        return self.sizes[-1]
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the outputs tell apart: one output tells two."""
+        return max(self.n_out, 2)
+
+    @property
+    def output_name(self) -> str:
+        """The name of the output activation."""
+        activation = self.stages[-1].activation
+        return "identity" if activation is None else activation.name
+
+    @property
+    def cost_name(self) -> str | None:
+        """The name of the cost, None where there is none."""
+        return self.cost.name if self.cost else None
+
+    def learnable_cost(self) -> Cost:
+        """Return the cost to learn by; ValueError if the network cannot learn."""
+        for _, f in self.stages[:-1]:
+            if f is not None and f.derivative is None:
+                raise ValueError(_cannot_learn(f.name))
+        if self.cost is None:
+            raise ValueError(_cannot_learn(self.output_name))
+        return self.cost
+
+    @property
+    def widest_shape(self) -> Shape:
+        """The shape of the largest array that one example becomes on its way."""
+        return max(self.shapes, key=math.prod)
+
+    def check_can_be_right(self) -> None:
+        """Raise ValueError unless answers are right or wrong."""
+        if self.task == "regression":
+            raise ValueError(
+                "evaluate: expected a network whose answers are right or wrong, got one whose task is "
+                "regression. Compare feedforward(x) with y."
+            )
+
+    def initialize(self, rng: Generator) -> tuple[list[Any], list[Any]]:
+        """Return the initial parameters and state of each layer, as host arrays."""
+        drawn = [layer.initialize(shape, rng) for (layer, _), shape in zip(self.stages, self.shapes, strict=False)]
+        return [parameters for parameters, _ in drawn], [state for _, state in drawn]
+
+    def parameter_shapes(self) -> tuple[list[Any], list[Any]]:
+        """Return the shapes of the parameters and state of each layer, in the same structure."""
+        asked = [layer.parameter_shapes(shape) for (layer, _), shape in zip(self.stages, self.shapes, strict=False)]
+        return [parameters for parameters, _ in asked], [state for _, state in asked]
+
+    def table(self) -> str:
+        """Return the layers, the shapes of their outputs and their parameters as text."""
+        rows = [("layer", "output", "activation", "parameters"), ("input", str(self.input_shape), "", "")]
+        for (layer, f), shape, p in zip(self.stages, self.shapes[1:], self.parameter_shapes()[0], strict=True):
+            rows.append((type(layer).__name__, str(shape), f.name if f else "", f"{sum(map(math.prod, p)):,}"))
+        widths = [
+            max(floor, *map(len, column))
+            for floor, column in zip((9, 15, 11, 12), zip(*rows, strict=True), strict=True)
+        ]
+        return "\n".join(
+            f"{kind:<{widths[0]}} {shape:<{widths[1]}} {f:<{widths[2]}} {n:>{widths[3]}}" for kind, shape, f, n in rows
+        )
+
+
+def _cannot_learn(name: str) -> str:
+    return (
+        f"activation: expected ones with a useful derivative, got {name}. Such a network computes "
+        "with the weights it is given, but cannot learn. Take sigmoid, say."
+    )
+
+
+@lru_cache(64)
+def fused(architecture: Architecture, fuse: Fuse) -> Architecture:
+    """Return an architecture with its element-wise formulas as a library computes them best."""
+    stages = tuple(Stage(layer, f and _fused(f, fuse)) for layer, f in architecture.stages)
+    cost = architecture.cost and replace(architecture.cost, delta=fuse(architecture.cost.delta))
+    return replace(architecture, stages=stages, cost=cost)
+
+
+def _fused(f: Activation, fuse: Fuse) -> Activation:
+    if not f.fusible:
+        return f
+    return replace(f, value=fuse(f.value), derivative=f.derivative and fuse(f.derivative))
+
+
+def build(
+    sizes: Sequence[Any],
+    hidden: str | Activation,
+    output: str | Activation,
+    cost: str | Cost | None,
+    initializer: str | Initializer,
+    task: str | None,
+) -> Architecture:
+    """Return the architecture that a user describes; the arguments are those of `Network`.
+
+    Raises:
+        ValueError: A name does not exist, or the parts do not go together.
+        TypeError: Something is of another kind.
+    """
+    for f, where in ((hidden, "hidden_activation"), (output, "output_activation")):
+        activations.get(f, where)  # refused even where no layer takes it
+    initializers.get(initializer)
+    input_shape, layers = parse_layers(sizes)
+    takers = [l for l, layer in enumerate(layers) if _has(layer, "activation")]
+    defaults = dict.fromkeys(takers, hidden) | dict.fromkeys(takers[-1:], output)
+    stages = []
+    for l, layer in enumerate(layers):
+        layer = _completed(layer, activation=defaults.get(l), initializer=initializer)
+        f = None if layer.activation is None else activations.get(layer.activation)
+        if f is not None and f.is_for_outputs_only and l < len(layers) - 1:
+            raise ValueError(
+                f"hidden_activation: expected an activation for hidden layers, got {f.name}, for outputs only."
+            )
+        stages.append(Stage(layer, f))
+    last = stages[-1].activation
+    output_name = last.name if last else "identity"
+    task = task or ("regression" if output_name == "identity" else "classification")
+    task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task
+    look_up(metrics.TASKS, task, "task")
+    architecture = Architecture(input_shape, tuple(stages), costs.get(cost, output_name), task)
+    architecture.shapes  # noqa: B018 - refuses shapes that do not fit
+    return architecture
+
+
+def parse_layers(sizes: Sequence[Any]) -> tuple[Shape, list[Layer]]:
+    """Return the input's shape and the layers that `sizes` stands for.
+
+    Raises:
+        ValueError: There are too few sizes, or one is below 1.
+        TypeError: One is neither a whole number nor a layer.
+    """
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {sizes!r}.")
+    given = list(sizes)
+    if len(given) < 2:
+        raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")
+    first, *rest = given
+    input_shape = tuple(whole_number("sizes", n) for n in (first if isinstance(first, (tuple, list)) else (first,)))
+    return input_shape, [_parsed(layer) for layer in rest]
+
+
+def _parsed(layer: Any) -> Layer:
+    if isinstance(layer, type):
+        raise TypeError(
+            f"sizes: expected a layer's value, got the class {layer.__name__}. Write {layer.__name__}(...)."
+        )
+    if not isinstance(layer, Layer):
+        return Dense(layer)
+    try:
+        hash(layer)
+    except TypeError as error:
+        raise TypeError(
+            f"sizes: expected layers that are frozen values, got {layer!r}: {error}. "
+            "Make it a dataclass(frozen=True) of numbers, texts and tuples."
+        ) from None
+    return layer
+
+
+def _has(layer: Layer, field: str) -> bool:
+    return any(f.name == field for f in fields(layer))  # type: ignore[arg-type]
+
+
+def _completed(layer: Layer, **defaults: Any) -> Layer:
+    """Return the layer with each of the defaults that it has a field for and left None."""
+    missing = {name: value for name, value in defaults.items() if _has(layer, name) and getattr(layer, name) is None}
+    return replace(layer, **missing)  # type: ignore[type-var]
+
+
+# To a file and back.
+
+_BY_NAME: dict[type, dict[str, Any]] = {Activation: ACTIVATIONS, Initializer: INITIALIZERS}
+
+
+def layer_to_dict(layer: Layer) -> dict[str, Any]:
+    """Return a layer's kind and hyper-parameters, as JSON takes them.
+
+    Raises:
+        ValueError: It is of a kind, or holds a value, that no table has.
+    """
+    kind = type(layer)
+    if LAYERS.get(kind.__name__) is not kind:
+        raise ValueError(_only_here(f"the layer {kind.__name__}"))
+    values = {f.name: getattr(layer, f.name) for f in fields(layer)}  # type: ignore[arg-type]
+    return {"kind": kind.__name__} | {name: _by_name(value) for name, value in values.items()}
+
+
+def _by_name(value: Any) -> Any:
+    """Return a value of a table as its name, anything else as it is."""
+    for kind, table in _BY_NAME.items():
+        if isinstance(value, kind):
+            return name_in(table, value)
+    return value
+
+
+def name_in(table: dict[str, Any], value: Activation | Initializer) -> str:
+    """Return the name of a value; ValueError unless the table holds this very value."""
+    if table.get(value.name) is not value:
+        raise ValueError(_only_here(f"the {type(value).__name__.lower()} {value.name!r}"))
+    return value.name
+
+
+def _only_here(what: str) -> str:
+    return (
+        f"save: expected what anynet's tables hold, got {what}, which exists in this program alone. Keep the program, "
+        "save net.weights and net.biases with np.savez, and assign them to the network that the program builds."
+    )
+
+
+def cost_to_name(cost: Cost | None) -> str | None:
+    """Return the name of a cost; ValueError if no table has it."""
+    if cost is None:
+        return None
+    if COSTS.get((cost.output, cost.name)) is not cost:
+        raise ValueError(_only_here(f"the cost {cost.name!r}"))
+    return cost.name
+
+
+def layer_from_dict(description: dict[str, Any]) -> Layer:
+    """Return the layer that `layer_to_dict` described.
+
+    Raises:
+        ValueError: There is no such kind, or it has no such hyper-parameters.
+        TypeError: One of them is of another type.
+    """
+    hyper_parameters = dict(description)
+    kind = look_up(LAYERS, hyper_parameters.pop("kind", None), "layer")
+    unknown = set(hyper_parameters) - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"layer: {kind.__name__} has no {', '.join(map(str, unknown))}.")
+    return kind(**hyper_parameters)

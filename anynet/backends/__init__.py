@@ -1,0 +1,321 @@
+"""The array libraries: the only room that names them, a file for each.
+
+`get("cupy", device=0, dtype="float32")` returns a `Backend`, a small frozen value that
+holds the library's array API namespace and moves data to and from it. It holds no
+mathematics: formulas are written once, elsewhere, against the namespace. A library is
+imported when it is first asked for.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from anynet.backends import array_api_strict, cupy, jax, numpy, torch
+from anynet.backends.cupy import diagnose_cupy
+from anynet.backends.interface import CHUNK_BYTES, Library, Run, Step, as_numpy, check_real, identity
+from anynet.checks import look_up
+from anynet.typing import Array, ArrayLike, DeviceLike, Fuse, HostArray, Namespace, Shape, Tree
+
+__all__ = [
+    "DTYPES",
+    "Backend",
+    "available",
+    "diagnose_cupy",
+    "get",
+    "library_of",
+    "to_numpy",
+    "unavailable_reason",
+]
+
+T = TypeVar("T")
+
+DTYPES = ("float32", "float64")
+
+LIBRARIES: dict[str, Library] = {
+    module.LIBRARY.name: module.LIBRARY for module in (numpy, cupy, torch, jax, array_api_strict)
+}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library, a device of it, and the dtype to compute in. Made by `get`.
+
+    Compares, pickles and copies as (name, device, dtype), because a module cannot be pickled.
+
+    Args:
+        name: Of the library.
+        xp: Its array API namespace.
+        device: What the functions of xp take as `device=`.
+        dtype: "float32" or "float64".
+        fuse: `fuse(f)` returns the element-wise formula `f(xp, *arrays)` as one kernel where
+            the library can make one, to be called as f is; elsewhere it is f itself. An array
+            that f changes in place is changed, and returned as a copy. Arguments after xp are
+            arrays or Python floats, the result is an array or a tuple of arrays. f is a
+            function of a module: what is compiled is kept.
+    """
+
+    name: str
+    xp: Namespace = field(repr=False, compare=False)
+    device: Any
+    dtype: str
+    fuse: Fuse = field(default=identity, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return get, (self.name, self._library.device_name(self.device), self.dtype)
+
+    @property
+    def _library(self) -> Library:
+        return LIBRARIES[self.name]
+
+    # Data, to the device and back.
+
+    def asarray(self, x: ArrayLike, argument: str = "x") -> Array:
+        """Return x on this backend's device, in its own dtype; nothing is copied needlessly.
+
+        Args:
+            x: A NumPy array, anything that NumPy makes a numeric array of, or an array of this
+                backend.
+            argument: Its name, for errors.
+
+        Raises:
+            TypeError: It belongs to another library, or holds no real numbers.
+            ValueError: It lives on another device.
+        """
+        checked = self.checked(x, argument)
+        if self.is_native(checked):
+            return checked
+        with self.active():
+            return self._library.from_numpy(self, checked)
+
+    def checked(self, x: ArrayLike, argument: str = "x") -> Array:
+        """Return x where it is, on the host or on this backend's device; raise as `asarray`."""
+        if not self.is_native(x):
+            return self._on_host(x, argument)
+        if x.device != self.device:
+            raise ValueError(
+                f"{argument}: expected an array on {self.label}, where the network is, got one on "
+                f"{self._label_of(x.device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
+            )
+        check_real(self.xp, x, argument)
+        return self._library.plain(x)
+
+    def _on_host(self, x: ArrayLike, argument: str) -> HostArray:
+        foreign = library_of(x)
+        if foreign not in (None, "numpy"):
+            ours = "numpy" if self.name == "numpy" else f"numpy or {self.name}"
+            raise TypeError(
+                f"{argument}: expected arrays of {ours}, for the network's backend is "
+                f"{self.name}, got an array of {foreign}. Convert it with "
+                f"backends.to_numpy({argument}), or move the network with net.to({foreign!r})."
+            )
+        return as_numpy(x, argument)
+
+    def copy_to_device(self, x: ArrayLike, argument: str = "x") -> Array:
+        """Return a copy of x on this backend's device, in this backend's dtype.
+
+        That of a host array lies row by row: the same numbers give the same sums, to the last
+        bit, whether they came transposed or not.
+        """
+        dtype = getattr(self.xp, self.dtype)
+        if library_of(x) in (None, "numpy"):
+            x = np.asarray(as_numpy(x, argument), order="C")
+        with self.active():
+            return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
+
+    def to_numpy(self, x: Array) -> HostArray:
+        """Return a copy of an array of this backend as a NumPy array, never a view of it."""
+        return self._library.to_numpy(x)
+
+    def is_native(self, x: Any) -> bool:
+        """Return whether x is an array of this backend's library."""
+        return self._library.is_array(x)
+
+    @property
+    def label(self) -> str:
+        """The backend and its device, for people: "cupy (device 0)"."""
+        return self._label_of(self.device)
+
+    def _label_of(self, device: Any) -> str:
+        name = self._library.device_name(device)
+        return f"{self.name} ({f'device {name}' if isinstance(name, int) else name})"
+
+    # Computing on it.
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which to compute: its device is the current one.
+
+        Some libraries compute on the current device and not on that of the arrays. Running
+        out of the device's memory, or mixing in arrays of NumPy or of another device, is
+        then reported in our words, with the cure: MemoryError, TypeError or ValueError.
+        """
+        return self._library.active(self)
+
+    def iterate_active(self, made: Iterator[T]) -> Iterator[T]:
+        """Yield what an iterator makes, each item made in `active()`, which the consumer never sees."""
+        end = object()
+        while True:
+            with self.active():
+                item = next(made, end)
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
+
+    def synchronize(self, made: Tree) -> None:
+        """Wait until these arrays are made; for clocks."""
+        self._library.synchronize(self.device, made)
+
+    # Speed. Nothing here contains a formula.
+
+    def scan(self, step: Step) -> Run:
+        """Return what runs a chunk of mini-batches through a step, as the library does it best.
+
+        Args:
+            step: `step(xp, train_state, batch, numbers) -> train_state`, with `inputs` and
+                `targets`, which form a batch's x and y; a hashable value, by which what is
+                compiled is kept.
+
+        Returns:
+            `run(train_state, data, order, noise, numbers, size) -> train_state`. data are x
+            and y on the device, in their own dtypes; order says which of their rows make up
+            the chunk, None all of them as they stand; noise is, per layer, a row per example
+            of the chunk, or None; numbers are those of each step; size is the batch's, and
+            the last mini-batch may be smaller.
+        """
+        return self._library.scan(self, step)
+
+    def compile(self, f: Callable[..., Tree]) -> Callable[..., Tree]:
+        """Return f(xp, ...) with the namespace bound, compiled where the library has a compiler.
+
+        Args:
+            f: A pure function of xp and trees of arrays; a hashable value, by which what is
+                compiled is kept.
+        """
+        return self._library.compile(self, f)
+
+    def padded_rows(self, n: int) -> int:
+        """Return how many rows to hand over for n, where each new number is compiled anew."""
+        return self._library.padded_rows(n)
+
+    def chunk_rows(self, shape: Shape, size: int) -> int:
+        """Return how many examples of a shape make up a chunk of mini-batches of a size."""
+        return max(size, self.rows_within(CHUNK_BYTES, shape) // size * size)
+
+    def rows_within(self, n_bytes: int, shape: Shape) -> int:
+        """Return how many examples of a shape, in this backend's dtype, take so many bytes; at least 1."""
+        return max(1, n_bytes // (int(np.prod(shape)) * np.dtype(self.dtype).itemsize))
+
+    @property
+    def threads_can_be_set(self) -> bool:
+        """Whether threadpoolctl can say how many threads it computes with."""
+        return self._library.threads_can_be_set
+
+
+def get(name: str, device: DeviceLike = None, dtype: str = "float32") -> Backend:
+    """Return a backend by its name.
+
+    Args:
+        name: numpy, cupy, torch, jax, array_api_strict, or auto: CuPy where a GPU really
+            works, else NumPy.
+        device: An index or what the library calls it ("cuda:0", "device1"); None is the
+            library's default.
+        dtype: What to compute in, float32 or float64. The default is twice as fast, and
+            enough to train by.
+
+    Returns:
+        The backend.
+
+    Raises:
+        ValueError: A name, device or dtype does not exist.
+        ImportError: The library is not installed; the error has the install line.
+        RuntimeError: The library does not work here; the error says why.
+
+    Example:
+        >>> get("numpy")
+        Backend(name='numpy', device='cpu', dtype='float32')
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}.")
+    if name == "auto":
+        name = "cupy" if unavailable_reason("cupy") is None else "numpy"
+    library = look_up({**LIBRARIES, "auto": None}, name, "backend")
+    assert library is not None
+    xp = library.load(dtype)
+    return Backend(name, xp, library.device(xp, device), dtype, library.fuse)
+
+
+def available() -> dict[str, str | None]:
+    """Return which backends are usable here.
+
+    Returns:
+        For each backend, by name, None if it is usable, else the reason in one line.
+
+    Example:
+        >>> available()["numpy"] is None
+        True
+    """
+    return {name: unavailable_reason(name) for name in LIBRARIES}
+
+
+def unavailable_reason(name: str) -> str | None:
+    """Return why a backend is not usable here.
+
+    Args:
+        name: As in `get`.
+
+    Returns:
+        None if it is usable, else the reason in one line.
+
+    Example:
+        >>> unavailable_reason("numpy") is None
+        True
+    """
+    try:
+        get(name)
+    except (ImportError, RuntimeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def library_of(x: Any) -> str | None:
+    """Return which library an array belongs to.
+
+    Args:
+        x: Anything.
+
+    Returns:
+        The name of its backend; None if x is no array of any of them.
+
+    Example:
+        >>> import numpy as np
+        >>> library_of(np.ones(3)), library_of([1.0])
+        ('numpy', None)
+    """
+    for name, library in LIBRARIES.items():
+        if library.is_array(x):
+            return name
+    return None
+
+
+def is_on_host(x: Array) -> bool:
+    """Return whether x is an array of the host, that is, of NumPy."""
+    return isinstance(x, np.ndarray)
+
+
+def to_numpy(x: ArrayLike) -> HostArray:
+    """Return a copy of an array of any of the libraries as a NumPy array.
+
+    Args:
+        x: An array of any library, on any device, or what NumPy makes one of.
+
+    Returns:
+        A NumPy array of the same shape and dtype, which shares no memory with x.
+
+    Example:
+        >>> to_numpy([1.0, 2.0])
+        array([1., 2.])
+    """
+    library = library_of(x)
+    return np.array(x) if library is None else LIBRARIES[library].to_numpy(x)

@@ -1,0 +1,171 @@
+"""CuPy: NVIDIA GPUs. Whether it works is proved rung by rung, and its errors are told in our words."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat
+import numpy as np
+
+from anynet.backends.interface import Library, first_line, no_such_device
+from anynet.typing import Array, DeviceLike, Formula, HostArray, Namespace
+
+if TYPE_CHECKING:
+    from anynet.backends import Backend
+
+
+def _load(dtype: str) -> Namespace:
+    for rung, reason in diagnose_cupy():
+        if reason is not None:
+            raise (ImportError if rung == "import" else RuntimeError)(reason)
+    import array_api_compat.cupy as xp
+
+    return xp
+
+
+def diagnose_cupy() -> list[tuple[str, str | None]]:
+    """Try CuPy rung by rung: import, driver, kernel, product.
+
+    `cupy.is_available()` alone would not tell: the bare wheel ships neither the compiler that
+    kernels need nor the library of matrix products.
+
+    Returns:
+        The rungs tried, each with None or, for the last one if it failed, the reason and the
+        cure in one line.
+    """
+    rungs: list[tuple[str, str | None]] = []
+    for rung, attempt in _RUNGS.items():
+        try:
+            attempt()
+        except Exception as error:
+            return [*rungs, (rung, f"CuPy fails at the {rung}: {first_line(error)}. {_CURES[rung]}")]
+        rungs.append((rung, None))
+    return rungs
+
+
+def _try_import() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that no CUDA path was found: the later rungs tell
+        import cupy  # noqa: F401
+
+
+def _try_driver() -> None:
+    import cupy
+
+    count = cupy.cuda.runtime.getDeviceCount()  # raises where there is no driver
+    if count == 0:
+        raise RuntimeError("no CUDA device was found.")
+
+
+def _try_kernel() -> None:
+    import cupy
+
+    if float((cupy.ones(2, dtype="float32") + 1.0).sum()) != 4.0:
+        raise RuntimeError("1 + 1 came out wrong on the device.")
+
+
+def _try_product() -> None:
+    import cupy
+
+    a = cupy.ones((2, 2), dtype="float32")
+    if float((a @ a)[0, 0]) != 2.0:
+        raise RuntimeError("a matrix product came out wrong on the device.")
+
+
+_RUNGS = {
+    "import": _try_import,
+    "driver": _try_driver,
+    "kernel": _try_kernel,
+    "product": _try_product,
+}
+_CURES = {
+    "import": "Install it with: pip install 'anynet-nn[cuda12]' (or cuda13)",
+    "driver": "Install the NVIDIA driver, and see that nvidia-smi lists a GPU.",
+    "kernel": "Install the CUDA libraries with: pip install 'cupy-cuda12x[ctk]'",
+    "product": "Install the CUDA libraries with: pip install 'cupy-cuda12x[ctk]'",
+}
+
+
+def _device(xp: Namespace, device: DeviceLike) -> Any:
+    import cupy
+
+    count = cupy.cuda.runtime.getDeviceCount()
+    if isinstance(device, cupy.cuda.Device):
+        device = device.id
+    if device is None:
+        return cupy.cuda.Device()
+    if not isinstance(device, int) or not 0 <= device < count:
+        raise no_such_device("cupy", device, f"an index below {count}")
+    return cupy.cuda.Device(device)
+
+
+@contextmanager
+def _active(backend: "Backend") -> Iterator[None]:
+    import cupy
+
+    try:
+        with backend.device:  # CuPy launches kernels on the current device, wherever the arrays are
+            yield
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise MemoryError(
+            f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
+            "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
+            "What was trained so far is kept."
+        ) from error
+    except (TypeError, ValueError) as error:
+        mistake = next((m for words, m in _MISTAKES.items() if words in str(error)), None)
+        if mistake is None:
+            raise
+        raise type(error)(f"{backend.label}: {mistake}") from error
+
+
+_ONLY_CUPY = "expected arrays of cupy, got one of NumPy among them. Put it on the device with backend.asarray(x)."
+_MISTAKES = {  # what CuPy says -> what we say
+    "Unsupported type <class 'numpy.": _ONLY_CUPY,
+    "expected cupy._core.core._ndarray_base, got numpy.": _ONLY_CUPY,
+    "Implicit conversion to a NumPy array": (
+        "expected an array of NumPy, got one of cupy, which is not converted silently. "
+        "Copy it to the host with backends.to_numpy(x)."
+    ),
+    "The device where the array resides": (
+        "expected arrays on this device, got one on another. Move it with backend.asarray(backends.to_numpy(x))."
+    ),
+}
+
+
+@cache
+def _fuse(f: Formula) -> Formula:
+    import array_api_compat.cupy
+    import cupy
+
+    # A kernel needs a name; and xp is bound first, for the proxies that CuPy traces with have no namespace.
+    kernel_name = "anynet_" + f.__name__.strip("_")
+    kernel = cupy.fuse(kernel_name=kernel_name)(partial(f, array_api_compat.cupy))
+
+    def fused(xp: Namespace, *arrays: Any) -> Any:
+        try:
+            return kernel(*arrays)
+        except AssertionError:  # all that cupy.fuse says of a NumPy array beside those of CuPy
+            raise TypeError(_ONLY_CUPY) from None
+
+    return fused
+
+
+def _to_numpy(x: Array) -> HostArray:
+    return np.asarray(x.get())
+
+
+LIBRARY = Library(
+    name="cupy",
+    load=_load,
+    device=_device,
+    device_name=lambda device: device.id,
+    is_array=array_api_compat.is_cupy_array,
+    from_numpy=lambda backend, x: backend.xp.asarray(x, device=backend.device),
+    to_numpy=_to_numpy,
+    synchronize=lambda device, made: device.synchronize(),
+    active=_active,
+    fuse=_fuse,
+)

@@ -1,0 +1,206 @@
+"""JAX: whole programs. A chunk of mini-batches is one call, and so is a block of inference.
+
+A step is compiled once per batch size: the number of steps, their order and their numbers are
+run-time values. Nothing is donated: an interrupt between a call and its assignment would
+leave a network with deleted buffers.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat
+import numpy as np
+
+from anynet.backends.interface import Library, Noise, Run, Step, first_line, missing, no_such_device
+from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, TrainState, Tree
+
+if TYPE_CHECKING:
+    from anynet.backends import Backend
+
+_PROGRAMS_KEPT = 64
+
+
+def _load(dtype: str) -> Namespace:
+    try:
+        import jax
+        import jax.numpy as xp
+    except ImportError:
+        raise missing("JAX", "anynet-nn[jax]") from None
+    if dtype == "float64" and not jax.config.jax_enable_x64:
+        raise ValueError(
+            "dtype: expected float32, got float64, which JAX silently truncates unless told not to. "
+            'Call jax.config.update("jax_enable_x64", True) first.'
+        )
+    return xp
+
+
+def _device(xp: Namespace, device: DeviceLike) -> Any:
+    import jax
+
+    devices = jax.devices()
+    if device is None:
+        return devices[0]
+    names: dict[Any, Any] = {_device_name(d): d for d in devices}
+    names |= dict(enumerate(devices)) | {d: d for d in devices}
+    if device not in names:
+        existing = ", ".join(name for name in names if isinstance(name, str))
+        raise no_such_device("jax", device, f"an index or one of {existing}")
+    return names[device]
+
+
+def _device_name(device: Any) -> str:
+    return f"{device.platform}:{device.id}"
+
+
+def _from_numpy(backend: "Backend", x: HostArray) -> Array:
+    import jax
+
+    if x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
+        x = x.astype(f"{x.dtype.kind}4")  # JAX would truncate it too, with a warning
+    return jax.device_put(x, backend.device)
+
+
+def _synchronize(device: Any, made: Tree) -> None:
+    import jax
+
+    jax.block_until_ready(made)  # programs run side by side: there is no end of the line to wait for
+
+
+# What is compiled, kept by the values that it was made from.
+
+
+def compiled(backend: "Backend", f: Callable[..., Tree]) -> Callable[..., Tree]:
+    """Return f(xp, ...) as one program per shape of its arguments."""
+    program = _program_of(f)
+
+    def run(*arguments: Tree, **keywords: Tree) -> Tree:
+        with _told(backend):
+            return program(*arguments, **keywords)
+
+    return run
+
+
+@lru_cache(_PROGRAMS_KEPT)
+def _program_of(f: Callable[..., Tree]) -> Callable[..., Tree]:
+    import jax
+
+    program: Callable[..., Tree] = jax.jit(partial(f, jax.numpy))
+    return program
+
+
+def scan(backend: "Backend", step: Step) -> Run:
+    """Return a run that takes a chunk of mini-batches as one program, and a short last one as another."""
+    gather, steps = _chunk_programs(step)
+
+    def run(
+        train_state: TrainState,
+        data: tuple[Array, Array],
+        order: Order | None,
+        noise: Noise,
+        numbers: Sequence[Numbers],
+        size: int,
+    ) -> TrainState:
+        n = data[0].shape[0] if order is None else order.stop - order.start
+        n_whole, rest = divmod(n, size)
+        rows = backend.chunk_rows(data[0].shape[1:], size)  # the same for every chunk, and so is the program
+        table = np.zeros((rows // size + 1, len(numbers[0])), backend.dtype)
+        table[: len(numbers)] = numbers
+        with _told(backend):
+            chunk = gather(data, order and order.indices, order.start if order else 0, n, noise, rows=rows)
+            if n_whole > 0:
+                train_state = steps(train_state, chunk, table, 0, n_whole, size=size)
+            if rest > 0:
+                train_state = steps(train_state, chunk, table[n_whole:], n_whole * size, 1, size=rest)
+        return train_state
+
+    return run
+
+
+@lru_cache(_PROGRAMS_KEPT)
+def _chunk_programs(step: Step) -> tuple[Callable[..., Any], Callable[..., TrainState]]:
+    """Return (gather, steps): what forms the rows of a chunk, and what takes some steps over them."""
+    import jax
+    import jax.numpy as xp
+
+    @partial(jax.jit, static_argnames="rows")
+    def gather(data: tuple[Array, Array], order: Array | None, start: int, n: int, noise: Noise, rows: int) -> Any:
+        # Whatever the chunk's length, so many rows: those past its end repeat the last, and no step sees them.
+        within = xp.minimum(xp.arange(rows), n - 1)
+        chosen = within if order is None else order[start + within]
+        x, y = (xp.take(a, chosen, axis=0) for a in data)
+        return x, step.targets(xp, y, None), tuple(r if r is None else xp.take(r, within, axis=0) for r in noise)
+
+    @partial(jax.jit, static_argnames="size")
+    def steps(train_state: TrainState, chunk: Tree, numbers: Array, offset: int, n_steps: int, size: int) -> TrainState:
+        def take_step(i: Array, train_state: TrainState) -> TrainState:
+            begin = offset + i * size
+            x, y, noise = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, begin, size), chunk)
+            batch = Batch(step.inputs(xp, x), y, noise)  # pixels travel as bytes, and are scaled here
+            return step(xp, train_state, batch, tuple(numbers[i, j] for j in range(numbers.shape[1])))
+
+        after: TrainState = jax.lax.fori_loop(0, n_steps, take_step, train_state)
+        return after
+
+    return gather, steps
+
+
+def padded_rows(n: int) -> int:
+    """Return the next of a few numbers from n on, at most an eighth larger: each new one compiles anew."""
+    unit = 1 << max(0, n.bit_length() - 4)
+    return -(-n // unit) * unit
+
+
+# What goes wrong, in our words.
+
+
+@contextmanager
+def _told(backend: "Backend") -> Iterator[None]:
+    import jax
+
+    try:
+        yield
+    except jax.errors.JAXTypeError as error:  # a tracer was asked for its value, or handed to NumPy
+        raise TypeError(
+            f"{backend.label}: expected formulas that can be compiled, got {_culprit(error)}: "
+            f"{first_line(error)}. A formula may use operators and the functions of the namespace xp that it is "
+            "handed, and decide by xp.where; it cannot ask for a value, as `if`, float() and NumPy's functions do. "
+            'backend="numpy" takes it as it is.'
+        ) from error
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise MemoryError(
+            f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
+            "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
+            "What was trained so far is kept."
+        ) from error
+
+
+def _culprit(error: BaseException) -> str:
+    """Return the function nearest to an error that is of no library: its name, file and line."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
+    own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in packages]
+    if not own:
+        return "one that cannot"
+    code = own[-1].f_code
+    return f"{code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
+
+
+LIBRARY = Library(
+    name="jax",
+    load=_load,
+    device=_device,
+    device_name=_device_name,
+    is_array=array_api_compat.is_jax_array,
+    from_numpy=_from_numpy,
+    to_numpy=np.array,
+    synchronize=_synchronize,
+    compile=compiled,
+    scan=scan,
+    padded_rows=padded_rows,
+    threads_can_be_set=False,
+)

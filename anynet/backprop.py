@@ -1,0 +1,76 @@
+"""Backpropagation: a network's calculus, and nothing else.
+
+Everything here is a pure function: xp, and frozen values, come in; new values go out. The
+four equations are the book's (Nielsen, chapter 2), in matrix form over a mini-batch of n
+examples: `delta` is dC/dz, (n, n_out) of its layer; x is (n, n_in), y (n, n_out). So a
+library can be handed the step, and compile it. Where it runs, on which data, and for how
+long, is for other rooms.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from anynet.parameters import updated
+from anynet.typing import Array, Batch, Namespace, Numbers, Parameters, Rule, TrainState
+
+if TYPE_CHECKING:
+    from anynet.architecture import Stage
+    from anynet.costs import Cost
+
+Stages = Sequence["Stage"]
+
+
+def forward(
+    xp: Namespace,
+    stages: Stages,
+    parameters: Parameters,
+    state: list[Any],
+    a: Array,
+    training: bool = False,
+    noise: Sequence[Array | None] = (),
+) -> Iterator[tuple[Array, Array, Any, Any]]:
+    """Yield (z, a, residuals, state) of each stage, the output's last: z = a W^T + b, a = f(z)."""
+    noise = noise or (None,) * len(stages)
+    for (layer, f), p, s, r in zip(stages, parameters, state, noise, strict=True):
+        z, residuals, s = layer.forward(xp, p, s, a, training, r)
+        a = z if f is None else f.value(xp, z)
+        yield z, a, residuals, s
+
+
+def output(xp: Namespace, stages: Stages, parameters: Parameters, state: list[Any], a: Array) -> tuple[Array, Array]:
+    """Return z and a of the output; what comes before is let go on the way."""
+    for z, a, _, _ in forward(xp, stages, parameters, state, a):  # noqa: B020
+        last = z, a
+    return last
+
+
+def backprop(
+    xp: Namespace, stages: Stages, cost: "Cost", parameters: Parameters, state: list[Any], batch: Batch
+) -> tuple[tuple[Array, Array], list[Any], list[Any]]:
+    """Return z and a of the output, the gradients of the mean cost, and the next state."""
+    x, y, noise = batch
+    zs, outputs, residuals, after = zip(*forward(xp, stages, parameters, state, x, True, noise), strict=True)
+    gradients: list[Any] = [()] * len(stages)
+    delta = cost.delta(xp, zs[-1], outputs[-1], y) * (1.0 / x.shape[0])  # BP1: (n, n_out), of the mean
+    for l in range(len(stages) - 1, -1, -1):
+        gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals[l], delta, l > 0)  # BP3, BP4
+        if l > 0:
+            f = stages[l - 1].activation
+            delta = error * f.derivative(xp, zs[l - 1], outputs[l - 1]) if f else error  # type: ignore[misc]  # BP2: (n, n_in)
+    return (zs[-1], outputs[-1]), gradients, list(after)
+
+
+def step(
+    xp: Namespace,
+    stages: Stages,
+    cost: "Cost",
+    rule: Rule,
+    train_state: TrainState,
+    batch: Batch,
+    numbers: Numbers,
+) -> TrainState:
+    """Return the train state after one mini-batch: p <- what the optimizer makes of p and dC/dp."""
+    parameters, state, slots = train_state
+    _, gradients, state = backprop(xp, stages, cost, parameters, state, batch)
+    parameters, slots = updated(xp, rule, parameters, gradients, slots, numbers)
+    return TrainState(parameters, state, slots)

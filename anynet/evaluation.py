@@ -1,0 +1,196 @@
+"""Evaluation: a network over data, block by block, as sums on the device.
+
+A block has so many rows that the widest array made of it stays small, whatever the network
+and the data are. What is asked of a block is a frozen value, by which a library keeps what
+it compiles for it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from anynet import backprop, batches, data, metrics
+from anynet.architecture import Architecture, fused
+from anynet.backends import Backend
+from anynet.data import DeviceData
+from anynet.parameters import all_finite, map_arrays
+from anynet.typing import Array, Batch, HostArray, Namespace, Parameters, Tree
+
+Learnt = tuple[Parameters, list[Any]]  # parameters and state
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of a network for rows of x."""
+
+    architecture: Architecture
+    dtype: str
+
+    def __call__(self, xp: Namespace, learnt: Learnt, x: Array) -> Array:
+        return backprop.output(xp, self.architecture.stages, *learnt, data.inputs(xp, x, self.dtype))[1]
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What each layer makes of rows of x."""
+
+    architecture: Architecture
+    dtype: str
+
+    def __call__(self, xp: Namespace, learnt: Learnt, x: Array) -> list[Array]:
+        stages = self.architecture.stages
+        return [a for _, a, _, _ in backprop.forward(xp, stages, *learnt, data.inputs(xp, x, self.dtype))]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """For each of some examples, whether the answer is right, and the cost, None where there is none."""
+
+    architecture: Architecture
+    dtype: str
+
+    def __call__(
+        self, xp: Namespace, learnt: Learnt, x: Array, y: Array, targets: Array
+    ) -> tuple[Array | None, Array | None]:
+        task, cost = self.architecture.task, self.architecture.cost
+        z, a = backprop.output(xp, self.architecture.stages, *learnt, data.inputs(xp, x, self.dtype))
+        right = None if task == "regression" else metrics.is_right(xp, a, y, task)
+        return right, cost and cost.value(xp, z, a, targets)
+
+
+@dataclass(frozen=True)
+class MeanGradients:
+    """The mean cost of a batch and its gradients, as in training but without noise."""
+
+    architecture: Architecture
+    dtype: str
+
+    def __call__(self, xp: Namespace, learnt: Learnt, x: Array, targets: Array) -> tuple[Array, list[Any]]:
+        stages, cost = self.architecture.stages, self.architecture.learnable_cost()
+        batch = Batch(data.inputs(xp, x, self.dtype), targets)
+        (z, a), gradients, _ = backprop.backprop(xp, stages, cost, *learnt, batch)
+        return xp.mean(cost.value(xp, z, a, targets)), gradients
+
+
+def ask(
+    question: Callable[[Architecture, str], Any], backend: Backend, architecture: Architecture
+) -> Callable[..., Tree]:
+    """Return what answers a question such as `Outputs`, as the library computes it best."""
+    return backend.compile(question(fused(architecture, backend.fuse), backend.dtype))
+
+
+def over_rows(
+    question: Callable[[Architecture, str], Any],
+    backend: Backend,
+    architecture: Architecture,
+    learnt: Learnt,
+    x: Array,
+) -> Tree:
+    """Return what a question answers for rows x, block by block; what lies on the host comes back there."""
+    answer, n = ask(question, backend, architecture), x.shape[0]
+    is_native = backend.is_native(x)
+    length = backend.rows_within(batches.BLOCK_BYTES, architecture.widest_shape)
+    parts = []
+    for start in range(0, max(1, n), length):  # one of no rows too
+        rows = batches.rows(x, start, start + length)
+        parts.append(answer(learnt, rows) if is_native else _from_host(answer, backend, learnt, rows))
+    if len(parts) == 1:
+        return parts[0]
+    xp = backend.xp if is_native else np
+    return _joined(xp, parts)
+
+
+def _joined(xp: Namespace, parts: list[Tree]) -> Tree:
+    if isinstance(parts[0], list):
+        return [xp.concat(columns, axis=0) for columns in zip(*parts, strict=True)]
+    return xp.concat(parts, axis=0)
+
+
+def _from_host(answer: Callable[..., Tree], backend: Backend, learnt: Learnt, rows: HostArray) -> Tree:
+    """Return the answer for host rows, as host arrays."""
+    n = len(rows)
+    missing = backend.padded_rows(n) - n
+    if missing > 0:
+        rows = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+    given = answer(learnt, backend.asarray(rows))
+    return map_arrays(lambda a: backend.to_numpy(a)[:n], given)
+
+
+class Totals(NamedTuple):
+    """Sums over a data set, 0-d arrays on the device; None where the network has no such thing."""
+
+    n_correct: Any
+    cost: Any
+
+
+def totals(backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData) -> Totals:
+    """Return how many answers are right, and the sum of the costs."""
+    xp, verdicts = backend.xp, ask(Verdicts, backend, architecture)
+    n_correct: Any = None
+    cost: Any = None
+    for x, y in batches.in_order(backend, examples, architecture.widest_shape):
+        targets = data.targets(xp, y, architecture.n_out, backend.dtype, backend.device)
+        right, costs = verdicts(learnt, x, y if architecture.task == "classification" else targets, targets)
+        if right is not None:
+            n_correct = xp.count_nonzero(right) + (0 if n_correct is None else n_correct)
+        if costs is not None:
+            cost = xp.sum(costs) + (0.0 if cost is None else cost)
+    return Totals(n_correct, cost)
+
+
+class Measured(NamedTuple):
+    """How an epoch ended: numbers of Python."""
+
+    is_finite: bool
+    n_correct: int | None
+    cost: float | None  # the mean
+
+
+def measure(backend: Backend, architecture: Architecture, learnt: Learnt, validation: DeviceData | None) -> Measured:
+    """Return whether parameters and costs are finite, and how the network does on the validation data.
+
+    The device is waited for once.
+    """
+    xp, dtype = backend.xp, getattr(backend.xp, backend.dtype)
+    found = [xp.astype(all_finite(xp, learnt[0]), dtype)]
+    total = Totals(None, None)
+    if validation is not None:
+        total = totals(backend, architecture, learnt, validation)
+        found.append(total.cost / len(validation))
+    if total.n_correct is not None:  # in two parts: a float32 alone counts to 2**24
+        found += [xp.astype(part, dtype) for part in (total.n_correct // 2**16, total.n_correct % 2**16)]
+    finite, *numbers = backend.to_numpy(xp.stack(found)).tolist()
+    is_finite = finite == 1.0 and all(map(math.isfinite, numbers[:1]))
+    n_correct = int(numbers[1]) * 2**16 + int(numbers[2]) if is_finite and len(numbers) > 1 else None
+    return Measured(is_finite, n_correct, numbers[0] if numbers else None)
+
+
+def confusion_matrix(backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData) -> HostArray:
+    """Return how often each class was taken for each, NumPy integers (n_classes, n_classes)."""
+    xp, outputs = backend.xp, ask(Outputs, backend, architecture)
+    total = 0
+    for x, y in batches.in_order(backend, examples, architecture.widest_shape):
+        labels = y if y.ndim == 1 else metrics.decide(xp, y, architecture.task)
+        predicted = metrics.decide(xp, outputs(learnt, x), architecture.task)
+        total += metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes)
+    return backend.to_numpy(total)
+
+
+def decisions(backend: Backend, architecture: Architecture, learnt: Learnt, x: Array) -> Array:
+    """Return what the network answers to rows x, as its task says."""
+    outputs = over_rows(Outputs, backend, architecture, learnt, x)
+    return metrics.decide(array_namespace(outputs), outputs, architecture.task)
+
+
+def gradients(
+    backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData
+) -> tuple[float, list[Any]]:
+    """Return the mean cost of all of the examples, and its gradients on the device."""
+    x, y = batches.block(backend, examples, 0, len(examples))
+    targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
+    cost, found = ask(MeanGradients, backend, architecture)(learnt, x, targets)
+    return float(cost), found

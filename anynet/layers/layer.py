@@ -1,0 +1,121 @@
+"""The abstract layer: what a network asks of each kind.
+
+A layer is a frozen value that holds hyper-parameters, never arrays. Parameters, state,
+gradients and what backward needs are handed in and returned; nothing is kept on the layer.
+The step applies the layer's activation, if it has one, to what `forward` returns, and
+multiplies by its derivative before `backward`, so `delta` is always dC/dz of this layer.
+Arrays are batch-first: a (n, *input_shape), z and delta (n, *output_shape).
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from anynet.typing import Array, Generator, HostArray, Namespace, Shape
+
+
+class Layer(ABC):
+    """What a network asks of a layer, a frozen dataclass of hyper-parameters.
+
+    A kind whose output goes through an activation has a field `activation`: a name, an
+    `Activation`, or None for the network's own. A kind without such a field has none: nothing
+    is applied to its output. A field `initializer` that is None takes the network's as well.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Halve(Layer):
+        ...     def output_shape(self, input_shape):
+        ...         return input_shape
+        ...
+        ...     def forward(self, xp, parameters, state, a, training, noise):
+        ...         return 0.5 * a, None, state
+        ...
+        ...     def backward(self, xp, parameters, residuals, delta, need_input):
+        ...         return (), 0.5 * delta
+        >>> from anynet import Network
+        >>> Network([4, 3, Halve(), 2]).sizes
+        [4, 3, 3, 2]
+    """
+
+    activation: ClassVar[Any] = None
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one example's output.
+
+        Args:
+            input_shape: That of its input.
+
+        Raises:
+            ValueError: The layer takes no such input.
+        """
+
+    def parameter_shapes(self, input_shape: Shape) -> tuple[Any, Any]:
+        """Return the shapes of the parameters and of the state, in the named tuples of `initialize`.
+
+        Args:
+            input_shape: Of one example.
+
+        Returns:
+            Two named tuples of shapes, `()` where there are none: what a file must hold.
+        """
+        return (), ()
+
+    def initialize(self, input_shape: Shape, rng: Generator) -> tuple[Any, Any]:
+        """Return the parameters and the state before training.
+
+        Args:
+            input_shape: Of one example.
+            rng: The stream of initial values.
+
+        Returns:
+            Two named tuples of host arrays, `()` where there are none: what gradients move,
+            and what they do not.
+        """
+        return (), ()
+
+    def noise(self, input_shape: Shape, n: int, rng: Generator) -> HostArray | None:
+        """Return the random numbers that training needs for n examples, (n, ...), or None.
+
+        Args:
+            input_shape: Of one example.
+            n: How many examples.
+            rng: The stream of noise.
+        """
+        return None
+
+    @abstractmethod
+    def forward(
+        self, xp: Namespace, parameters: Any, state: Any, a: Array, training: bool, noise: Array | None
+    ) -> tuple[Array, Any, Any]:
+        """Return the output, what backward needs of this moment, and the next state.
+
+        Args:
+            xp: The array namespace.
+            parameters: The layer's, as `initialize` made them.
+            state: The layer's, likewise.
+            a: What comes in, (n, *input_shape). It must not be written into.
+            training: Whether this is a training step, after which `backward` follows.
+            noise: What `noise` returned for these examples; None where none was drawn.
+
+        Returns:
+            (z, residuals, state): z is (n, *output_shape), residuals any tree of arrays.
+        """
+
+    @abstractmethod
+    def backward(
+        self, xp: Namespace, parameters: Any, residuals: Any, delta: Array, need_input: bool
+    ) -> tuple[Any, Array | None]:
+        """Return the gradients of the parameters and the error of what came in.
+
+        Args:
+            xp: The array namespace.
+            parameters: The layer's.
+            residuals: What `forward` returned besides z.
+            delta: dC/dz, (n, *output_shape).
+            need_input: Whether dC/da is asked for; the first layer's is not.
+
+        Returns:
+            (gradients, dC/da): gradients in the structure of the parameters, dC/da of the
+            shape (n, *input_shape), or None unless asked for.
+        """

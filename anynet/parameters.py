@@ -1,0 +1,122 @@
+"""Parameters: what a network has learnt, a tree of arrays.
+
+Parameters, gradients, the layers' state and an optimizer's slots have one structure: a list
+with an entry per layer, a named tuple of arrays, `()` for a layer without. The functions
+here walk such trees, and whatever else is nested of lists, tuples and named tuples.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from anynet.typing import Array, Namespace, Numbers, Parameters, Rule, Shape, Tree
+
+
+def map_arrays(f: Callable[[Array], Array], tree: Tree) -> Tree:
+    """Return the tree with f applied to each array."""
+    if tree is None:
+        return None
+    if isinstance(tree, (list, tuple)):
+        mapped = [map_arrays(f, part) for part in tree]
+        return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
+    return f(tree)
+
+
+def arrays_of(tree: Tree) -> list[Array]:
+    """Return the arrays of a tree, in order."""
+    if isinstance(tree, (list, tuple)):
+        return [array for part in tree for array in arrays_of(part)]
+    return [] if tree is None else [tree]
+
+
+def count(tree: Tree) -> int:
+    """Return how many numbers the arrays of a tree hold."""
+    return sum(math.prod(array.shape) for array in arrays_of(tree))
+
+
+def all_finite(xp: Namespace, tree: Tree) -> Array:
+    """Return, as a 0-d array, whether all numbers of a tree are finite."""
+    return xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in arrays_of(tree)]))
+
+
+def updated(
+    xp: Namespace,
+    rule: Rule,
+    parameters: Parameters,
+    gradients: Sequence[Any],
+    slots: tuple[Tree, ...],
+    numbers: Numbers,
+) -> tuple[Parameters, tuple[Tree, ...]]:
+    """Return the next parameters and slots: an optimizer's rule, applied to each array.
+
+    Args:
+        xp: The array namespace.
+        rule: `rule(xp, p, g, *slots, *numbers) -> (p, *slots)`, for one array.
+        parameters: What is to change.
+        gradients: In the structure of the parameters.
+        slots: The optimizer's own trees, in the same structure.
+        numbers: Those of this step.
+    """
+    after = [
+        [rule(xp, *each, *numbers) for each in zip(*parts, strict=True)]  # (p, *slots) of each array of a layer
+        for parts in zip(parameters, gradients, *slots, strict=True)
+    ]
+    trees = [
+        [type(p)(*[arrays[k] for arrays in layer]) for p, layer in zip(parameters, after, strict=True)]
+        for k in range(1 + len(slots))
+    ]
+    return trees[0], tuple(trees[1:])
+
+
+def field_of(parameters: Parameters, field: str) -> list[Array]:
+    """Return a field of each layer that has it, `weights` say."""
+    return [getattr(p, field) for p in parameters if field in getattr(p, "_fields", ())]
+
+
+def with_field(
+    parameters: Parameters, field: str, new: Any, copy: Callable[[Any, str], Array], sizes: Sequence[int]
+) -> Parameters:
+    """Return the parameters with one field of each layer that has it replaced.
+
+    Args:
+        parameters: The parameters as they are.
+        field: The field, `weights` say.
+        new: One array per layer that has the field.
+        copy: `copy(array, name)` returns a copy of one beside the parameters.
+        sizes: Of the network, for errors.
+
+    Raises:
+        TypeError: `new` is no list of arrays.
+        ValueError: There are too many or too few of them, or one has another shape.
+    """
+    current = field_of(parameters, field)
+    try:
+        given = list(new)
+    except TypeError:
+        raise TypeError(
+            f"{field}: expected {len(current)} arrays, one per layer, got {type(new).__name__}. Give a list."
+        ) from None
+    if len(given) != len(current):
+        raise ValueError(
+            f"{field}: expected {len(current)} arrays, one per layer, got {len(given)}. "
+            f"Give those of a network of the sizes {list(sizes)}."
+        )
+    copies = [copy(array, f"{field}[{i}]") for i, array in enumerate(given)]
+    fitting = iter(
+        [
+            _fitted(array, tuple(like.shape), f"{field}[{i}]", sizes)
+            for i, (array, like) in enumerate(zip(copies, current, strict=True))
+        ]
+    )
+    return [p._replace(**{field: next(fitting)}) if field in getattr(p, "_fields", ()) else p for p in parameters]
+
+
+def _fitted(array: Array, shape: Shape, argument: str, sizes: Sequence[int]) -> Array:
+    """Return the array in a shape; the book's column of biases (n, 1) has that of (n,)."""
+    if tuple(array.shape) == (*shape, 1):
+        array = array[..., 0]
+    if tuple(array.shape) != shape:
+        is_transposed = len(shape) == 2 and tuple(array.shape) == shape[::-1]
+        cure = "Transpose it" if is_transposed else f"Give that of a network of the sizes {list(sizes)}"
+        raise ValueError(f"{argument}: expected the shape {shape}, got {tuple(array.shape)}. {cure}.")
+    return array

@@ -1,0 +1,60 @@
+"""Saving: networks to files and back, a file here for each program whose files are read.
+
+What a file is, its first bytes tell. No file is trusted, and nothing is ever unpickled.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, opened
+from anynet.parameters import arrays_of, map_arrays
+from anynet.saving import native, network2, saito
+from anynet.saving.native import write
+from anynet.saving.saved import SavedNetwork
+
+__all__ = ["PROGRAMS", "SavedNetwork", "read", "write"]
+
+# Asked in this order, whether a file that begins so is theirs.
+PROGRAMS: dict[str, tuple[Callable[[bytes, bool], bool], Callable[[str | Path, int], SavedNetwork]]] = {
+    "network2": (network2.is_mine, network2.read),
+    "saito": (saito.is_mine, saito.read),
+    "native": (native.is_mine, native.read),
+}
+
+
+def read(path: str | Path, max_bytes: int = MAX_BYTES, dtype: str | None = None) -> SavedNetwork:
+    """Return the network in a file of any of the programs, checked.
+
+    Args:
+        path: The file.
+        max_bytes: How much may be unpacked of another program's file.
+        dtype: What its arrays come in; None is the file's own.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It holds no network.
+    """
+    saved = _reader_of(path)(path, max_bytes)
+    return _in_dtype(saved, dtype, path)
+
+
+def _reader_of(path: str | Path) -> Callable[[str | Path, int], SavedNetwork]:
+    with Path(path).open("rb") as file:
+        is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    with opened(path) as reader:
+        head = bytes(reader.peek()[:64])
+    return next(read for is_mine, read in PROGRAMS.values() if is_mine(head, is_packed))
+
+
+def _in_dtype(saved: SavedNetwork, dtype: str | None, path: str | Path) -> SavedNetwork:
+    """Return the network with its arrays in a dtype, and warn if numbers are then not finite."""
+    dtype = dtype or saved.dtype
+    with np.errstate(over="ignore"):  # what is too large for float32 is told of here
+        parameters, state = map_arrays(lambda a: a.astype(dtype, copy=False), (saved.parameters, saved.state))
+    if not all(np.isfinite(a).all() for a in arrays_of(parameters)):
+        warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=4)
+    return replace(saved, dtype=dtype, parameters=parameters, state=state)

@@ -1,0 +1,159 @@
+"""The native file: the saved brain of the text, an `.npz` that `np.load` reads.
+
+`s` holds the sizes, `w1`, `b1`, `w2`, `b2`, ... the weights (n_out, n_in) and biases
+(n_out, 1) of the layers that have some, `layer3_scale` any other field of the third layer,
+and `header` describes the rest in JSON. An archive without a header was saved by hand from
+the book's network; sigmoid and the quadratic cost are assumed for it. Everything that a file
+says is checked here, before a network is made of it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anynet.architecture import Architecture, build, cost_to_name, layer_from_dict, layer_to_dict
+from anynet.backends import DTYPES
+from anynet.formats import npz
+from anynet.formats.bounded import MAX_BYTES
+from anynet.saving.saved import SavedNetwork
+from anynet.typing import HostArray, Shape
+
+FORMAT_VERSION = 1
+MAX_NAME = 200  # characters of a class's name
+
+
+class ImpossibleNetworkError(ValueError):
+    """What a header says cannot be."""
+
+
+def is_mine(head: bytes, is_packed: bool) -> bool:
+    """Return whether to read a file that begins so: what no other program knows is told of here."""
+    return True
+
+
+def write(path: str | Path, saved: SavedNetwork) -> Path:
+    """Write a network to an `.npz` file, atomically, and return its path; OSError if it cannot be."""
+    architecture = saved.architecture
+    arrays: dict[str, Any] = {}
+    if all(len(shape) == 1 for shape in architecture.shapes):
+        arrays["s"] = [architecture.sizes[0], *(len(p.weights) for p in saved.parameters if "weights" in _fields(p))]
+    for values, names in zip(
+        _layers(saved.parameters, saved.state), _names(saved.parameters, saved.state), strict=True
+    ):
+        for field, name in names.items():
+            array = np.asarray(getattr(values, field))
+            arrays[name] = array[:, None] if field == "biases" else array
+    header = {
+        "format_version": FORMAT_VERSION,
+        "input_shape": architecture.input_shape,
+        "layers": [layer_to_dict(layer) for layer, _ in architecture.stages],
+        "cost": cost_to_name(architecture.cost),
+        "task": architecture.task,
+        "dtype": saved.dtype,
+        "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
+        "classes": saved.class_names,
+    }
+    return npz.write(path, arrays, header)
+
+
+def _layers(parameters: list[Any], state: list[Any]) -> list[Any]:
+    """Return the named tuples of a network in one list: each layer's parameters, then each one's state."""
+    return [*parameters, *state]
+
+
+def _names(parameters: list[Any], state: list[Any]) -> list[dict[str, str]]:
+    """Return, for each entry of `_layers`, field -> name in the file; w1 and b1 count the layers that have weights."""
+    names, n_weights = [], 0
+    for l, p in enumerate(parameters, 1):
+        n_weights += "weights" in _fields(p)
+        counted = {"weights": f"w{n_weights}", "biases": f"b{n_weights}"} if "weights" in _fields(p) else {}
+        names.append({field: counted.get(field, f"layer{l}_{field}") for field in _fields(p)})
+    return names + [{field: f"layer{l}_{field}" for field in _fields(s)} for l, s in enumerate(state, 1)]
+
+
+def _fields(values: Any) -> tuple[str, ...]:
+    """Return the fields of a named tuple; none of `()`."""
+    return getattr(values, "_fields", ())
+
+
+def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
+    """Return the network in a native file, or in one saved by hand.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds no network.
+    """
+    arrays, header = npz.read(path)
+    try:
+        saved = _by_hand(arrays) if header is None else _with_header(arrays, header)
+    except KeyError as error:
+        raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
+    except ImpossibleNetworkError as error:
+        raise ValueError(f"{path}: {error}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a header of a network, got a faulty one: {error}") from None
+    return saved
+
+
+def _by_hand(arrays: dict[str, HostArray]) -> SavedNetwork:
+    if arrays["s"].ndim != 1:
+        raise ImpossibleNetworkError(
+            f"expected s to be the sizes, such as [784, 30, 10], got the shape {arrays['s'].shape}."
+        )
+    architecture = build(arrays["s"].tolist(), "sigmoid", "sigmoid", "quadratic", "lecun_normal", None)
+    saved = _filled(architecture, str(arrays["w1"].dtype), None, arrays)
+    return replace(saved, assumption="no header; sigmoid and the quadratic cost are assumed")
+
+
+def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedNetwork:
+    if header["format_version"] != FORMAT_VERSION:
+        raise ImpossibleNetworkError(
+            f"expected format version {FORMAT_VERSION}, got {str(header['format_version'])[:20]}. "
+            "A newer version of anynet may have written it: pip install --upgrade anynet-nn"
+        )
+    layers = [layer_from_dict(description) for description in header["layers"]]
+    sizes = [tuple(header["input_shape"]), *layers]
+    architecture = build(sizes, "sigmoid", "sigmoid", header["cost"], "lecun_normal", header["task"])
+    return _filled(architecture, header["dtype"], _class_names(header["classes"], architecture.n_classes), arrays)
+
+
+def _class_names(names: Any, n: int) -> tuple[str, ...] | None:
+    """Return the names of n classes, fit to be shown on a terminal, which obeys some characters."""
+    if names is None:
+        return None
+    if not isinstance(names, list) or len(names) != n:
+        got = f"{len(names)} of them" if isinstance(names, list) else type(names).__name__
+        raise ImpossibleNetworkError(f"expected the names of {n} classes, got {got}.")
+    if not all(isinstance(name, str) and name.isprintable() and len(name) <= MAX_NAME for name in names):
+        raise ImpossibleNetworkError(
+            f"expected names of classes, printable and of at most {MAX_NAME} characters, got others."
+        )
+    return tuple(names)
+
+
+def _filled(
+    architecture: Architecture, dtype: str, class_names: tuple[str, ...] | None, arrays: dict[str, HostArray]
+) -> SavedNetwork:
+    """Return the network with the arrays that its layers ask for, each seen to be there and to fit.
+
+    Layers alone could ask for more memory than there is: nothing is made of them before.
+    """
+    if dtype not in DTYPES:
+        raise ImpossibleNetworkError(f"expected numbers of {' or '.join(DTYPES)}, got {str(dtype)[:20]}.")
+    parameters, state = architecture.parameter_shapes()
+    filled = [
+        type(asked)(*[_fitting(name, arrays[name], getattr(asked, field)) for field, name in names.items()])
+        for asked, names in zip(_layers(parameters, state), _names(parameters, state), strict=True)
+    ]
+    return SavedNetwork(architecture, dtype, class_names, filled[: len(parameters)], filled[len(parameters) :])
+
+
+def _fitting(name: str, a: HostArray, shape: Shape) -> HostArray:
+    """Return an array in a shape; one of one dimension may come as a column, as biases do."""
+    is_column = len(shape) == 1 and a.shape == (*shape, 1)
+    if not (is_column or a.shape == shape) or a.dtype.kind != "f":
+        wanted = (*shape, 1) if name[0] == "b" and len(shape) == 1 else shape
+        raise ImpossibleNetworkError(f"expected {name} of floats and the shape {wanted}, got {a.dtype}, {a.shape}.")
+    return a.reshape(shape)

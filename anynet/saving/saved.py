@@ -1,0 +1,38 @@
+"""A network as it lies in a file: all that makes it but the backend and the random streams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anynet.architecture import Architecture, build
+from anynet.layers.dense import DenseParameters
+from anynet.typing import HostArray, Parameters
+
+MAX_LAYERS = 1_000  # of a file; those of the books have three and four
+REFUSAL = "The file is no whole network."
+
+
+@dataclass(frozen=True, eq=False)
+class SavedNetwork:
+    """What a file says of a network, checked; its arrays are host arrays. `assumption` is what it did not say."""
+
+    architecture: Architecture
+    dtype: str
+    class_names: tuple[str, ...] | None
+    parameters: Parameters
+    state: list[Any]
+    assumption: str | None = None
+
+
+def dense_network(
+    sizes: Sequence[int],
+    weights: Sequence[HostArray],
+    biases: Sequence[HostArray],
+    output: str,
+    cost: str,
+    dtype: str,
+) -> SavedNetwork:
+    """Return a network of dense layers, sigmoid between them: weights (n_out, n_in), biases (n_out, 1) or (n_out,)."""
+    architecture = build(sizes, "sigmoid", output, cost, "lecun_normal", None)
+    parameters = [DenseParameters(w, b.reshape(-1)) for w, b in zip(weights, biases, strict=True)]
+    return SavedNetwork(architecture, dtype, None, parameters, [()] * len(parameters))
