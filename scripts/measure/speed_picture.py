@@ -31,9 +31,14 @@ def bars(rows: list[Row]) -> list[Bar]:
         if name != "products" and name not in found:
             words = f"{microseconds:,.0f} us"
             if name not in OURS:
-                words += f"   {row['ratio']:.2g} x {CONTESTANTS[row['against']].label.replace(',', '')}"
+                words += f"   {_two_digits(row['ratio'])} x {CONTESTANTS[row['against']].label.replace(',', '')}"
             found[name] = Bar(row["who"], microseconds, words, name in OURS)
     return sorted(found.values(), key=lambda bar: bar.microseconds)
+
+
+def _two_digits(ratio: float) -> str:
+    """Return 0.88, 1.9, 15."""
+    return f"{ratio:.{0 if ratio >= 10 else 1 if ratio >= 1 else 2}f}"
 
 
 def _kin(name: str) -> str:

@@ -56,7 +56,7 @@ def test_a_network_with_step_computes_but_does_not_learn(backend, hidden, output
         lambda: net.gradients(*data),
         lambda: net.backprop(INPUTS[0], 0),
     ):
-        with pytest.raises(ValueError, match=r"^fit: expected activations with a useful derivative, got step\."):
+        with pytest.raises(ValueError, match=r"^activation: expected ones with a useful derivative, got step\."):
             learn()
     assert all(np.array_equal(a, b) for a, b in zip(net.weights, before, strict=True))
     loaded = Network.load(net.save(tmp_path / "net"), backend)

@@ -12,14 +12,17 @@ import breakdown
 import numpy as np
 import pytest
 from conftest import need
+from duels import Settings, Side, ratio_row
 from recipe import BOOK, WIDE
+from speed_picture import bars
+from stage import Stage
 
 from anynet import SGD, Dataset
 
 MEASURE = Path(__file__).parents[2] / "scripts" / "measure"
-pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow
 def test_the_benchmark_shows_anynet_beside_a_peer_and_keeps_the_numbers(tmp_path):
     kept = tmp_path / "numbers.json"
     options = ["--quick", "--threads", "1", "--only", "book", "--backends", "numpy", "--peers", "products", "book"]
@@ -39,6 +42,7 @@ def test_the_benchmark_shows_anynet_beside_a_peer_and_keeps_the_numbers(tmp_path
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [BOOK, replace(WIDE, sizes=(784, 20, 20, 10), batch_size=50)])
 def test_jax_written_out_by_hand_learns_what_anynet_learns(recipe, mnist):
     need("jax")
@@ -54,9 +58,8 @@ def test_jax_written_out_by_hand_learns_what_anynet_learns(recipe, mnist):
         np.testing.assert_allclose(biases, b[:, 0], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_contestant_starts_anew_without_what_slows_numpy(monkeypatch):
-    from stage import Stage
-
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     with Stage("anynet", BOOK, 1) as stage:
         (blas,) = [pool for pool in stage.ask("blas") if pool["internal_api"] == "openblas"]
@@ -81,3 +84,30 @@ def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
     assert all(seconds > 0 for seconds in parts.values())
     for trained, other in zip(watched.weights, alike.weights, strict=True):
         np.testing.assert_array_equal(trained, other)
+
+
+def test_each_of_ours_meets_the_rivals_that_are_there():
+    settings = Settings(True, 1, "float32", 1, ours=["anynet", "anynet_torch"], peers=["book", "jax_scan"])
+    pairings = {"anynet": ("products", "book"), "anynet_torch": ("torch",), "anynet_jax": ("jax_scan",)}
+    assert settings.choose(pairings) == {"anynet": ["book"]}
+
+
+def test_a_ratio_is_that_of_the_pairs():
+    ours, theirs = Side("anynet", [1.0, 2.0, 4.0]), Side("torch", [3.0, 4.0, 20.0])
+    assert ratio_row(ours, theirs) == {"ratio": 3.0, "quartiles": (2.5, 4.0), "pairs": 3}
+
+
+def test_the_picture_shows_the_fastest_first_and_each_against_ours_of_its_library():
+    duels = [("anynet", "anynet", 3e-5, None), ("torch", "anynet", 3e-4, 10.0), ("products", "anynet", 1e-5, 0.3)]
+    duels += [("anynet_torch", "anynet_torch", 1e-4, None), ("torch", "anynet_torch", 2.9e-4, 2.9)]
+    duels += [("book", "anynet", 4.5e-4, 15.2)]
+    rows = [
+        {"who": name, "name": name, "against": ours, "seconds": seconds, "ratio": ratio}
+        for name, ours, seconds, ratio in duels
+    ]
+    assert [(bar.who, bar.words, bar.is_ours) for bar in bars(rows)] == [
+        ("anynet", "30 us", True),
+        ("anynet_torch", "100 us", True),
+        ("torch", "290 us   2.9 x anynet on PyTorch", False),
+        ("book", "450 us   15 x anynet on NumPy", False),
+    ]

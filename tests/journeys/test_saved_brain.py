@@ -218,7 +218,7 @@ SPOILED = {
     "whole numbers": ({"w1": np.ones((5, 6), int)}, r"expected numbers of float32 or float64, got int64"),
     "other sizes": ({"s": np.array([6, 4, 4])}, rf"expected w1 {FIT} \(4, 6\), got float32, \(5, 6\)"),
     "sizes in rows": ({"s": np.array([[6, 5, 4]])}, r"expected s to be the sizes, .*got the shape \(1, 3\)"),
-    "sizes with a point": ({"s": np.array([6.0, 5, 4])}, r"expected whole numbers, got 6\.0"),
+    "sizes with a point": ({"s": np.array([6.0, 5, 4])}, r"expected a whole number, got 6\.0"),
     "objects": ({"w1": np.array([[None]])}, r"'w1\.npy' of object, which would need pickle"),
 }
 
