@@ -68,8 +68,7 @@ class Architecture:
     @property
     def output_name(self) -> str:
         """The name of the output activation."""
-        activation = self.stages[-1].activation
-        return "identity" if activation is None else activation.name
+        return _name_of(self.stages[-1].activation)
 
     @property
     def cost_name(self) -> str | None:
@@ -161,25 +160,36 @@ def build(
         activations.get(f, where)  # refused even where no layer takes it
     initializers.get(initializer)
     input_shape, layers = parse_layers(sizes)
+    stages = _stages(layers, hidden, output, initializer)
+    output_name = _name_of(stages[-1].activation)
+    task = task or ("regression" if output_name == "identity" else "classification")
+    task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task
+    look_up(metrics.TASKS, task, "task")
+    architecture = Architecture(input_shape, stages, costs.get(cost, output_name), task)
+    architecture.shapes  # noqa: B018 - refuses shapes that do not fit
+    return architecture
+
+
+def _stages(
+    layers: Sequence[Layer], hidden: str | Activation, output: str | Activation, initializer: str | Initializer
+) -> tuple[Stage, ...]:
+    """Return the layers with their activations: those that take the network's own are given it."""
     takers = [l for l, layer in enumerate(layers) if _has(layer, "activation")]
-    defaults = dict.fromkeys(takers, hidden) | dict.fromkeys(takers[-1:], output)
+    networks_own = dict.fromkeys(takers, hidden) | dict.fromkeys(takers[-1:], output)
     stages = []
     for l, layer in enumerate(layers):
-        layer = _completed(layer, activation=defaults.get(l), initializer=initializer)
+        layer = _completed(layer, activation=networks_own.get(l), initializer=initializer)
         f = None if layer.activation is None else activations.get(layer.activation)
         if f is not None and f.is_for_outputs_only and l < len(layers) - 1:
             raise ValueError(
                 f"hidden_activation: expected an activation for hidden layers, got {f.name}, for outputs only."
             )
         stages.append(Stage(layer, f))
-    last = stages[-1].activation
-    output_name = last.name if last else "identity"
-    task = task or ("regression" if output_name == "identity" else "classification")
-    task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task
-    look_up(metrics.TASKS, task, "task")
-    architecture = Architecture(input_shape, tuple(stages), costs.get(cost, output_name), task)
-    architecture.shapes  # noqa: B018 - refuses shapes that do not fit
-    return architecture
+    return tuple(stages)
+
+
+def _name_of(activation: Activation | None) -> str:
+    return "identity" if activation is None else activation.name
 
 
 def parse_layers(sizes: Sequence[Any]) -> tuple[Shape, list[Layer]]:
@@ -228,7 +238,7 @@ def _completed(layer: Layer, **defaults: Any) -> Layer:
 
 # To a file and back.
 
-_BY_NAME: dict[type, dict[str, Any]] = {Activation: ACTIVATIONS, Initializer: INITIALIZERS}
+_TABLES: dict[type[Any], dict[str, Any]] = {Activation: ACTIVATIONS, Initializer: INITIALIZERS}
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
@@ -245,18 +255,14 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
 
 
 def _by_name(value: Any) -> Any:
-    """Return a value of a table as its name, anything else as it is."""
-    for kind, table in _BY_NAME.items():
+    """Return a value of a table as its name, anything else as it is; ValueError if no table holds it."""
+    for kind, table in _TABLES.items():
         if isinstance(value, kind):
-            return name_in(table, value)
+            names = [name for name, known in table.items() if known is value]
+            if not names:
+                raise ValueError(_only_here(f"the {kind.__name__.lower()} {value.name!r}"))
+            return names[0]
     return value
-
-
-def name_in(table: dict[str, Any], value: Activation | Initializer) -> str:
-    """Return the name of a value; ValueError unless the table holds this very value."""
-    if table.get(value.name) is not value:
-        raise ValueError(_only_here(f"the {type(value).__name__.lower()} {value.name!r}"))
-    return value.name
 
 
 def _only_here(what: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from array_api_compat import array_namespace
 
 from anynet import backprop, batches, data, metrics
@@ -100,14 +99,14 @@ def over_rows(
         parts.append(answer(learnt, rows) if is_native else _from_host(answer, backend, learnt, rows))
     if len(parts) == 1:
         return parts[0]
-    xp = backend.xp if is_native else np
-    return _joined(xp, parts)
+    return _joined(parts)
 
 
-def _joined(xp: Namespace, parts: list[Tree]) -> Tree:
+def _joined(parts: list[Tree]) -> Tree:
+    """Return arrays, or lists of arrays, with their rows one after the other."""
     if isinstance(parts[0], list):
-        return [xp.concat(columns, axis=0) for columns in zip(*parts, strict=True)]
-    return xp.concat(parts, axis=0)
+        return [_joined(list(columns)) for columns in zip(*parts, strict=True)]
+    return array_namespace(*parts).concat(parts, axis=0)
 
 
 def _from_host(answer: Callable[..., Tree], backend: Backend, learnt: Learnt, rows: HostArray) -> Tree:
@@ -115,7 +114,7 @@ def _from_host(answer: Callable[..., Tree], backend: Backend, learnt: Learnt, ro
     n = len(rows)
     missing = backend.padded_rows(n) - n
     if missing > 0:
-        rows = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+        rows = array_namespace(rows).concat([rows, *[rows[-1:, ...]] * missing])
     given = answer(learnt, backend.asarray(rows))
     return map_arrays(lambda a: backend.to_numpy(a)[:n], given)
 
@@ -156,7 +155,7 @@ def measure(backend: Backend, architecture: Architecture, learnt: Learnt, valida
     The device is waited for once.
     """
     xp, dtype = backend.xp, getattr(backend.xp, backend.dtype)
-    found = [xp.astype(all_finite(xp, learnt[0]), dtype)]
+    found = [xp.astype(backend.compile(all_finite)(learnt[0]), dtype)]
     total = Totals(None, None)
     if validation is not None:
         total = totals(backend, architecture, learnt, validation)

@@ -34,6 +34,11 @@ def count(tree: Tree) -> int:
     return sum(math.prod(array.shape) for array in arrays_of(tree))
 
 
+def copied(xp: Namespace, tree: Tree) -> Tree:
+    """Return a tree of copies, on the same device."""
+    return map_arrays(lambda a: xp.astype(a, a.dtype, copy=True), tree)
+
+
 def all_finite(xp: Namespace, tree: Tree) -> Array:
     """Return, as a 0-d array, whether all numbers of a tree are finite."""
     return xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in arrays_of(tree)]))

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from anynet.training import Report
+if TYPE_CHECKING:
+    from anynet.training import Report
 
 
-def with_progress(reports: Iterable[Report], show: bool | None, keep: bool = True) -> Iterator[Report]:
+def with_progress(reports: Iterable["Report"], show: bool | None, keep: bool = True) -> Iterator["Report"]:
     """Yield the reports; meanwhile draw a bar per epoch on standard error.
 
     `show` None means on a terminal only. A bar that is finished stays on the screen, with
@@ -17,7 +19,7 @@ def with_progress(reports: Iterable[Report], show: bool | None, keep: bool = Tru
     return iter(reports)
 
 
-def _with_bars(reports: Iterable[Report], keep: bool) -> Iterator[Report]:
+def _with_bars(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
     from tqdm.auto import tqdm  # imported when first needed: it is not quick to load
 
     bar = None

@@ -16,7 +16,7 @@ from anynet.backends import Backend
 from anynet.checks import whole_number
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
-from anynet.parameters import map_arrays
+from anynet.parameters import copied
 from anynet.random import Streams
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, TrainState
 
@@ -129,7 +129,8 @@ def run(training: Training, train_state: TrainState, keep: Callable[[TrainState]
         FloatingPointError: At the end of an epoch parameters or costs are not finite; what
             was kept last is then the train state before that epoch.
     """
-    last_good = _copy(training.backend, train_state)
+    copy_of = training.backend.compile(copied)  # the next step may write into the arrays that are there
+    last_good = copy_of(train_state)
     run_chunk = take_steps(training.backend, training.architecture, training.optimizer)
     for epoch in range(training.epochs):
         for after, report in _epoch(training, run_chunk, train_state, epoch):
@@ -146,7 +147,7 @@ def run(training: Training, train_state: TrainState, keep: Callable[[TrainState]
                 f"learning rate is too large; here the optimizer is {training.optimizer}. The network is as it was "
                 "before this epoch."
             )
-        last_good = _copy(training.backend, train_state)
+        last_good = copy_of(train_state)
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
 
 
@@ -212,9 +213,3 @@ def _noise(backend: Backend, architecture: Architecture, streams: Streams, n: in
     stages, shapes = architecture.stages, pairwise(architecture.shapes)
     drawn = [layer.noise(shape, n, streams.noise) for (layer, _), (shape, _) in zip(stages, shapes, strict=True)]
     return tuple(None if r is None else backend.copy_to_device(r, "noise") for r in drawn)
-
-
-def _copy(backend: Backend, train_state: TrainState) -> TrainState:
-    """Return a train state in arrays of its own: the next step may write into those that are there."""
-    copied: TrainState = map_arrays(backend.copy_to_device, train_state)
-    return copied

@@ -119,11 +119,11 @@ class Backend:
         That of a host array lies row by row: the same numbers give the same sums, to the last
         bit, whether they came transposed or not.
         """
-        dtype = getattr(self.xp, self.dtype)
-        if library_of(x) in (None, "numpy"):
-            x = np.asarray(as_numpy(x, argument), order="C")
+        checked = self.checked(x, argument)
         with self.active():
-            return self.xp.astype(self.asarray(x, argument), dtype, copy=True)
+            if self.is_native(checked) and not is_on_host(checked):
+                return self.xp.astype(checked, getattr(self.xp, self.dtype), copy=True)
+            return self._library.from_numpy(self, np.array(checked, self.dtype, order="C"))
 
     def to_numpy(self, x: Array) -> HostArray:
         """Return a copy of an array of this backend as a NumPy array, never a view of it."""

@@ -1,0 +1,131 @@
+"""JAX: a chunk of mini-batches as one program, compiled once, and equal to one step after the other."""
+
+import numpy as np
+import pytest
+from compare import relative_difference
+from conftest import need
+
+from anynet import SGD, Activation, Network, backends
+from anynet.backends import interface
+from anynet.training import Step
+
+
+@pytest.fixture
+def jax():
+    need("jax")
+    import jax
+
+    return jax
+
+
+@pytest.fixture
+def counted():
+    """Return an activation that counts how often it is traced, and the list that it counts in."""
+    traced = []
+
+    def value(xp, z):
+        traced.append(tuple(z.shape))
+        return xp.tanh(z)
+
+    return Activation("counted", value, lambda xp, z, a: 1.0 - a * a), traced
+
+
+def examples(rng, n, n_in=5, n_out=3):
+    return rng.integers(0, 256, (n, n_in), dtype=np.uint8), rng.integers(0, n_out, n)
+
+
+def test_two_programs_serve_every_epoch_fit_rate_and_chunk(jax, counted, rng):
+    f, traced = counted
+    net = Network([5, 4, 3], "jax", hidden_activation=f)
+    data = examples(rng, 203)
+    net.fit(data, 1, 10, SGD(0.1))
+    assert sorted(set(traced)) == [(3, 4), (10, 4)]  # whole mini-batches, and the short last
+    once = len(traced)
+    net.fit(data, 3, 10, SGD(0.3))  # other epochs, another fit, another rate
+    net.fit(data, 1, 10, SGD(0.2), memory_limit=0)  # streamed
+    net.fit(examples(rng, 93), 1, 10, SGD(0.2))  # another length, of chunks too
+    Network([5, 4, 3], "jax", seed=1, hidden_activation=f).fit(data, 1, 10, SGD(0.1))  # the same as a value
+    assert len(traced) == once
+    net.fit(data, 1, 20, SGD(0.1))  # another batch size
+    assert sorted(set(traced)) == [(3, 4), (10, 4), (20, 4)]
+
+
+def test_inference_is_compiled_once_per_number_of_rows(jax, counted, rng):
+    f, traced = counted
+    net = Network([5, 4, 3], "jax", hidden_activation=f)
+    x, y = examples(rng, 203)
+    for _ in range(3):
+        net.feedforward(x)
+        net.evaluate((x, y))
+    assert len(traced) == 2
+    for n in range(201, 209):  # host rows are filled up to one of a few numbers
+        assert net.feedforward(x[:n]).shape == (min(n, 203), 3)
+    assert len(traced) == 2
+
+
+def test_a_chunk_by_program_is_one_step_after_the_other(jax, rng, monkeypatch):
+    data = examples(rng, 1003)
+    found = []
+    for scan in (backends.LIBRARIES["jax"].scan, interface.loop):
+        library = backends.LIBRARIES["jax"]
+        monkeypatch.setitem(backends.LIBRARIES, "jax", type(library)(**{**vars(library), "scan": scan}))
+        net = Network([5, 6, 3], "jax", dtype="float64", hidden="relu", output="softmax")
+        for _ in range(2):  # fits of two epochs, ragged: some 800 steps in all
+            net.fit(data, 2, 5, SGD(0.3), validation=data)
+        found.append([*net.weights, *net.biases])
+    for by_program, one_by_one in zip(*found, strict=True):
+        assert relative_difference(by_program, one_by_one) <= 1e-12
+
+
+def test_nothing_is_donated(jax, rng):
+    net = Network([5, 4, 3], "jax")
+    before = [*net.weights]
+    held = net.train_state
+    net.fit(examples(rng, 40), 1, 10)
+    for kept, then in zip(held.parameters, before, strict=True):
+        assert np.array_equal(np.asarray(kept.weights), then)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (lambda xp, z: z if float(xp.max(z)) > 0 else -z, "Attempted boolean conversion|concrete value"),
+        (lambda xp, z: np.tanh(z), "numpy"),
+    ],
+    ids=["asks for a value", "hands it to NumPy"],
+)
+def test_a_formula_that_cannot_be_compiled_is_named_and_numpy_takes_it(jax, value, said, rng):
+    f = Activation("mine", value, lambda xp, z, a: 1.0 - a * a)
+    x, y = examples(rng, 20)
+    net = Network([5, 4, 3], "jax", hidden_activation=f)
+    for use in (lambda: net.fit((x, y), 1, 10), lambda: net.feedforward(x), lambda: net.gradients(x, y)):
+        with pytest.raises(TypeError, match="expected formulas that can be compiled") as caught:
+            use()
+        assert "test_jax.py" in str(caught.value)
+        assert "decide by xp.where" in str(caught.value)
+        assert 'backend="numpy" takes it' in str(caught.value)
+    Network([5, 4, 3], hidden_activation=f).fit((x, y), 1, 10)
+
+
+def test_a_chunk_that_does_not_fit_is_a_memory_error_with_the_cure(jax, rng, monkeypatch):
+    def full(*args, **kwargs):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.")
+
+    monkeypatch.setattr(backends.jax, "_chunk_programs", lambda step: (full, full))
+    net = Network([5, 4, 3], "jax")
+    with pytest.raises(MemoryError, match="out of device memory.*smaller batch_size"):
+        net.fit(examples(rng, 20), 1, 10)
+
+
+def test_a_step_is_equal_by_value(jax):
+    one, other = (Network([5, 4, 3], "jax") for _ in range(2))
+    steps = [Step(net.architecture, SGD.rule, "float32") for net in (one, other)]
+    assert steps[0] == steps[1]
+    assert hash(steps[0]) == hash(steps[1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 15, 16, 17, 100, 1337, 5000])
+def test_rows_are_filled_up_to_a_few_numbers(n):
+    m = backends.jax.padded_rows(n)
+    assert n <= m <= n * 9 / 8 + 1
+    assert backends.jax.padded_rows(m) == m
