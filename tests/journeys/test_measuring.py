@@ -19,7 +19,7 @@ from stage import Stage
 
 from anynet import SGD, Dataset
 
-MEASURE = Path(__file__).parents[2] / "scripts" / "measure"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_the_benchmark_shows_anynet_beside_a_peer_and_keeps_the_numbers(tmp_path
     options = ["--quick", "--threads", "1", "--only", "book", "--backends", "numpy", "--peers", "products", "book"]
     options += ["--json", str(kept), "--picture", str(tmp_path / "speed.png")]
     done = subprocess.run(
-        [sys.executable, MEASURE / "benchmark.py", *options], capture_output=True, text=True, check=True
+        [sys.executable, SCRIPTS / "measure" / "benchmark.py", *options], capture_output=True, text=True, check=True
     )
     assert "x anynet" in done.stdout
     ours, floor, book = json.loads(kept.read_text())["results"]["book"]
@@ -111,3 +111,16 @@ def test_the_picture_shows_the_fastest_first_and_each_against_ours_of_its_librar
         ("torch", "290 us   2.9 x anynet on PyTorch", False),
         ("book", "450 us   15 x anynet on NumPy", False),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cuda_budget", "parity"])
+def test_without_the_emulated_device_a_script_says_where_it_is(name):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"EMULATE_CUDA": "1"}
+    command = [sys.executable, SCRIPTS / "gpu" / f"{name}.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"scripts/gpu/{name}.py: expected emulated_cuda to be importable. "
+        f"It lies with the tests. Run: PYTHONPATH=tests/tools python scripts/gpu/{name}.py\n"
+    )
