@@ -42,6 +42,11 @@ class Architecture:
     def _hash(self) -> int:
         return hash((self.input_shape, self.stages, self.cost, self.task))
 
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, with the activations and initializers that they take."""
+        return [layer for layer, _ in self.stages]
+
     @cached_property
     def shapes(self) -> list[Shape]:
         """The shape of one example, and of what each layer makes of it."""
@@ -95,6 +100,23 @@ class Architecture:
             raise ValueError(
                 "evaluate: expected a network whose answers are right or wrong, got one whose task is "
                 "regression. Compare feedforward(x) with y."
+            )
+
+    @property
+    def book_learning_rate(self) -> float:
+        """The learning rate that the book uses with the cost; ValueError if the network cannot learn."""
+        return self.learnable_cost().learning_rate
+
+    def check_quadratic(self) -> None:
+        """Raise ValueError unless the cost is quadratic: of others the error is taken from z, where it is simpler."""
+        if self.cost_name != "quadratic":
+            raise ValueError(f"cost_derivative: expected the quadratic cost, got {self.cost_name}. Use backprop(x, y).")
+
+    def check_classifies(self) -> None:
+        """Raise ValueError unless answers are classes."""
+        if self.task != "classification":
+            raise ValueError(
+                f"confusion_matrix: expected a network that classifies, got one whose task is {self.task}."
             )
 
     def initialize(self, rng: Generator) -> tuple[list[Any], list[Any]]:

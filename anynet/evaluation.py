@@ -22,6 +22,24 @@ from anynet.typing import Array, Batch, HostArray, Namespace, Parameters, Tree
 Learnt = tuple[Parameters, list[Any]]  # parameters and state
 
 
+class Trained(NamedTuple):
+    """A network as it is asked: where it lives, what it is, and what it has learnt."""
+
+    backend: Backend
+    architecture: Architecture
+    parameters: Parameters
+    state: list[Any]
+
+    @property
+    def learnt(self) -> Learnt:
+        """What a compiled question is handed."""
+        return self.parameters, self.state
+
+    def ask(self, question: Callable[[Architecture, str], Any]) -> Callable[..., Tree]:
+        """Return what answers a question such as `Outputs`, as the library computes it best."""
+        return self.backend.compile(question(fused(self.architecture, self.backend.fuse), self.backend.dtype))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The outputs of a network for rows of x."""
@@ -75,31 +93,16 @@ class MeanGradients:
         return xp.mean(cost.value(xp, z, a, targets)), gradients
 
 
-def ask(
-    question: Callable[[Architecture, str], Any], backend: Backend, architecture: Architecture
-) -> Callable[..., Tree]:
-    """Return what answers a question such as `Outputs`, as the library computes it best."""
-    return backend.compile(question(fused(architecture, backend.fuse), backend.dtype))
-
-
-def over_rows(
-    question: Callable[[Architecture, str], Any],
-    backend: Backend,
-    architecture: Architecture,
-    learnt: Learnt,
-    x: Array,
-) -> Tree:
+def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Array) -> Tree:
     """Return what a question answers for rows x, block by block; what lies on the host comes back there."""
-    answer, n = ask(question, backend, architecture), x.shape[0]
-    is_native = backend.is_native(x)
-    length = backend.rows_within(batches.BLOCK_BYTES, architecture.widest_shape)
+    answer, n = net.ask(question), x.shape[0]
+    is_native = net.backend.is_native(x)
+    length = net.backend.rows_within(batches.BLOCK_BYTES, net.architecture.widest_shape)
     parts = []
     for start in range(0, max(1, n), length):  # one of no rows too
         rows = batches.rows(x, start, start + length)
-        parts.append(answer(learnt, rows) if is_native else _from_host(answer, backend, learnt, rows))
-    if len(parts) == 1:
-        return parts[0]
-    return _joined(parts)
+        parts.append(answer(net.learnt, rows) if is_native else _from_host(answer, net, rows))
+    return parts[0] if len(parts) == 1 else _joined(parts)
 
 
 def _joined(parts: list[Tree]) -> Tree:
@@ -109,13 +112,13 @@ def _joined(parts: list[Tree]) -> Tree:
     return array_namespace(*parts).concat(parts, axis=0)
 
 
-def _from_host(answer: Callable[..., Tree], backend: Backend, learnt: Learnt, rows: HostArray) -> Tree:
+def _from_host(answer: Callable[..., Tree], net: Trained, rows: HostArray) -> Tree:
     """Return the answer for host rows, as host arrays."""
-    n = len(rows)
+    n, backend = len(rows), net.backend
     missing = backend.padded_rows(n) - n
     if missing > 0:
         rows = array_namespace(rows).concat([rows, *[rows[-1:, ...]] * missing])
-    given = answer(learnt, backend.asarray(rows))
+    given = answer(net.learnt, backend.asarray(rows))
     return map_arrays(lambda a: backend.to_numpy(a)[:n], given)
 
 
@@ -126,14 +129,15 @@ class Totals(NamedTuple):
     cost: Any
 
 
-def totals(backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData) -> Totals:
+def totals(net: Trained, examples: DeviceData) -> Totals:
     """Return how many answers are right, and the sum of the costs."""
-    xp, verdicts = backend.xp, ask(Verdicts, backend, architecture)
+    backend, architecture, verdicts = net.backend, net.architecture, net.ask(Verdicts)
+    xp = backend.xp
     n_correct: Any = None
     cost: Any = None
     for x, y in batches.in_order(backend, examples, architecture.widest_shape):
         targets = data.targets(xp, y, architecture.n_out, backend.dtype, backend.device)
-        right, costs = verdicts(learnt, x, y if architecture.task == "classification" else targets, targets)
+        right, costs = verdicts(net.learnt, x, y if architecture.task == "classification" else targets, targets)
         if right is not None:
             n_correct = xp.count_nonzero(right) + (0 if n_correct is None else n_correct)
         if costs is not None:
@@ -149,16 +153,16 @@ class Measured(NamedTuple):
     cost: float | None  # the mean
 
 
-def measure(backend: Backend, architecture: Architecture, learnt: Learnt, validation: DeviceData | None) -> Measured:
+def measure(net: Trained, validation: DeviceData | None) -> Measured:
     """Return whether parameters and costs are finite, and how the network does on the validation data.
 
     The device is waited for once.
     """
-    xp, dtype = backend.xp, getattr(backend.xp, backend.dtype)
-    found = [xp.astype(backend.compile(all_finite)(learnt[0]), dtype)]
+    backend, xp, dtype = net.backend, net.backend.xp, getattr(net.backend.xp, net.backend.dtype)
+    found = [xp.astype(backend.compile(all_finite)(net.parameters), dtype)]
     total = Totals(None, None)
     if validation is not None:
-        total = totals(backend, architecture, learnt, validation)
+        total = totals(net, validation)
         found.append(total.cost / len(validation))
     if total.n_correct is not None:  # in two parts: a float32 alone counts to 2**24
         found += [xp.astype(part, dtype) for part in (total.n_correct // 2**16, total.n_correct % 2**16)]
@@ -168,28 +172,28 @@ def measure(backend: Backend, architecture: Architecture, learnt: Learnt, valida
     return Measured(is_finite, n_correct, numbers[0] if numbers else None)
 
 
-def confusion_matrix(backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData) -> HostArray:
+def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
     """Return how often each class was taken for each, NumPy integers (n_classes, n_classes)."""
-    xp, outputs = backend.xp, ask(Outputs, backend, architecture)
+    backend, architecture, outputs = net.backend, net.architecture, net.ask(Outputs)
+    xp = backend.xp
     total = 0
     for x, y in batches.in_order(backend, examples, architecture.widest_shape):
         labels = y if y.ndim == 1 else metrics.decide(xp, y, architecture.task)
-        predicted = metrics.decide(xp, outputs(learnt, x), architecture.task)
+        predicted = metrics.decide(xp, outputs(net.learnt, x), architecture.task)
         total += metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes)
     return backend.to_numpy(total)
 
 
-def decisions(backend: Backend, architecture: Architecture, learnt: Learnt, x: Array) -> Array:
+def decisions(net: Trained, x: Array) -> Array:
     """Return what the network answers to rows x, as its task says."""
-    outputs = over_rows(Outputs, backend, architecture, learnt, x)
-    return metrics.decide(array_namespace(outputs), outputs, architecture.task)
+    outputs = over_rows(Outputs, net, x)
+    return metrics.decide(array_namespace(outputs), outputs, net.architecture.task)
 
 
-def gradients(
-    backend: Backend, architecture: Architecture, learnt: Learnt, examples: DeviceData
-) -> tuple[float, list[Any]]:
+def gradients(net: Trained, examples: DeviceData) -> tuple[float, list[Any]]:
     """Return the mean cost of all of the examples, and its gradients on the device."""
+    backend = net.backend
     x, y = batches.block(backend, examples, 0, len(examples))
-    targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
-    cost, found = ask(MeanGradients, backend, architecture)(learnt, x, targets)
+    targets = data.targets(backend.xp, y, net.architecture.n_out, backend.dtype, backend.device)
+    cost, found = net.ask(MeanGradients)(net.learnt, x, targets)
     return float(cost), found

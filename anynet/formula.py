@@ -77,7 +77,7 @@ def function(
            [0.88079708, 0.95257413]])
     """
     _parameters(f, "function")
-    backend = backend if isinstance(backend, Backend) else backends.get(backend, device, dtype)
+    backend = backends.get(backend, device, dtype)
     return Function(f, backend, backend.compile(_without_namespace(f)))
 
 

@@ -138,8 +138,8 @@ def run(training: Training, train_state: TrainState, keep: Callable[[TrainState]
             keep(train_state)
             if report.examples < report.total:
                 yield report
-        learnt = train_state.parameters, train_state.state
-        measured = evaluation.measure(training.backend, training.architecture, learnt, training.validation)
+        net = evaluation.Trained(training.backend, training.architecture, train_state.parameters, train_state.state)
+        measured = evaluation.measure(net, training.validation)
         if not measured.is_finite:
             keep(last_good)
             raise FloatingPointError(
@@ -195,9 +195,9 @@ def step_once(
     backend: Backend,
     architecture: Architecture,
     optimizer: Optimizer,
-    train_state: TrainState,
-    examples: DeviceData,
     streams: Streams,
+    examples: DeviceData,
+    train_state: TrainState,
 ) -> TrainState:
     """Return the train state after one step on all of the examples; the optimizer has no slots to go on from."""
     architecture.learnable_cost()

@@ -9,7 +9,8 @@ imported when it is first asked for.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = ParamSpec("P")
+S = TypeVar("S", bound="_HasBackend")
 
 DTYPES = ("float32", "float64")
 
@@ -213,12 +216,27 @@ class Backend:
         return self._library.threads_can_be_set
 
 
-def get(name: str, device: DeviceLike = None, dtype: str = "float32") -> Backend:
-    """Return a backend by its name.
+class _HasBackend(Protocol):
+    backend: Backend
+
+
+def on_device(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Return a method of what has a `backend`, run with that backend active."""
+
+    @wraps(method)
+    def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.backend.active():
+            return method(self, *args, **kwargs)
+
+    return run
+
+
+def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") -> Backend:
+    """Return a backend by its name, or the value itself.
 
     Args:
         name: numpy, cupy, torch, jax, array_api_strict, or auto: CuPy where a GPU really
-            works, else NumPy.
+            works, else NumPy. A `Backend` decides device and dtype too.
         device: An index or what the library calls it ("cuda:0", "device1"); None is the
             library's default.
         dtype: What to compute in, float32 or float64. The default is twice as fast, and
@@ -236,6 +254,8 @@ def get(name: str, device: DeviceLike = None, dtype: str = "float32") -> Backend
         >>> get("numpy")
         Backend(name='numpy', device='cpu', dtype='float32')
     """
+    if isinstance(name, Backend):
+        return name
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}.")
     if name == "auto":
