@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import cuda_device
@@ -68,18 +69,35 @@ _absent: dict[str, str] = {}
 def why_absent(name: str) -> str | None:
     """Return None if the library works here, else the reason in one line."""
     if name not in _absent:
-        if name == "jax":
-            _let_jax_compute_in_float64()
+        _PREPARE.get(name, lambda: None)()
         _absent[name] = backends.unavailable_reason(name) or ""
     return _absent[name] or None
 
 
-def _let_jax_compute_in_float64() -> None:
+def _prepare_jax() -> None:
+    """Let JAX compute in float64, and keep what it compiles for the next run of the tests."""
     try:
         import jax
     except ImportError:
         return
     jax.config.update("jax_enable_x64", True)
+    # A folder per process: JAX writes into it without a lock.
+    kept = Path(__file__).parents[1] / ".pytest_cache" / "jax" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    jax.config.update("jax_compilation_cache_dir", str(kept))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _prepare_torch() -> None:
+    """Let PyTorch compute small networks on one thread: several processes share the machine."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+_PREPARE = {"jax": _prepare_jax, "torch": _prepare_torch}
 
 
 def need(name: str) -> None:
@@ -123,6 +141,20 @@ def mnist() -> tuple[Dataset, Dataset, Dataset]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20260101)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow_on(*libraries): slow where the `backend` is one of these, which compile")
+    # An entry that was half written when a run was interrupted is compiled anew.
+    config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what a test says is slow on a library."""
+    for item in items:
+        setting = SETTINGS.get(getattr(item, "callspec", None) and item.callspec.params.get("backend"))
+        if setting is not None and any(setting.name in mark.args for mark in item.iter_markers("slow_on")):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -41,21 +41,37 @@ _SLOPE = {
 }
 
 
+# Of each cost, by its name and the output that it is for: its share of one output p for the target t, and dC/dp.
+_COSTS = {
+    ("quadratic", None): (lambda p, t: (p - t) ** 2 / 2, lambda p, t: p - t),
+    ("cross_entropy", "softmax"): (lambda p, t: -t * math.log(p), lambda p, t: -t / p),
+    ("cross_entropy", "sigmoid"): (
+        lambda p, t: -(t * math.log(p) + (1 - t) * math.log(1 - p)),
+        lambda p, t: -t / p + (1 - t) / (1 - p),
+    ),
+}
+
+
+def knows_activation(name: str) -> bool:
+    return name in _SCALAR or name == "softmax"
+
+
+def knows_cost(name: str, output: str) -> bool:
+    return knows_activation(output) and ((name, None) in _COSTS or (name, output) in _COSTS)
+
+
+def _cost(name: str, output: str):
+    """Return a cost and its derivative; KeyError for one that this oracle does not know."""
+    return _COSTS[(name, None) if (name, None) in _COSTS else (name, output)]
+
+
 def cost(name: str, output: str, a: Vector, y: Vector) -> float:
-    if name == "quadratic":
-        return sum((p - t) ** 2 for p, t in zip(a, y, strict=True)) / 2
-    if output == "softmax":
-        return -sum(t * math.log(p) for p, t in zip(a, y, strict=True))
-    return -sum(t * math.log(p) + (1 - t) * math.log(1 - p) for p, t in zip(a, y, strict=True))
+    return sum(_cost(name, output)[0](p, t) for p, t in zip(a, y, strict=True))
 
 
 def cost_slope(name: str, output: str, a: Vector, y: Vector) -> Vector:
     """Return dC/da."""
-    if name == "quadratic":
-        return [p - t for p, t in zip(a, y, strict=True)]
-    if output == "softmax":
-        return [-t / p for p, t in zip(a, y, strict=True)]
-    return [-t / p + (1 - t) / (1 - p) for p, t in zip(a, y, strict=True)]
+    return [_cost(name, output)[1](p, t) for p, t in zip(a, y, strict=True)]
 
 
 def backprop(

@@ -1,0 +1,156 @@
+"""Activations: values against hand-written ones, derivatives against differences and two automatic ones."""
+
+import math
+
+import numpy as np
+import own
+import pytest
+from array_api_compat import array_namespace
+from compare import assert_on, relative_difference
+from conftest import need
+from recipes import DIFFERENTIABLE, torch_slope
+
+from anynet import Activation, Network, activations
+from anynet.activations import ACTIVATIONS
+from anynet.costs import COSTS
+
+EXTREME = [-1e30, -1e4, -745.0, -1.0, -1e-30, 0.0, 1e-30, 1.0, 745.0, 1e4, 1e30]
+POINTS = [[-3.1, -1.2, -0.4], [0.3, 0.9, 2.7]]  # no kink is near
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_no_finite_input_overflows(name, backend32):
+    xp = backend32.xp
+    z = backend32.copy_to_device([EXTREME])
+    a = ACTIVATIONS[name].value(xp, z)
+    assert_on(backend32, a, (1, len(EXTREME)))
+    assert np.isfinite(backend32.to_numpy(a)).all()
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_no_derivative_of_a_finite_input_overflows(name, backend32):
+    xp, f = backend32.xp, ACTIVATIONS[name]
+    z = backend32.copy_to_device([EXTREME])
+    slope = z * 0.0 + f.derivative(xp, z, f.value(xp, z))  # a number for all of them will do
+    assert_on(backend32, slope, (1, len(EXTREME)))
+    assert np.isfinite(backend32.to_numpy(slope)).all()
+
+
+def test_values(backend):
+    z = backend.copy_to_device([[-2.0, 0.0, 3.0]])
+    expected = {
+        "sigmoid": [1 / (1 + math.exp(2)), 0.5, 1 / (1 + math.exp(-3))],
+        "tanh": [math.tanh(-2), 0, math.tanh(3)],
+        "relu": [0, 0, 3],
+        "identity": [-2, 0, 3],
+        "step": [0, 0, 1],
+        "softmax": [math.exp(v) / (math.exp(-2) + 1 + math.exp(3)) for v in (-2, 0, 3)],
+    }
+    assert set(expected) <= set(ACTIVATIONS)
+    for name, values in expected.items():
+        a = ACTIVATIONS[name](z)
+        assert_on(backend, a, (1, 3))
+        assert backend.to_numpy(a)[0].tolist() == pytest.approx(values, rel=1e-14)
+
+
+def test_relu_is_flat_at_zero_as_elsewhere(backend):
+    z = backend.copy_to_device([[-2.0, 0.0, 3.0]])
+    slope = activations.relu.derivative(backend.xp, z, activations.relu(z))
+    assert backend.to_numpy(slope)[0].tolist() == [0, 0, 1]
+
+
+def test_activations_do_not_write_into_z(backend):
+    z = backend.copy_to_device([[-2.0, 0.5, 3.0]])
+    before = backend.to_numpy(z)
+    for f in ACTIVATIONS.values():
+        a = f.value(backend.xp, z)
+        if f.derivative is not None:
+            f.derivative(backend.xp, z, a)
+        assert np.array_equal(backend.to_numpy(z), before)
+
+
+def test_saito_softmax_does_not_overflow(backend):
+    a = activations.softmax(backend.copy_to_device([1010.0, 1000.0, 990.0]))
+    assert backend.to_numpy(a).tolist() == pytest.approx([0.9999546, 4.5398e-05, 2.0611e-09], rel=1e-4)
+
+
+# Derivatives: of whatever the table holds.
+
+
+def derivative(f, xp, z):
+    return np.asarray(f.derivative(xp, z, f.value(xp, z))) * np.ones_like(np.asarray(z))
+
+
+@pytest.mark.parametrize("f", [*map(ACTIVATIONS.get, DIFFERENTIABLE), own.LEAKY], ids=lambda f: f.name)
+def test_derivatives_equal_differences(f):
+    z, h = np.array(POINTS), 1e-5
+    differences = (f(z + h) - f(z - h)) / (2 * h)
+    assert relative_difference(derivative(f, array_namespace(z), z), differences) <= 1e-9
+
+
+@pytest.mark.parametrize("f", [*map(ACTIVATIONS.get, DIFFERENTIABLE), own.LEAKY], ids=lambda f: f.name)
+def test_derivatives_equal_those_of_pytorch(f):
+    need("torch")
+    import array_api_compat.torch as xp
+    import torch
+
+    z = torch.tensor(POINTS, dtype=torch.float64)
+    slope = torch_slope(lambda z: f.value(xp, z), z, torch.ones_like(z))
+    assert relative_difference(derivative(f, xp, z), slope) <= 1e-14
+
+
+@pytest.mark.parametrize("f", [*map(ACTIVATIONS.get, DIFFERENTIABLE), own.LEAKY], ids=lambda f: f.name)
+def test_derivatives_equal_those_of_jax(f):
+    need("jax")
+    import jax
+    import jax.numpy as xp
+
+    z = xp.asarray(POINTS)
+    slope = jax.jit(jax.grad(lambda z: xp.sum(f.value(xp, z))))(z)
+    assert relative_difference(derivative(f, xp, z), slope) <= 1e-14
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_no_activation_that_a_network_learns_by_escapes(name, rng):
+    """It has a derivative, and is held against three oracles here; or else hidden layers and costs refuse it."""
+    if name in DIFFERENTIABLE:
+        return
+    x, y = rng.standard_normal((4, 2)), [0, 1, 1, 0]
+    with pytest.raises(ValueError, match=f"hidden.*, got {name}|activation: expected ones with .* got {name}"):
+        Network([2, 3, 2], hidden_activation=name).gradients(x, y)
+    if name not in {output for output, _ in COSTS}:  # whose errors test_costs.py holds against three oracles
+        with pytest.raises(ValueError, match=f"activation: expected ones with a useful derivative, got {name}"):
+            Network([2, 2], output_activation=name).gradients(x, y)
+
+
+# By name, or as a value.
+
+
+def test_a_name_finds_its_value_and_a_value_itself():
+    assert all(activations.get(name) is f for name, f in ACTIVATIONS.items())
+    assert all(name == f.name for name, f in ACTIVATIONS.items())
+    assert activations.get(own.LEAKY) is own.LEAKY
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("sigmod", ValueError, "here: expected one of .* Did you mean 'sigmoid'"),
+        (Activation, TypeError, r"here: expected a name or a value Activation\(...\), got the class Activation. Make"),
+        (
+            None,
+            TypeError,
+            "here: expected a name or a value .* got None. Give one of sigmoid, .* or a value of your own",
+        ),
+        (math.tanh, TypeError, "here: expected a name or a value"),
+    ],
+)
+def test_what_is_no_activation(given, error, message):
+    with pytest.raises(error, match=message):
+        activations.get(given, "here")
+
+
+def test_activations_are_frozen_values():
+    with pytest.raises(AttributeError):
+        activations.sigmoid.name = "other"
+    assert hash(own.LEAKY) == hash(Activation("leaky_relu", own.LEAKY.value, own.LEAKY.derivative))

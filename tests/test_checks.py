@@ -1,0 +1,99 @@
+"""What a user hands over: names, values and numbers, and the sentences about those that will not do."""
+
+import numpy as np
+import pytest
+
+from anynet.checks import look_up, positive_number, value_of, whole_number
+
+TABLE = {"sigmoid": 1, "tanh": 2}
+
+
+def test_names_are_looked_up():
+    assert look_up(TABLE, "tanh", "it") == 2
+    assert look_up(TABLE, np.str_("tanh"), "it") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("sigmod", ValueError, r"^it: expected one of sigmoid, tanh, got 'sigmod'. Did you mean 'sigmoid'\?$"),
+        ("Tanh", ValueError, r"Did you mean 'tanh'\?$"),
+        ("nothing", ValueError, r"^it: expected one of sigmoid, tanh, got 'nothing'.$"),
+        (3, TypeError, r"^it: expected a name, got 3. Give one of sigmoid, tanh.$"),
+        (None, TypeError, r"^it: expected a name, got None."),
+        (["tanh"], TypeError, r"^it: expected a name, got \['tanh'\]."),
+    ],
+)
+def test_names_that_do_not_exist(name, error, message):
+    with pytest.raises(error, match=message):
+        look_up(TABLE, name, "it")
+
+
+def test_a_value_may_stand_for_a_name():
+    assert value_of(TABLE, "tanh", int, "it") == 2
+    assert value_of(TABLE, 7, int, "it") == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("tan", ValueError, r"^it: expected one of sigmoid, tanh, got 'tan'. Did you mean 'tanh'\?$"),
+        (
+            int,
+            TypeError,
+            r"^it: expected a name or a value int\(...\), got the class int. Make a value of it: int\(...\).",
+        ),
+        (1.5, TypeError, r"got 1.5. Give one of sigmoid, tanh, or a value of your own.$"),
+        (None, TypeError, r"got None. Give one of sigmoid, tanh, or a value of your own.$"),
+    ],
+)
+def test_what_is_neither_a_name_nor_a_value(given, error, message):
+    with pytest.raises(error, match=message):
+        value_of(TABLE, given, int, "it")
+
+
+@pytest.mark.parametrize("number", [3, np.int64(3), np.uint8(3)])
+def test_whole_numbers_become_pythons(number):
+    assert type(whole_number("n", number)) is int
+    assert whole_number("n", number, least=3, most=3) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "bounds", "error", "message"),
+    [
+        (0, {}, ValueError, "^n: expected at least 1, got 0.$"),
+        (-1, {"least": 0}, ValueError, "^n: expected at least 0, got -1.$"),
+        (11, {"most": 10}, ValueError, "^n: expected 1 to 10, got 11.$"),
+        (11, {"most": 10, "limits": "as many as fingers"}, ValueError, "^n: expected as many as fingers, got 11.$"),
+        (True, {}, TypeError, "^n: expected a whole number, got True of type bool.$"),
+        (3.0, {}, TypeError, "^n: expected a whole number, got 3.0 of type float.$"),
+        ("3", {}, TypeError, "^n: expected a whole number, got '3' of type str.$"),
+        (None, {}, TypeError, "^n: expected a whole number, got None"),
+    ],
+)
+def test_what_is_no_whole_number(number, bounds, error, message):
+    with pytest.raises(error, match=message):
+        whole_number("n", number, **bounds)
+
+
+@pytest.mark.parametrize("number", [3, 0.5, np.float32(0.5), np.int64(2)])
+def test_positive_numbers_become_pythons(number):
+    assert type(positive_number("rate", number)) is float
+    assert positive_number("rate", number) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [
+        (0, ValueError, "^rate: expected a finite number above 0, got 0.$"),
+        (-0.5, ValueError, "above 0, got -0.5"),
+        (float("inf"), ValueError, "finite number above 0, got inf"),
+        (float("nan"), ValueError, "finite number above 0, got nan"),
+        (True, TypeError, "^rate: expected a number, got True.$"),
+        ("0.5", TypeError, "^rate: expected a number, got '0.5'.$"),
+        (1j, TypeError, "^rate: expected a number, got 1j.$"),
+    ],
+)
+def test_what_is_no_positive_number(number, error, message):
+    with pytest.raises(error, match=message):
+        positive_number("rate", number)

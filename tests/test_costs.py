@@ -1,0 +1,161 @@
+"""Costs: the error that each sends back, against differences and two automatic derivatives; its targets."""
+
+import array_api_compat
+import numpy as np
+import own
+import pytest
+from compare import assert_on, relative_difference
+from conftest import need
+from recipes import PAIRS, targets_for, torch_slope
+
+from anynet import Cost, Network, costs
+from anynet.activations import ACTIVATIONS
+from anynet.costs import COSTS
+
+ALL = [*COSTS.values(), own.SMOOTH]
+
+
+@pytest.mark.parametrize("pair", COSTS)
+def test_cost_values_and_deltas_have_one_row_per_example(pair, backend):
+    output, _ = pair
+    xp = backend.xp
+    z = backend.copy_to_device([[0.5, -1.0, 2.0], [3.0, 0.0, -2.0]])
+    y = backend.copy_to_device([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    a = ACTIVATIONS[output].value(xp, z)
+    assert_on(backend, COSTS[pair].value(xp, z, a, y), (2,))
+    assert_on(backend, COSTS[pair].delta(xp, z, a, y), (2, 3))
+
+
+def test_default_costs():
+    assert costs.get(None, "softmax").name == "cross_entropy"
+    assert {costs.get(None, output).name for output in ("sigmoid", "tanh", "identity")} == {"quadratic"}
+    assert costs.get(None, "step") is None
+
+
+def test_illegal_pair_is_refused_with_the_legal_ones():
+    with pytest.raises(ValueError, match=r"pairs sigmoid with quadratic, .* got tanh with cross_entropy"):
+        costs.get("cross_entropy", "tanh")
+
+
+def test_the_books_learning_rates():
+    assert {cost.learning_rate for (_, name), cost in COSTS.items() if name == "quadratic"} == {3.0}
+    assert {cost.learning_rate for (_, name), cost in COSTS.items() if name == "cross_entropy"} == {0.5}
+    assert Network([2, 3]).book_learning_rate == 3.0
+    assert Network([2, 3], output="softmax").book_learning_rate == 0.5
+
+
+# The error dC/dz: of whatever the table holds.
+
+
+def total(cost, xp, z, y):
+    """Return the sum of the costs, as a function of z alone."""
+    return xp.sum(cost.value(xp, z, ACTIVATIONS[cost.output].value(xp, z), y))
+
+
+def delta(cost, xp, z, y):
+    return np.asarray(cost.delta(xp, z, ACTIVATIONS[cost.output].value(xp, z), y))
+
+
+def host_case(cost):
+    rng = np.random.default_rng(3)
+    return rng.standard_normal((4, 3)), targets_for(cost, 4, 3, rng)
+
+
+@pytest.mark.parametrize("cost", ALL, ids=lambda c: f"{c.output}, {c.name}")
+def test_deltas_equal_differences(cost):
+    z, y = host_case(cost)
+    xp, h = array_api_compat.array_namespace(z), 1e-5
+    expected = np.zeros_like(z)
+    for at in np.ndindex(*z.shape):
+        step = np.zeros_like(z)
+        step[at] = h
+        expected[at] = (total(cost, xp, z + step, y) - total(cost, xp, z - step, y)) / (2 * h)
+    assert relative_difference(delta(cost, xp, z, y), expected) <= 1e-8
+
+
+@pytest.mark.parametrize("cost", ALL, ids=lambda c: f"{c.output}, {c.name}")
+def test_deltas_equal_those_of_pytorch(cost):
+    need("torch")
+    import array_api_compat.torch as xp
+    import torch
+
+    z, y = map(torch.tensor, host_case(cost))
+    direction = torch.tensor(np.random.default_rng(4).standard_normal(tuple(z.shape)))
+    slope = torch_slope(lambda z: total(cost, xp, z, y), z, direction)
+    assert float(slope) == pytest.approx(np.vdot(delta(cost, xp, z, y), direction.numpy()), rel=1e-12)
+
+
+@pytest.mark.parametrize("cost", ALL, ids=lambda c: f"{c.output}, {c.name}")
+def test_deltas_equal_those_of_jax(cost):
+    need("jax")
+    import jax
+    import jax.numpy as xp
+
+    z, y = map(xp.asarray, host_case(cost))
+    expected = jax.jit(jax.grad(lambda z: total(cost, xp, z, y)))(z)
+    assert relative_difference(delta(cost, xp, z, y), expected) <= 1e-12
+
+
+def test_no_cost_of_the_table_escapes():
+    assert {(cost.output, cost.name) for cost in ALL} >= set(COSTS)
+    assert all(COSTS[output, name].name == name and COSTS[output, name].output == output for output, name in PAIRS)
+    assert {output for output, _ in COSTS} <= set(ACTIVATIONS)
+
+
+# Targets.
+
+
+@pytest.mark.parametrize(
+    ("output", "y", "message"),
+    [
+        ("softmax", [[0.5, 0.6], [1.0, 0.0]], "targets that sum to 1 for softmax"),
+        ("softmax", [[2, -1], [1, 0]], "shares from 0 to 1 for cross-entropy, got numbers from -1 to 2"),
+        ("sigmoid", [[0.5, 1.5], [1.0, 0.0]], "shares from 0 to 1 for cross-entropy"),
+    ],
+)
+def test_targets_that_cross_entropy_is_not_defined_for(backend, output, y, message):
+    net = Network([2, 2], backend, output=output, cost="cross_entropy")
+    for use in (lambda x, t: net.fit((x, t), 1, 1), net.gradients):
+        with pytest.raises(ValueError, match=message):
+            use(np.ones((2, 2)), np.asarray(y))
+
+
+@pytest.mark.parametrize(
+    ("total_of_row", "is_allowed"), [(1.0005, True), (0.9995, True), (1.002, False), (0.998, False)]
+)
+def test_softmax_targets_may_err_by_rounding_alone(backend, total_of_row, is_allowed):
+    y = backend.copy_to_device([[1.0, 0.0], [0.5, total_of_row - 0.5]])
+    check = COSTS["softmax", "cross_entropy"].check_targets
+    if is_allowed:
+        check(y)
+    else:
+        with pytest.raises(ValueError, match=r"that sum to 1 for softmax, got sums that differ by 0.00[12]"):
+            check(y)
+
+
+def test_any_targets_will_do_for_the_quadratic_cost(backend):
+    for (_, name), cost in COSTS.items():
+        if name == "quadratic":
+            cost.check_targets(backend.copy_to_device([[-7.0, 1e6]]))
+
+
+# By name, or as a value.
+
+
+def test_a_cost_of_ones_own_goes_with_its_output():
+    assert costs.get(own.SMOOTH, "identity") is own.SMOOTH
+    with pytest.raises(ValueError, match="cost: expected one for the output sigmoid, got smooth, for identity"):
+        costs.get(own.SMOOTH, "sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("quadratik", ValueError, "cost: expected one of quadratic, cross_entropy.* Did you mean 'quadratic'"),
+        (Cost, TypeError, r"cost: expected a name or a value Cost\(...\), got the class Cost. Make a value of it"),
+        (3, TypeError, "cost: expected a name or a value"),
+    ],
+)
+def test_what_is_no_cost(given, error, message):
+    with pytest.raises(error, match=message):
+        costs.get(given, "sigmoid")

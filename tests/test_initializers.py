@@ -1,0 +1,78 @@
+"""Initializers: the standard deviations that their sources name, and the same bits from the same stream."""
+
+import math
+
+import numpy as np
+import own
+import pytest
+
+from anynet import Initializer, Network, initializers
+from anynet.initializers import FORMER_NAMES, INITIALIZERS
+
+
+@pytest.mark.parametrize(
+    ("name", "weights_std", "biases_std"),
+    [
+        ("scaled_normal", 1 / 20, 1),
+        ("lecun_normal", 1 / 20, 1),
+        ("standard_normal", 1, 1),
+        ("xavier", math.sqrt(2 / 700), 0),
+        ("glorot_normal", math.sqrt(2 / 700), 0),
+        ("he", math.sqrt(2 / 400), 0),
+        ("he_normal", math.sqrt(2 / 400), 0),
+    ],
+)
+def test_initializers_have_their_standard_deviations(name, weights_std, biases_std, rng):
+    weights, biases = initializers.get(name).draw(rng, (300, 400), fan_in=400, fan_out=300)
+    assert weights.shape == (300, 400)
+    assert biases.shape == (300,)
+    assert weights.std() == pytest.approx(weights_std, rel=0.02)  # 120,000 draws: 0.2 % is one sigma
+    assert biases.std() == pytest.approx(biases_std, rel=0.2)  # 300 draws: 4 % is one sigma
+    assert abs(weights.mean()) < 0.02 * weights_std
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_draws_are_float64_and_the_same_from_the_same_stream(name):
+    first, again = (
+        INITIALIZERS[name].draw(np.random.default_rng(1), (3, 2, 2), fan_in=4, fan_out=12) for _ in range(2)
+    )
+    for a, b, shape in zip(first, again, ((3, 2, 2), (3,)), strict=True):
+        assert a.dtype == np.float64
+        assert a.shape == shape
+        assert np.array_equal(a, b)
+
+
+def test_biases_are_drawn_before_weights():
+    """The order that the book's network.py has: a start that is kept is the same start."""
+    rng = np.random.default_rng(5)
+    biases, weights = rng.standard_normal(3), rng.standard_normal((3, 2))
+    drawn = INITIALIZERS["standard_normal"].draw(np.random.default_rng(5), (3, 2), fan_in=2, fan_out=3)
+    assert np.array_equal(drawn[0], weights)
+    assert np.array_equal(drawn[1], biases)
+
+
+def test_former_names_start_the_same_networks():
+    for former, name in FORMER_NAMES.items():
+        assert initializers.get(former) is INITIALIZERS[name]
+        old, new = Network([4, 3, 2], initializer=former), Network([4, 3, 2], initializer=name)
+        assert all(np.array_equal(a, b) for a, b in zip(old.weights, new.weights, strict=True))
+        assert old.architecture.stages[0].layer.initializer in (former, name)
+
+
+def test_a_name_finds_its_value_and_a_value_itself():
+    assert all(initializers.get(name) is value and value.name == name for name, value in INITIALIZERS.items())
+    assert initializers.get(own.SMALL) is own.SMALL
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("zeros", ValueError, "initializer: expected one of lecun_normal, standard_normal, glorot_normal, he_normal"),
+        ("he_norma", ValueError, "Did you mean 'he_normal'"),
+        (Initializer, TypeError, r"initializer: expected a name or a value Initializer\(...\), got the class"),
+        (None, TypeError, "initializer: expected a name or a value"),
+    ],
+)
+def test_what_is_no_initializer(given, error, message):
+    with pytest.raises(error, match=message):
+        initializers.get(given)

@@ -1,0 +1,93 @@
+"""Pixels: what uint8 means, and what looks as if that had been forgotten."""
+
+import numpy as np
+import pytest
+from compare import assert_on, relative_difference
+
+from anynet import Network, pixels
+
+
+def test_uint8_is_scaled_and_nothing_else_is(backend32):
+    xp, dtype = backend32.xp, backend32.xp.float32
+    host = np.array([[0, 255], [51, 102]])
+    scaled = pixels.to_unit_interval(xp, backend32.asarray(host.astype(np.uint8)), dtype)
+    assert_on(backend32, scaled, (2, 2))
+    assert relative_difference(backend32.to_numpy(scaled), host / 255) < 1e-7
+    for other in (np.int32, np.float32):
+        taken = pixels.to_unit_interval(xp, backend32.asarray(host.astype(other)), dtype)
+        assert_on(backend32, taken, (2, 2))
+        assert np.array_equal(backend32.to_numpy(taken), host)
+
+
+def test_uint8_means_pixels_and_nothing_else_does(backend):
+    net = Network([2, 3], backend)
+    image = np.array([[0, 255], [51, 102]], np.uint8)
+    assert relative_difference(net.feedforward(image), net.feedforward(image / 255)) < 1e-14
+    assert relative_difference(net.feedforward(image.astype(int)), net.feedforward(image.astype(float))) == 0
+    assert relative_difference(net.feedforward(image), net.feedforward(image.astype(float))) > 0.01
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.tile(np.array([0, 1], np.uint8), (30, 32)), "uint8 means pixels.*no value here exceeds 1"),
+        (np.tile(np.arange(64.0) * 4, (30, 1)), "whole numbers from 0 to 252, which look like pixels"),
+        (np.tile(np.arange(64) * 4, (30, 1)), "look like pixels"),
+    ],
+)
+def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
+    with pytest.warns(UserWarning, match=message):
+        Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize(
+    "x", [np.tile(np.arange(64, dtype=np.uint8) * 4, (30, 1)), np.ones((30, 64)), np.full((30, 64), 200.5)]
+)
+def test_pixels_and_features_in_order_are_not_warned_of(backend, x):
+    Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)  # a warning would be an error
+
+
+def image(highest, lowest=0, shape=(3, 64)):
+    x = np.zeros(shape)
+    x[0, 0, ...], x[-1, -1, ...] = lowest, highest
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "is_mistaken"),
+    [
+        (image(127), False),
+        (image(128), True),
+        (image(255), True),
+        (image(256), False),
+        (image(255, lowest=-1), False),
+        (image(200.5), False),
+        (image(255, shape=(3, 63)), False),  # no square
+        (image(255, shape=(3, 49)), False),  # a small one
+        (image(255, shape=(3, 5, 7)), True),  # rows and columns
+        (image(1).astype(np.uint8), True),
+        (image(2).astype(np.uint8), False),
+        (image(0).astype(np.uint8), True),
+    ],
+)
+def test_what_looks_like_a_mistake(x, is_mistaken, backend):
+    found = pixels.mistaken(backend.asarray(x))
+    assert (found is not None) is is_mistaken
+
+
+@pytest.mark.parametrize(("at", "is_warned"), [(99, False), (100, True)])
+def test_the_first_hundred_examples_are_looked_at(at, is_warned, recwarn):
+    x = np.zeros((150, 64), np.uint8)
+    x[at] = 200
+    Network([64, 2]).fit((x, np.arange(150) % 2), 1, 50)
+    assert ["uint8 means pixels" in str(w.message) for w in recwarn] == [True] * is_warned
+
+
+@pytest.mark.parametrize(("at", "is_warned"), [(99, False), (100, True)])
+def test_so_are_those_of_data_that_are_streamed(at, is_warned, recwarn):
+    x = np.full((150, 64), 200.0)
+    x[at] = 0.5
+    Network([64, 2]).fit((x, np.arange(150) % 2), 1, 50, memory_limit=0)
+    assert ["which look like pixels" in str(w.message) for w in recwarn] == [True] * is_warned
