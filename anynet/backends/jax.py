@@ -6,10 +6,9 @@ leave a network with deleted buffers.
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import array_api_compat
 import numpy as np
@@ -19,6 +18,8 @@ from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Number
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
+
+R = TypeVar("R")
 
 _PROGRAMS_KEPT = 64
 
@@ -72,15 +73,10 @@ def _synchronize(device: Any, made: Tree) -> None:
 # What is compiled, kept by the values that it was made from.
 
 
+@lru_cache(_PROGRAMS_KEPT)
 def compiled(backend: "Backend", f: Callable[..., Tree]) -> Callable[..., Tree]:
     """Return f(xp, ...) as one program per shape of its arguments."""
-    program = _program_of(f)
-
-    def run(*arguments: Tree, **keywords: Tree) -> Tree:
-        with _told(backend):
-            return program(*arguments, **keywords)
-
-    return run
+    return _told(backend, _program_of(f))
 
 
 @lru_cache(_PROGRAMS_KEPT)
@@ -108,16 +104,15 @@ def scan(backend: "Backend", step: Step) -> Run:
         rows = backend.chunk_rows(data[0].shape[1:], size)  # the same for every chunk, and so is the program
         table = np.zeros((rows // size, len(numbers[0])), backend.dtype)
         table[:n_whole] = numbers[:n_whole]
-        with _told(backend):
-            chunk = gather(data, order and order.indices, order.start if order else 0, n, noise, rows=rows)
-            if n_whole > 0:
-                train_state = steps(train_state, chunk, table, 0, n_whole, size=size)
-            if rest > 0:
-                last = np.asarray(numbers[n_whole:], backend.dtype)
-                train_state = steps(train_state, chunk, last, n_whole * size, 1, size=rest)
+        chunk = gather(data, order and order.indices, order.start if order else 0, n, noise, rows=rows)
+        if n_whole > 0:
+            train_state = steps(train_state, chunk, table, 0, n_whole, size=size)
+        if rest > 0:
+            last = np.asarray(numbers[n_whole:], backend.dtype)
+            train_state = steps(train_state, chunk, last, n_whole * size, 1, size=rest)
         return train_state
 
-    return run
+    return _told(backend, run)
 
 
 @lru_cache(_PROGRAMS_KEPT)
@@ -157,27 +152,34 @@ def padded_rows(n: int) -> int:
 # What goes wrong, in our words.
 
 
-@contextmanager
-def _told(backend: "Backend") -> Iterator[None]:
+def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
+    """Return a program whose errors are in our words."""
     import jax
 
-    try:
-        yield
-    except jax.errors.JAXTypeError as error:  # a tracer was asked for its value, or handed to NumPy
-        raise TypeError(
-            f"{backend.label}: expected formulas that can be compiled, got {_culprit(error)}: "
-            f"{first_line(error)}. A formula may use operators and the functions of the namespace xp that it is "
-            "handed, and decide by xp.where; it cannot ask for a value, as `if`, float() and NumPy's functions do. "
-            'backend="numpy" takes it as it is.'
-        ) from error
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise MemoryError(
-            f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
-            "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
-            "What was trained so far is kept."
-        ) from error
+    def run(*arguments: Any, **keywords: Any) -> R:
+        try:
+            return program(*arguments, **keywords)
+        except jax.errors.JAXTypeError as error:  # a tracer was asked for its value, or handed to NumPy
+            raise _not_compiled(backend, error) from error
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            raise MemoryError(
+                f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
+                "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
+                "What was trained so far is kept."
+            ) from error
+
+    return run
+
+
+def _not_compiled(backend: "Backend", error: Exception) -> TypeError:
+    return TypeError(
+        f"{backend.label}: expected formulas that can be compiled, got {_culprit(error)}: {first_line(error)}. "
+        "A formula may use operators and the functions of the namespace xp that it is handed, and decide by xp.where; "
+        "it cannot ask for a value, as `if`, float() and NumPy's functions do. "
+        'backend="numpy" takes it as it is.'
+    )
 
 
 def _culprit(error: BaseException) -> str:
