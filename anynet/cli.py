@@ -1,7 +1,7 @@
 """The command `anynet`: the door.
 
 It stands ready before NumPy is loaded, so that an interrupt at any moment ends quietly;
-what the commands do is in commands.py.
+what the commands do is in commands/.
 """
 
 import os
@@ -17,8 +17,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 1 a failure, 2 wrong usage, 130 an interrupt: Ctrl-C, SIGTERM,
-    or a terminal that went away.
+    0 is success, 1 a failure, 2 wrong usage, 70 a mistake of anynet's own, and 130 an
+    interrupt: Ctrl-C, SIGTERM, or a terminal that went away.
     """
     for stream in ("stdout", "stderr"):  # one that was closed by who started us is None
         if getattr(sys, stream) is None:

@@ -1,0 +1,95 @@
+"""The commands of `anynet`, one file each, and how one is found and run.
+
+Results go to standard output, progress and errors to standard error. A command is added by
+a file with `add_options(parser)` and `run(arguments)`, and a line in the table here. Only the
+file of the command that is asked for is loaded: `anynet --help` answers before NumPy is there.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import NoReturn
+
+from anynet import __version__
+from anynet.commands import errors
+
+COMMANDS = {
+    "train": "train a network and save it",
+    "evaluate": "count the right answers of a saved network",
+    "predict": "say which digits pictures show",
+    "show-digit": "draw an image of MNIST, with its label, in the terminal",
+    "info": "versions, and which backends are usable, with the cure if not",
+}
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code; what goes wrong is told in one line."""
+    arguments = argparse.Namespace(traceback="--traceback" in argv, quiet=False)  # until they are read
+    try:
+        _parser(argv).parse_args(argv, arguments)
+        with _warnings_told(arguments.quiet):
+            arguments.run(arguments)
+    except BrokenPipeError:  # the door knows what to do
+        raise
+    except Exception as error:
+        return errors.tell(error, arguments.traceback)
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells what was typed wrongly in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(errors.USAGE, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser: it knows every command by name, and the options of the one that is asked for."""
+    parser = _Parser(
+        prog="anynet",
+        usage="anynet COMMAND [OPTIONS]",
+        description="Train and use neural networks on any array library.",
+        epilog=f"commands:\n{_table()}\n\nanynet COMMAND --help lists the options of a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"anynet {__version__}")
+    _add_traceback(parser)
+    commands = parser.add_subparsers(prog="anynet", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    asked_for = next((word for word in argv if word in COMMANDS), None)  # what may stand before it takes no value
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        if name == asked_for:
+            module = import_module(f"anynet.commands.{name.replace('-', '_')}")
+            module.add_options(command)
+            _add_traceback(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def _table() -> str:
+    """Return what the commands are for, a line each."""
+    width = max(map(len, COMMANDS)) + 2
+    return "\n".join(f"  {name:<{width}}{purpose}" for name, purpose in COMMANDS.items())
+
+
+def _add_traceback(parser: argparse.ArgumentParser) -> None:
+    """Add the option that every command takes, before its name or after it."""
+    told = "with an error, show where in the program it arose"
+    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=told)
+
+
+@contextmanager
+def _warnings_told(is_quiet: bool) -> Iterator[None]:
+    """Tell warnings in one line, or not at all."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.simplefilter("ignore", Warning if is_quiet else RuntimeWarning)  # training tells of overflow
+        yield
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning; what it is called with is what Python hands to `warnings.showwarning`."""
+    print(f"anynet: {message}", file=sys.stderr)

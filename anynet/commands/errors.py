@@ -1,0 +1,77 @@
+"""How errors are told: a user's mistake in one line, and a mistake of ours as what it is.
+
+A refusal, which says what was expected and what to do, comes from a `raise` in a file of
+anynet. What the interpreter or a library raises by itself, whatever its words, is a bug.
+"""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from opcode import opmap
+
+FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
+
+_REFUSALS = (ValueError, TypeError, ImportError, RuntimeError, FloatingPointError)
+_CIRCUMSTANCES = (OSError, MemoryError)  # a file that is not there, a machine that is full: whoever raises them
+
+
+class UsageError(Exception):
+    """A mistake in what was typed, as opposed to a failure of what it asked for."""
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Take refusals of what is done here for mistakes in what was typed."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if not is_for_the_user(error):
+            raise
+        raise UsageError(str(error)) from error
+
+
+def is_for_the_user(error: BaseException) -> bool:
+    """Return whether an error tells a user what to do, rather than us that we are wrong."""
+    if isinstance(error, (UsageError, *_CIRCUMSTANCES)):
+        return True
+    return isinstance(error, _REFUSALS) and _is_refusal(error)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Return whether a `raise` in a file of anynet is where an error began.
+
+    Its words would not tell: Python too says "expected 2, got 3", of what we unpack wrongly.
+    """
+    if error.__traceback__ is None:
+        return False
+    end = error.__traceback__
+    while end.tb_next is not None:
+        end = end.tb_next
+    package = str(end.tb_frame.f_globals.get("__name__")).partition(".")[0]
+    return package == "anynet" and end.tb_frame.f_code.co_code[end.tb_lasti] == opmap["RAISE_VARARGS"]
+
+
+def tell(error: Exception, with_traceback: bool = False) -> int:
+    """Print an error, and return the exit code that goes with it."""
+    if with_traceback:
+        traceback.print_exception(error)
+    if is_for_the_user(error):
+        complain(_words_of(error))
+        return USAGE if isinstance(error, UsageError) else FAILURE
+    what = f"{type(error).__name__}: {_words_of(error)}".rstrip(".")
+    cure = "Report it, with the lines above" if with_traceback else "Run again with --traceback, and report it"
+    complain(f"this is a mistake of anynet's own, not yours: {what}. {cure}.")
+    return OUR_MISTAKE
+
+
+def complain(sentence: str) -> None:
+    """Print a line on standard error."""
+    print(f"anynet: {sentence}", file=sys.stderr)
+
+
+def _words_of(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return " ".join(str(error).split()) or type(error).__name__

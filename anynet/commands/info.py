@@ -1,0 +1,50 @@
+"""`anynet info`: versions, and which backends are usable, with the cure if not."""
+
+import argparse
+import platform
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from typing import Any
+
+import numpy as np
+
+from anynet import __version__, backends
+from anynet.commands.terminal import say
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add no options: there are none."""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what works here."""
+    say(f"anynet {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    say(f"NumPy {np.__version__}, {_blas()}")
+    say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
+    say("\nbackends")
+    distributions = packages_distributions()
+    for name, reason in backends.available().items():
+        installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
+        say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}")
+    say("\nCuPy, rung by rung")
+    for rung, reason in backends.diagnose_cupy():
+        say(f"  {rung:<18}{'works' if reason is None else reason}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _blas() -> str:
+    """Return which BLAS NumPy was built with, and how many threads it uses if that can be told."""
+    config: Any = np.show_config(mode="dicts")
+    blas = config.get("Build Dependencies", {}).get("blas", {})  # NumPy leaves out what it does not know
+    name = " ".join(["BLAS", blas.get("name", "unknown"), blas.get("version", "")]).rstrip()
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return f"{name} (for its threads: pip install 'anynet-nn[threads]')"
+    threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return f"{name}, {threads[0]} threads" if threads else name

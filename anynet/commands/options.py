@@ -1,0 +1,115 @@
+"""What several commands take: where to compute, on how many threads, and where to write."""
+
+import argparse
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from anynet import backends
+from anynet.backends import Backend
+from anynet.commands.errors import UsageError, usage_errors
+from anynet.formats import npz
+from anynet.network import Network
+
+DEFAULT_OUTPUT = Path("network.npz")
+
+
+# Where to compute.
+
+
+def add_backend(parser: Any) -> None:
+    """Add `--backend`, `--device` and `--threads`."""
+    add = parser.add_argument
+    names = f"{', '.join(backends.LIBRARIES)} or auto (numpy)"
+    add("--backend", default="numpy", metavar="NAME", help=f"array library: {names}")
+    add("--device", type=_device, metavar="DEVICE", help="which of its devices: an index, or what it is called")
+    threads = "of the processor, for matrix products; by default the library's choice"
+    add("--threads", type=_thread_count, metavar="N", help=threads)
+
+
+def add_saved_network(parser: argparse.ArgumentParser) -> None:
+    """Add the file of a saved network, and where it is to compute."""
+    parser.add_argument("file", metavar="FILE", help="a saved network, such as train wrote")
+    add_backend(parser)
+
+
+def load_network(arguments: argparse.Namespace) -> Network:
+    """Return the network in the file that was named, where it is to compute."""
+    with usage_errors():
+        backends.get(arguments.backend, arguments.device)
+    return Network.load(arguments.file, arguments.backend, arguments.device)
+
+
+def _device(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
+@contextmanager
+def threads(count: int | None, backend: Backend) -> Iterator[None]:
+    """Let the libraries that multiply matrices use so many threads; None leaves them as they are.
+
+    The backend comes first: only a library that has been loaded can be told.
+    """
+    if count is None:
+        yield
+        return
+    if not backend.threads_can_be_set:
+        raise UsageError(
+            f"--threads: expected a backend that can be told, got {backend.name}, which takes every core it may use."
+        )
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise ImportError("threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'") from None
+    with threadpool_limits(count):
+        yield
+
+
+def _thread_count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
+    return count
+
+
+def n_bytes(text: str) -> int:
+    """Return a size such as 100MB in bytes; a KB is 1,000 of them."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a number of bytes, or one with KB, MB or GB, got {text!r}")
+    number, unit = found.groups()
+    return int(float(number) * 1000 ** ("B", "KB", "MB", "GB").index((unit or "B").upper()))
+
+
+# Where to write.
+
+
+def output_path(given: str | None, force: bool) -> Path:
+    """Return where to write, found writable: what was given, or `DEFAULT_OUTPUT`, numbered if it exists."""
+    if given is None:
+        path = free_path(DEFAULT_OUTPUT)
+    else:
+        path = npz.with_suffix(given)
+        if path.is_dir():
+            raise ValueError(f"--output: expected a file, got the folder {path}.")
+        if path.exists() and not force:
+            raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"--output: expected a folder that can be written to, got {path.parent}: {error.strerror}."
+        ) from None
+    return path
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the first of its numbered forms that does not exist."""
+    free, number = path, 1
+    while free.exists():
+        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return free

@@ -1,0 +1,20 @@
+"""The terminal: what is printed for people to read."""
+
+import shutil
+import sys
+import textwrap
+
+
+def say(text: str) -> None:
+    """Print, folded to the width of the terminal where there is one, and at once."""
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        wrapper = textwrap.TextWrapper(  # what is to be copied, a path or an option, stays whole
+            columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        )
+        text = "\n".join(map(wrapper.fill, text.split("\n")))
+    print(text, flush=True)
+
+
+def be_silent(text: str) -> None:
+    """Print nothing."""

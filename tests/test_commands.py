@@ -1,0 +1,479 @@
+"""The commands, run in this process on small files: what the options do, and how mistakes are told."""
+
+import json
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import anynet
+from anynet import Network, backends, backprop, datasets
+from anynet.activations import ACTIVATIONS
+from anynet.cli import main
+from anynet.commands import COMMANDS, errors
+from anynet.costs import COSTS
+from anynet.datasets.mnist import mnist_test_images
+
+DATA = "data.npz"  # 40 examples of 6 numbers, in 4 classes
+TRAIN = f"train --data {DATA}"
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    np.savez(DATA, x=rng.standard_normal((40, 6)), y=np.arange(40) % 4)
+
+
+def test_quiet_prints_nothing(capsys):
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_options_reach_the_network(tmp_path):
+    options = "--sizes 6 20 15 4 --hidden-activation relu --output-activation softmax --cost cross_entropy"
+    options += " --batch-size 20 --eta 0.2 --dtype float64 --backend array_api_strict --device device1"
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet", "--output", "net", *options.split()]) == 0
+    net = Network.load(tmp_path / "net.npz")
+    assert net.sizes == [6, 20, 15, 4]
+    assert [layer.activation for layer in net.layers] == ["relu", "relu", "softmax"]
+    assert (net.cost.name, net.backend.dtype) == ("cross_entropy", "float64")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("0", 0), ("100", 100), ("7B", 7), ("20kb", 20_000), ("100MB", 10**8), ("1.5 GB", 15 * 10**8)],
+)
+def test_a_memory_limit_reaches_the_training(text, limit, monkeypatch):
+    given = []
+    original = Network.iter_fit
+
+    def iter_fit(self, *args, memory_limit, **keywords):
+        given.append(memory_limit)
+        return original(self, *args, memory_limit=memory_limit, **keywords)
+
+    monkeypatch.setattr(Network, "iter_fit", iter_fit)
+    options = ["--epochs", "1", "--batch-size", "2", "--quiet"]
+    assert main([*TRAIN.split(), *options, "--memory-limit", text]) == 0
+    assert given == [limit]
+
+
+def test_an_existing_file_needs_force(tmp_path, capsys):
+    (tmp_path / "mine.npz").write_bytes(b"precious")
+    assert main([*TRAIN.split(), "--epochs", "1", "--output", "mine.npz"]) == 2
+    assert "mine.npz, which exists. Add --force" in capsys.readouterr().err
+    assert (tmp_path / "mine.npz").read_bytes() == b"precious"
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet", "--output", "mine.npz", "--force"]) == 0
+    assert Network.load(tmp_path / "mine.npz").sizes == [6, 30, 4]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("", 2, "required: COMMAND"),
+        ("fly", 2, "invalid choice: 'fly'"),
+        ("train --sizes 784 ten", 2, "--sizes: invalid int value: 'ten'"),
+        (f"{TRAIN} --sizes 6", 2, "expected an input and at least one layer"),
+        (f"{TRAIN} --sizes 6 0 10", 2, "at least 1, got 0"),
+        (f"{TRAIN} --sizes 100 10", 2, "x: expected the shape (n, 100), got (40, 6)"),
+        (f"{TRAIN} --sizes 6 3", 2, "y: expected whole labels from 0 to 2"),
+        (f"{TRAIN} --hidden-activation sigmod", 2, "Did you mean 'sigmoid'?"),
+        (f"{TRAIN} --output-activation tanh --cost cross_entropy", 2, "cost: expected one of the pairs"),
+        (f"{TRAIN} --cost cubic", 2, "cost: expected one of quadratic, cross_entropy"),
+        (f"{TRAIN} --epochs 0", 2, "epochs: expected at least 1, got 0"),
+        (f"{TRAIN} --batch-size 0", 2, "batch_size: expected 1 to 40"),
+        (f"{TRAIN} --batch-size 41", 2, "batch_size: expected 1 to 40"),
+        (f"{TRAIN} --learning-rate -1", 2, "learning_rate: expected a finite number above 0, got -1.0"),
+        (f"{TRAIN} --learning-rate nan", 2, "learning_rate: expected a finite number above 0"),
+        (f"{TRAIN} --learning-rate 0", 2, "learning_rate: expected a finite number above 0"),
+        (f"{TRAIN} --backend numpi", 2, "backend: expected one of numpy, cupy, torch"),
+        (f"{TRAIN} --backend array_api_strict --device device9", 2, "device: expected one of CPU_DEVICE"),
+        (f"{TRAIN} --dtype float16", 2, "dtype: expected one of float32, float64"),
+        ("train --output no/such/folder/x.npz", 2, "--output: expected a folder that can be written to"),
+        (f"{TRAIN} --seed -1", 2, "seed: expected"),
+        ("train --threads 0", 2, "--threads: expected a whole number, at least 1, got '0'"),
+        ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
+        ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
+        ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, at least 1, got 'two'"),
+        (
+            "train --memory-limit much",
+            2,
+            "--memory-limit: expected a number of bytes, or one with KB, MB or GB, got 'much'",
+        ),
+        ("train --memory-limit 100TB", 2, "got '100TB'"),
+        ("train --memory-limit=-5MB", 2, "got '-5MB'"),
+        ("train --validation-fraction 0.1", 2, "--validation-fraction: expected --data with it"),
+        ("train --data absent.npz", 1, "absent.npz: No such file or directory"),
+        ("train --data a b c", 2, "--data: expected one .npz file, or IDX files"),
+        ("predict absent.npz x.png", 1, "absent.npz: No such file or directory"),
+        ("predict", 2, "required: FILE, IMAGE"),
+        ("show-digit", 2, "required: INDEX"),
+        ("show-digit x", 2, "INDEX: invalid int value: 'x'"),
+        ("show-digit -1", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got -1."),
+        ("show-digit 10000", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got 10000."),
+        ("show-digit 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
+        ("show-digit 0 --output .", 2, "--output: expected a new file, got ., which exists"),
+        ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
+        ("evaluate .", 1, "Is a directory"),
+        ("evaluate x.npz --backend strict", 2, "backend: expected one of numpy"),
+        ("predict x.npz x.png --device 7", 2, "device: expected None or 'cpu' for numpy, got 7"),
+        (f"{TRAIN} --output .", 2, "path: expected the name of a file, got '.'"),
+        (f"{TRAIN} --output ..", 2, "path: expected the name of a file, got '..'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(command, code, message, capsys, tmp_path):
+    try:
+        assert main(command.split()) == code
+    except SystemExit as exit_:
+        assert exit_.code == code  # noqa: PT017
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+    assert err.startswith("anynet")
+    assert [p.name for p in tmp_path.iterdir()] == [DATA]
+
+
+def function_of_ours(body):
+    """Return a function that stands in a file of anynet, as far as Python can tell."""
+    namespace = {"__name__": "anynet.somewhere"}
+    exec(f"def ours(*arguments, **keywords):\n    {body}", namespace)
+    return namespace["ours"]
+
+
+BUGS = {  # some of them in words much like ours
+    "one, two = [1, 2, 3]": "ValueError: too many values to unpack (expected 2)",
+    "len(None)": "TypeError: object of type 'NoneType' has no len()",
+    "import numpy; numpy.ones(2) + numpy.ones(3)": "ValueError: operands could not be broadcast together",
+    "from anynet.network import Nonsense": "ImportError: cannot import name 'Nonsense'",
+    "raise ValueError(f'x: expected {keywords.nothing}')": "AttributeError: 'dict' object has no attribute 'nothing'",
+    "{}['w3']": "KeyError: 'w3'",
+    "raise KeyError('w3')": "KeyError: 'w3'",
+    "assert not keywords and not arguments": "AssertionError: AssertionError",
+    "ours()": "RecursionError: maximum recursion depth exceeded",
+}
+
+
+@pytest.mark.parametrize(("body", "words"), BUGS.items())
+@pytest.mark.parametrize("command", [TRAIN, "evaluate four.npz --data data.npz"])
+def test_a_mistake_of_ours_is_not_told_as_the_users(command, body, words, monkeypatch, capsys):
+    Network([6, 4]).save("four.npz")
+    monkeypatch.setattr(datasets, "read_data", function_of_ours(body))
+    assert main(command.split()) == errors.OUR_MISTAKE == 70
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"anynet: this is a mistake of anynet's own, not yours: {words}")
+    assert err.endswith(". Run again with --traceback, and report it.\n")
+    assert err.count("\n") == 1
+
+
+REFUSALS = {
+    "raise ValueError('x: expected 1, got 2.')": "x: expected 1, got 2.",
+    "raise TypeError('x: expected a number.') from None": "x: expected a number.",
+    "raise ImportError('Pillow is not installed.')": "Pillow is not installed.",
+    "raise RuntimeError('no CUDA device was found.')": "no CUDA device was found.",
+    "raise FloatingPointError('epoch 0: expected finite parameters.')": "epoch 0: expected finite parameters.",
+    "import numpy; numpy.ones(2**50)": "Unable to allocate 8.00 PiB",  # the machine's state, whoever tells it
+    "open('absent')": "absent: No such file or directory.",
+}
+
+
+@pytest.mark.parametrize(("body", "words"), REFUSALS.items())
+def test_a_refusal_and_a_full_machine_are_told_in_their_words(body, words, monkeypatch, capsys):
+    Network([6, 4]).save("four.npz")
+    monkeypatch.setattr(datasets, "read_data", function_of_ours(body))
+    assert main(["evaluate", "four.npz", "--data", DATA]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"anynet: {words}")
+    assert err.count("\n") == 1
+
+
+def test_a_bug_while_training_loses_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(backprop, "forward", function_of_ours("len(None)"))
+    assert main(TRAIN.split()) == 70
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "Stopped. What was learnt so far is in network.npz."
+    assert second.startswith("anynet: this is a mistake of anynet's own")
+    assert Network.load("network.npz").sizes == [6, 30, 4]
+
+
+def test_a_bug_is_not_taken_for_a_picture_that_cannot_be_read(seven, monkeypatch, capsys, tmp_path):
+    save_png(tmp_path / "digit.png", mnist_test_images()[0][0])
+    monkeypatch.setattr(datasets, "to_mnist", function_of_ours("one, two = [1, 2, 3]"))
+    assert main(["predict", str(seven), "digit.png"]) == 70
+    assert "could not be read" not in capsys.readouterr().err
+
+
+def test_a_command_that_does_not_load_is_told_too(monkeypatch, capsys):
+    monkeypatch.setattr("anynet.commands.import_module", function_of_ours("from anynet.network import Nonsense"))
+    assert main(["info"]) == 70
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["info", "--traceback"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("position", ["before", "after"])
+@pytest.mark.parametrize(
+    ("command", "code", "last"),
+    [
+        (f"{TRAIN} --epochs 0", 2, "anynet: epochs: expected at least 1, got 0."),
+        ("evaluate absent.npz", 1, "anynet: absent.npz: No such file or directory."),
+        (
+            f"{TRAIN} --cost bug",
+            70,
+            "anynet: this is a mistake of anynet's own, not yours: KeyError: 'w3'. Report it, with the lines above.",
+        ),
+    ],
+)
+def test_a_traceback_is_shown_where_it_is_asked_for(command, code, last, position, monkeypatch, capsys):
+    if "bug" in command:
+        monkeypatch.setattr(Network, "__init__", function_of_ours("{}['w3']"))
+    words = command.split()
+    assert main(["--traceback", *words] if position == "before" else [*words, "--traceback"]) == code
+    err = capsys.readouterr().err.splitlines()
+    assert err[0] == "Traceback (most recent call last):"
+    assert any(line.strip().startswith("File ") and ", in run" in line for line in err)
+    assert err[-1] == last
+
+
+def test_the_table_names_each_file_that_holds_a_command():
+    folder = Path(anynet.__file__).parent / "commands"
+    modules = {path.stem: import_module(f"anynet.commands.{path.stem}") for path in folder.glob("[a-z]*.py")}
+    found = {name.replace("_", "-") for name, m in modules.items() if hasattr(m, "run") and hasattr(m, "add_options")}
+    assert found == set(COMMANDS)
+
+
+def help_of(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([*command.split(), "--help"])
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_a_terminal(command, capsys, monkeypatch):
+    text = help_of(command, capsys, monkeypatch)
+    assert text.startswith(f"usage: anynet {command or 'COMMAND'}")
+    assert "--traceback" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_lists_every_command_with_its_purpose(capsys, monkeypatch):
+    lines = [line.split(maxsplit=1) for line in help_of("", capsys, monkeypatch).splitlines()]
+    assert all([name, purpose] in lines for name, purpose in COMMANDS.items())
+
+
+def test_help_of_train_lists_what_the_tables_hold(capsys, monkeypatch):
+    text = " ".join(help_of("train", capsys, monkeypatch).split())
+    names = {*backends.LIBRARIES, *backends.DTYPES, *ACTIVATIONS, *(cost.name for cost in COSTS.values())}
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
+    assert all(f"{cost.learning_rate} with {cost.name}" in text for cost in COSTS.values())
+
+
+@pytest.mark.parametrize("option", ["--output", "--out"])
+@pytest.mark.parametrize("rate", ["--learning-rate", "--eta"])
+def test_options_have_the_words_of_before_and_of_the_book(option, rate):
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet", option, "mine", rate, "0.1"]) == 0
+    assert Path("mine.npz").exists()
+
+
+def test_the_network_is_saved_under_a_name_that_is_free(capsys):
+    for name in ("network.npz", "network-1.npz", "network-2.npz"):
+        assert main([*TRAIN.split(), "--epochs", "1"]) == 0
+        assert capsys.readouterr().out.endswith(f"Saved the network to {name}\n")
+        assert Path(name).exists()
+
+
+def save_png(path, digit, scale=5):
+    """Save a digit of MNIST as a picture of dark ink on light paper, `scale` times as large."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = 255 - np.kron(digit.reshape(28, 28), np.ones((scale, scale), np.uint8))
+    image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def seven():
+    """A network that takes everything for a 7, in a file."""
+    net = Network([784, 10], output="softmax")
+    net.weights, net.biases = [np.zeros((10, 784))], [5.0 * (np.arange(10) == 7)[:, None]]
+    return net.save("seven.npz")
+
+
+def test_predict_reads_idx_files_image_by_image(seven, capsys, tmp_path):
+    header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (3, 28, 28))
+    (tmp_path / "digits").write_bytes(header + mnist_test_images()[0][:3].tobytes())
+    assert main(["predict", str(seven), "digits"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [f"digits[{i}]" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "command", [f"{TRAIN} --epochs 1 --quiet", "evaluate four.npz --data data.npz", "predict seven.npz digit.png"]
+)
+def test_threads_are_limited_while_a_command_computes(seven, monkeypatch, tmp_path, command):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    save_png(tmp_path / "digit.png", mnist_test_images()[0][0])
+    Network([6, 4]).save("four.npz")
+    seen, plain = set(), backprop.forward
+
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    def watched(*arguments):
+        if not seen:
+            seen.update(blas_threads())
+        return plain(*arguments)
+
+    monkeypatch.setattr(backprop, "forward", watched)
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_threads()
+        assert main([*command.split(), "--threads", "1"]) == 0
+        assert seen == {1}
+        assert blas_threads() == before
+
+
+def test_threads_without_threadpoolctl_are_one_line_with_the_cure(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert main([*TRAIN.split(), "--threads", "1"]) == 1
+    message = "anynet: threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'\n"
+    assert capsys.readouterr() == ("", message)
+    assert [p.name for p in tmp_path.iterdir()] == [DATA]
+
+
+def test_predict_goes_on_after_what_is_no_image(seven, capsys, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    save_png(tmp_path / "digit.png", mnist_test_images()[0][0])
+    assert main(["predict", str(seven), "text.png", "absent.png", "digit.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("digit.png: 7")
+    lines = err.splitlines()
+    assert lines[0].startswith("anynet: text.png: expected an image")
+    assert lines[1].startswith("anynet: absent.png: No such file")
+    assert lines[2] == "anynet: 2 of 3 files could not be read as images of a digit."
+
+
+def test_predict_needs_a_network_for_images(capsys):
+    path = Network([4, 3]).save("small.npz")
+    assert main(["predict", str(path), "digit.png"]) == 1
+    assert "expected a network that classifies images of 28 x 28, got one of 4 inputs" in capsys.readouterr().err
+
+
+def test_show_without_matplotlib_is_text_and_tells_what_a_picture_needs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["show-digit", "4", "--output", "digit.png"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("test image 4: 4\n")
+    assert err == "anynet: matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'\n"
+    assert [p.name for p in tmp_path.iterdir()] == [DATA]
+
+
+def own_data(rng, n=300):
+    y = np.arange(n) % 3
+    return 3 * np.eye(3)[y] + rng.standard_normal((n, 3)), y
+
+
+def test_train_on_ones_own_data(capsys, rng):
+    x, y = own_data(rng)
+    np.savez("own.npz", x=x, y=y)
+    assert (
+        main(["train", "--data", "own.npz", "--validation-fraction", "0.2", "--epochs", "20", "--output", "own-net"])
+        == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Training [3, 30, 3] on numpy (cpu), float32", "240 examples; output: own-net.npz"]
+    assert re.fullmatch(r"Epoch 19: \d+ / 60", lines[21])
+    assert lines[22].endswith("chosen on the validation data")
+    assert main(["evaluate", "own-net.npz", "--data", "own.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0.9
+
+
+def test_train_without_validation_completes_epochs(capsys, rng):
+    x, y = own_data(rng)
+    np.savez("own.npz", x=x, y=y)
+    assert main(["train", "--data", "own.npz", "--epochs", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:4] == ["Epoch 0 complete", "Epoch 1 complete"]
+
+
+def test_train_a_regression_reports_its_cost(capsys, rng):
+    x = rng.standard_normal((200, 2))
+    np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
+    options = "--sizes 2 1 --output-activation identity --eta 0.1 --epochs 30 --validation-fraction 0.1"
+    assert main(f"train --data own.npz {options}".split()) == 0
+    last = capsys.readouterr().out.splitlines()[31]
+    assert float(re.fullmatch(r"Epoch 29: cost (\S+)", last)[1]) < 1e-6
+
+
+def test_train_on_idx_files(capsys, tmp_path):
+    x, y = (a[:500].astype(np.uint8) for a in mnist_test_images())
+    sizes = b"".join(n.to_bytes(4, "big") for n in (500, 28, 28))
+    (tmp_path / "images").write_bytes(b"\0\0\x08\x03" + sizes + x.tobytes())
+    (tmp_path / "labels").write_bytes(b"\0\0\x08\x01" + sizes[:4] + y.tobytes())
+    assert main(["train", "--data", "images", "labels", "--epochs", "1", "--validation-fraction", "0.1"]) == 0
+    assert "Training [784, 30, 10]" in capsys.readouterr().out
+
+
+def test_training_that_diverges_stops_in_one_line_and_saves_the_last_good_epoch(capsys, rng):
+    x = rng.standard_normal((200, 2))
+    np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
+    options = "--sizes 2 9 1 --hidden-activation relu --output-activation identity --eta 1e30 --epochs 3"
+    assert main(f"train --data own.npz {options}".split()) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert err[0] == "Stopped. What was learnt so far is in network.npz."
+    assert re.match(
+        r"anynet: epoch 0: expected finite parameters and costs, got NaN or infinity\. .*learning rate", err[1]
+    )
+    assert len(err) == 2
+    assert np.isfinite(Network.load("network.npz").weights[0]).all()
+
+
+def test_values_need_one_output_and_labels_no_gaps(capsys, rng):
+    x = rng.standard_normal((50, 2))
+    np.savez("values.npz", x=x, y=x[:, 0] + 3)
+    assert (
+        main(["train", "--data", "values.npz", "--output-activation", "identity", "--eta", "0.1", "--epochs", "1"]) == 0
+    )
+    assert "Training [2, 30, 1]" in capsys.readouterr().out
+    for highest in (10**9, 2**63):
+        np.savez("labels.npz", x=x, y=np.full(50, highest, np.uint64))
+        assert main(["train", "--data", "labels.npz"]) == 2
+        assert f"y: expected labels from 0 on, without large gaps, got {highest}" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_quiet_is_silent_about_warnings_too(capsys, rng):
+    np.savez("bits.npz", x=np.ones((50, 2), np.uint8), y=np.arange(50) % 2)
+    assert main(["train", "--data", "bits.npz", "--epochs", "1", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["train", "--data", "bits.npz", "--epochs", "1"]) == 0
+    assert "no value here exceeds 1" in capsys.readouterr().err
+
+
+def test_a_network_of_one_output_tells_two_classes_apart(capsys, tmp_path):
+    net = Network([784, 1])
+    for bias, answer in ((5.0, "1"), (-5.0, "0")):
+        net.weights, net.biases = [np.zeros((1, 784))], [[[bias]]]
+        (tmp_path / "image").write_bytes(
+            b"\0\0\x08\x02" + bytes([0, 0, 0, 28] * 2) + mnist_test_images()[0][0].tobytes()
+        )
+        assert main(["predict", str(net.save("net")), "image", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["answer"] == answer
+
+
+def test_a_name_as_long_as_they_may_be_holds_a_network(tmp_path):
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet", "--output", "a" * 251]) == 0
+    assert Network.load(tmp_path / f"{'a' * 251}.npz").sizes == [6, 30, 4]
+
+
+def test_two_runs_at_once_keep_a_network_each(tmp_path, monkeypatch):
+    iter_fit = Network.iter_fit
+
+    def and_another_run_meanwhile(self, *arguments, **keywords):
+        (tmp_path / "network.npz").write_bytes(b"precious")
+        return iter_fit(self, *arguments, **keywords)
+
+    monkeypatch.setattr(Network, "iter_fit", and_another_run_meanwhile)
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet"]) == 0
+    assert (tmp_path / "network.npz").read_bytes() == b"precious"
+    assert Network.load(tmp_path / "network-1.npz").sizes == [6, 30, 4]
