@@ -168,8 +168,8 @@ class Network:
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
-        It yields a `Report` per chunk of mini-batches; that at an epoch's end carries the metrics.
-        Whoever iterates may look at the network, save it, or stop, in between.
+        It yields a `Report` per chunk of mini-batches. Whoever iterates may look at the network,
+        save it, or stop, in between.
         """
         how = optimizers.get(optimizer, self.book_learning_rate)
         made_of = self.backend, self.architecture, how, self.streams
@@ -226,14 +226,11 @@ class Network:
 
     @on_device
     def gradients(self, x: ArrayLike, y: ArrayLike) -> tuple[float, list[Any]]:
-        """Return (cost, gradients) of the mean cost over a batch. Nothing of the network changes.
+        """Return (cost, gradients) of the mean cost over a batch; the gradients mirror `parameters`.
 
         Args:
             x: As in `feedforward`.
             y: Labels (n,) or targets (n, n_out); of one example a digit or a column too.
-
-        Returns:
-            The gradients mirror `parameters`: an entry per layer with `weights` and `biases`.
 
         Example:
             >>> cost, gradients = Network([2, 3]).gradients([[0.0, 1.0]], [2])
@@ -320,7 +317,7 @@ class Network:
             self.architecture.check_can_be_right()
         for report in self.iter_fit(training_data, epochs, mini_batch_size, SGD(eta), validation=test):
             if report.is_epoch_end:
-                print(epoch_line(report, 0 if test is None else len(test)))
+                print(epoch_line(report, len(test or ())))
 
     @on_device
     def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
@@ -369,8 +366,6 @@ class Network:
         """Return dC/da = a - y, the derivative of the quadratic cost of one example; ValueError for another cost."""
         self.architecture.check_quadratic()
         return output_activations - y
-
-    # Files.
 
     def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
         """Take over the weights and biases in a file, and nothing else of it.
