@@ -40,9 +40,13 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return a Python number or a NumPy array, or a tuple of them where f returns several.
 
-        Arguments are numbers, nested lists, NumPy arrays or arrays of the backend, by
-        position or by name. Raises TypeError if they are not those of f or hold no real
-        numbers, and if f returns anything but arrays.
+        Args:
+            *args: Numbers, nested lists, NumPy arrays or arrays of the backend.
+            **kwargs: Likewise, by name.
+
+        Raises:
+            TypeError: They are not the arguments of f, hold no real numbers, or f returns
+                anything but arrays.
         """
         bound = self._bound(args, kwargs)
         for name, x in bound.arguments.items():
@@ -67,14 +71,25 @@ def function(
 ) -> Function:
     """Return f compiled: a function of numbers, lists or NumPy arrays that runs on a backend.
 
-    The arguments reach f as arrays of the backend, in the dtype given; names and defaults
-    are f's own. `backend`, `device` and `dtype` are those of `backends.get`, and so is what
-    it raises. TypeError if f is no function, or one whose arguments have no names.
+    Args:
+        f: A Python function of arrays; its arguments, names and defaults stay as they are.
+        backend: As in `backends.get`; "numpy" computes on the spot, "jax" compiles.
+        dtype: What the arguments reach f in; float64, as in Theano's session.
+        device: As in `backends.get`.
 
-    >>> logistic = function(lambda x: 1 / (1 + array_namespace(x).exp(-x)))
-    >>> logistic([[0, 1], [2, 3]])
-    array([[0.5       , 0.73105858],
-           [0.88079708, 0.95257413]])
+    Returns:
+        A `Function`, called as f is.
+
+    Raises:
+        TypeError: f is no function, or one whose arguments have no names.
+        ValueError: As `backends.get`.
+        ImportError: Likewise.
+
+    Example:
+        >>> logistic = function(lambda x: 1 / (1 + array_namespace(x).exp(-x)))
+        >>> logistic([[0, 1], [2, 3]])
+        array([[0.5       , 0.73105858],
+               [0.88079708, 0.95257413]])
     """
     _parameters(f, "function")
     backend = backends.get(backend, device, dtype)
@@ -87,14 +102,22 @@ def _without_namespace(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:
-    """Return the expression that f computes, fully parenthesised; a tuple if there are several.
+    """Return the expression that f computes, fully parenthesised.
 
-    f is a plain function or a compiled one. Raises TypeError or AttributeError if f does
-    what no expression says, such as deciding by a value or asking for a shape, and
-    ValueError if the expression is too long for anyone to read.
+    Args:
+        f: A plain function or a compiled one.
 
-    >>> pp(lambda x, y=1, weight=2: (x + y) * weight)
-    '((x + y) * weight)'
+    Returns:
+        Its text; a tuple if f returns several arrays.
+
+    Raises:
+        TypeError: f decides by a value, or hands its arguments to something else.
+        AttributeError: f asks for what no expression says, a shape say.
+        ValueError: The expression is too long for anyone to read.
+
+    Example:
+        >>> pp(lambda x, y=1, weight=2: (x + y) * weight)
+        '((x + y) * weight)'
     """
     f = f.__wrapped__ if isinstance(f, Function) else f
     signature = _parameters(f, "pp")

@@ -29,8 +29,8 @@ class Initializer:
         >>> import numpy as np
         >>> small = Initializer("small", lambda fan_in, fan_out: 0.01, 0.0)
         >>> weights, biases = small.draw(np.random.default_rng(0), (3, 2), fan_in=2, fan_out=3)
-        >>> weights.shape, biases.tolist()
-        ((3, 2), [0.0, 0.0, 0.0])
+        >>> weights.shape, biases.shape
+        ((3, 2), (3,))
     """
 
     name: str

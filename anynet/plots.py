@@ -15,11 +15,12 @@ import numpy as np
 
 from anynet.backends import to_numpy
 from anynet.datasets.framing import resampled
+from anynet.typing import HostArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HostArray = np.ndarray[Any, Any]
+__all__ = ["as_text", "show"]
 
 # By the ink in the upper and in the lower half of a character, each none, half or full.
 _BLOCKS = np.array([[" ", "\u2591", "\u2584"], ["\u2591", "\u2592", "\u2584"], ["\u2580", "\u2580", "\u2588"]])
@@ -30,11 +31,25 @@ _INK, _FRAME = "#1a1a1a", "#d1d5db"
 
 
 def as_text(image: Any, width: int = 28, encoding: str | None = None) -> str:
-    """Return an image as lines of text, `width` characters wide, ink as filled characters.
+    """Return an image as lines of text, ink as filled characters.
 
-    A character is taken to be twice as high as wide. Block characters, or plain ASCII if
-    the encoding, None for that of standard output, has none of them. Raises ValueError for
-    what is no single image, or a width below 1.
+    Args:
+        image: One image: (height, width) or flat and square; uint8, or numbers in [0, 1].
+        width: In characters, each taken to be twice as high as wide; 28 is a pixel of MNIST each.
+        encoding: Block characters are used where it has them, else plain ASCII; None is that of
+            standard output.
+
+    Returns:
+        Lines of text, without blanks at their ends.
+
+    Raises:
+        ValueError: It is no single image, or the width is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> print(as_text(np.asarray([[0, 255], [255, 0]], np.uint8), width=4, encoding="ascii"))
+          @@
+        @@
     """
     if width < 1:
         raise ValueError(f"width: expected at least 1, got {width}. 28 to 56 show a digit well.")
@@ -59,11 +74,27 @@ def _takes_blocks(encoding: str | None) -> bool:
 
 
 def show(x: Any, y: Sequence[Any] | HostArray | None = None, path: str | Path | None = None) -> "Figure":
-    """Draw one image or several in a grid, with y, a label or text each, above; return the figure.
+    """Draw one image or several in a grid.
 
-    The picture is saved if a path is given. Otherwise a window shows it, where matplotlib
-    has one to open; in a notebook the figure returned is what is seen. Raises ImportError
-    without matplotlib, ValueError for what are no images, or a y of another length.
+    Args:
+        x: Images, (n, height, width), (height, width), or flat and square; uint8, or numbers in
+            [0, 1], drawn dark where they are high.
+        y: A label or text above each; None draws none.
+        path: Where to save the picture. Without one a window shows it, where matplotlib has one
+            to open.
+
+    Returns:
+        The figure, which is what a notebook shows.
+
+    Raises:
+        ImportError: matplotlib is not installed; the error has the install line.
+        ValueError: They are no images, or y has another length.
+
+    Example:
+        >>> import numpy as np
+        >>> figure = show(np.zeros((2, 8, 8)), ["a", "b"])
+        >>> len(figure.axes)
+        2
     """
     try:
         from matplotlib import pyplot

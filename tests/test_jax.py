@@ -1,11 +1,13 @@
 """JAX: a chunk of mini-batches as one program, compiled once, and equal to one step after the other."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from compare import relative_difference
 from conftest import need
 
-from anynet import SGD, Activation, Network, backends
+from anynet import SGD, Activation, Cost, Layer, Network, Optimizer, backends
 from anynet.backends import interface
 from anynet.training import Step
 
@@ -91,20 +93,67 @@ def test_nothing_is_donated(jax, rng):
     [
         (lambda xp, z: z if float(xp.max(z)) > 0 else -z, "Attempted boolean conversion|concrete value"),
         (lambda xp, z: np.tanh(z), "numpy"),
+        (lambda xp, z: z[z > 0], "boolean"),
+        (lambda xp, z: z.fill(0.0), "fill"),
     ],
-    ids=["asks for a value", "hands it to NumPy"],
+    ids=["asks for a value", "hands it to NumPy", "takes what is above", "writes into it"],
 )
-def test_a_formula_that_cannot_be_compiled_is_named_and_numpy_takes_it(jax, value, said, rng):
+def test_a_formula_that_cannot_be_compiled_is_named(jax, value, said, rng):
     f = Activation("mine", value, lambda xp, z, a: 1.0 - a * a)
     x, y = examples(rng, 20)
     net = Network([5, 4, 3], "jax", hidden_activation=f)
     for use in (lambda: net.fit((x, y), 1, 10), lambda: net.feedforward(x), lambda: net.gradients(x, y)):
-        with pytest.raises(TypeError, match="expected formulas that can be compiled") as caught:
+        with pytest.raises(TypeError, match=f"expected formulas that can be compiled.*({said})") as caught:
             use()
         assert "test_jax.py" in str(caught.value)
         assert "decide by xp.where" in str(caught.value)
         assert 'backend="numpy" takes it' in str(caught.value)
-    Network([5, 4, 3], hidden_activation=f).fit((x, y), 1, 10)
+
+
+class Impatient(Layer):
+    """A layer that asks for a value."""
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, xp, parameters, state, a, training, noise):
+        return a * float(xp.max(a)), None, state
+
+    def backward(self, xp, parameters, residuals, delta, need_input):
+        return (), delta
+
+
+@dataclass(frozen=True)
+class ImpatientSGD(Optimizer):
+    def numbers(self, step):
+        return (0.1,)
+
+    @staticmethod
+    def rule(xp, p, g, rate):
+        return (p - rate * g if bool(xp.all(g < 1.0)) else p,)
+
+
+IMPATIENT_COST = Cost(
+    "impatient", "sigmoid", lambda xp, z, a, y: xp.sum(a, axis=1), lambda xp, z, a, y: a - y if a[0, 0] > 0 else y - a
+)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "keywords", "optimizer", "name"),
+    [
+        ([5, 4, dataclass(frozen=True)(Impatient)(), 3], {}, None, "Impatient.forward"),
+        ([5, 4, 3], {"cost": IMPATIENT_COST}, None, "<lambda>"),
+        ([5, 4, 3], {}, ImpatientSGD(), "ImpatientSGD.rule"),
+    ],
+)
+def test_so_is_a_layer_a_cost_and_an_optimizer(jax, sizes, keywords, optimizer, name, rng):
+    with pytest.raises(TypeError, match=f"expected formulas that can be compiled, got {name}"):
+        Network(sizes, "jax", **keywords).fit(examples(rng, 20), 1, 10, optimizer)
+
+
+def test_numpy_takes_what_jax_cannot_compile(rng):
+    f = Activation("mine", lambda xp, z: np.tanh(z), lambda xp, z, a: 1.0 - a * a)
+    Network([5, 4, 3], hidden_activation=f).fit(examples(rng, 20), 1, 10)
 
 
 def test_a_chunk_that_does_not_fit_is_a_memory_error_with_the_cure(jax, rng, monkeypatch):
@@ -113,7 +162,7 @@ def test_a_chunk_that_does_not_fit_is_a_memory_error_with_the_cure(jax, rng, mon
 
     monkeypatch.setattr(backends.jax, "_chunk_programs", lambda step: (full, full))
     net = Network([5, 4, 3], "jax")
-    with pytest.raises(MemoryError, match="out of device memory.*smaller batch_size"):
+    with pytest.raises(MemoryError, match=r"out of device memory.*smaller batch_size"):
         net.fit(examples(rng, 20), 1, 10)
 
 

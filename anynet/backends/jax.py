@@ -159,8 +159,6 @@ def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
     def run(*arguments: Any, **keywords: Any) -> R:
         try:
             return program(*arguments, **keywords)
-        except jax.errors.JAXTypeError as error:  # a tracer was asked for its value, or handed to NumPy
-            raise _not_compiled(backend, error) from error
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
@@ -169,26 +167,31 @@ def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
                 "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
                 "What was trained so far is kept."
             ) from error
+        except Exception as error:  # a formula asked a tracer for its value, handed it to NumPy, or wrote into it
+            culprit = _culprit(error)
+            if culprit is None:
+                raise
+            raise _not_compiled(backend, culprit, error) from error
 
     return run
 
 
-def _not_compiled(backend: "Backend", error: Exception) -> TypeError:
+def _not_compiled(backend: "Backend", culprit: str, error: Exception) -> TypeError:
     return TypeError(
-        f"{backend.label}: expected formulas that can be compiled, got {_culprit(error)}: {first_line(error)}. "
+        f"{backend.label}: expected formulas that can be compiled, got {culprit}: {first_line(error)}. "
         "A formula may use operators and the functions of the namespace xp that it is handed, and decide by xp.where; "
         "it cannot ask for a value, as `if`, float() and NumPy's functions do. "
         'backend="numpy" takes it as it is.'
     )
 
 
-def _culprit(error: BaseException) -> str:
-    """Return the function nearest to an error that is of no library: its name, file and line."""
+def _culprit(error: BaseException) -> str | None:
+    """Return the function nearest to an error that is of no library: its name, file and line. None if there is none."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    packages = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
-    own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in packages]
+    libraries = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
+    own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in libraries]
     if not own:
-        return "one that cannot"
+        return None
     code = own[-1].f_code
     return f"{code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
 
