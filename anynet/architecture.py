@@ -239,6 +239,7 @@ def _parsed(layer: Any) -> Layer:
     if not isinstance(layer, Layer):
         return Dense(layer)
     try:
+        fields(layer)  # type: ignore[arg-type]
         hash(layer)
     except TypeError as error:
         raise TypeError(
