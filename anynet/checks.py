@@ -6,6 +6,8 @@ Python's own: one of NumPy would promote float32 arrays to float64, and JSON tak
 
 import difflib
 import math
+import sys
+import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -91,6 +93,14 @@ def positive_number(argument: str, number: object) -> float:
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{argument}: expected a finite number above 0, got {number!r}.")
     return value
+
+
+def warn(message: str) -> None:
+    """Warn whoever called anynet: the line that is named is the nearest one outside of it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "anynet":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def _listed(table: Mapping[str, Any]) -> str:

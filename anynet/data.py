@@ -6,7 +6,6 @@ is given `DeviceData`: x (n, *input_shape) in its own dtype and y, labels (n,) o
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from array_api_compat import array_namespace
 
 from anynet import pixels
 from anynet.backends import is_on_host, library_of
-from anynet.checks import whole_number
+from anynet.checks import warn, whole_number
 from anynet.typing import Array, ArrayLike, Generator, HostArray, Namespace, Shape
 
 if TYPE_CHECKING:
@@ -277,7 +276,7 @@ def warn_of_pixels(data: DeviceData) -> None:
     first = slice(0, min(100, len(data)))
     mistake = pixels.mistaken(data.x.read(first) if isinstance(data.x, Streamed) else data.x[first, ...])
     if mistake is not None:
-        warnings.warn(mistake, stacklevel=5)
+        warn(mistake)
 
 
 def shaped(xp: Namespace, x: Array, input_shape: Shape) -> Array:

@@ -5,7 +5,6 @@ names of its classes; it checks what comes in at the door and hands on. The math
 backprop.py, the journeys in training.py and evaluation.py.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import partial
@@ -17,6 +16,7 @@ from anynet import backends, evaluation, optimizers, parameters, random, saving,
 from anynet.activations import Activation
 from anynet.architecture import Architecture, build
 from anynet.backends import Backend, on_device
+from anynet.checks import warn
 from anynet.costs import Cost
 from anynet.data import Dataset, DeviceData, as_dataset, check_finite, rows_of, to_batch, to_device
 from anynet.evaluation import Trained
@@ -423,7 +423,7 @@ class Network:
         """
         saved = saving.read(path, max_bytes, backend.dtype if isinstance(backend, Backend) else dtype)
         if saved.assumption:
-            warnings.warn(f"{path}: {saved.assumption}.", stacklevel=2)
+            warn(f"{path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
         net.__setstate__(_made_of(saved.architecture, chosen, start, random.spawn(0), saved.class_names))

@@ -66,13 +66,13 @@ def test_inference_is_compiled_once_per_number_of_rows(jax, counted, rng):
 
 
 def test_a_chunk_by_program_is_one_step_after_the_other(jax, rng, monkeypatch):
-    data = examples(rng, 1003)
+    data = examples(rng, 1253)
     found = []
     for scan in (backends.LIBRARIES["jax"].scan, interface.loop):
         library = backends.LIBRARIES["jax"]
         monkeypatch.setitem(backends.LIBRARIES, "jax", type(library)(**{**vars(library), "scan": scan}))
         net = Network([5, 6, 3], "jax", dtype="float64", hidden="relu", output="softmax")
-        for _ in range(2):  # fits of two epochs, ragged: some 800 steps in all
+        for _ in range(2):  # fits of two epochs, ragged: some 1000 steps in all
             net.fit(data, 2, 5, SGD(0.3), validation=data)
         found.append([*net.weights, *net.biases])
     for by_program, one_by_one in zip(*found, strict=True):

@@ -3,13 +3,13 @@
 What a file is, its first bytes tell. No file is trusted, and nothing is ever unpickled.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from anynet.checks import warn
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, opened
 from anynet.parameters import arrays_of, map_arrays
 from anynet.saving import native, network2, saito
@@ -56,5 +56,5 @@ def _in_dtype(saved: SavedNetwork, dtype: str | None, path: str | Path) -> Saved
     with np.errstate(over="ignore"):  # what is too large for float32 is told of here
         parameters, state = map_arrays(lambda a: a.astype(dtype, copy=False), (saved.parameters, saved.state))
     if not all(np.isfinite(a).all() for a in arrays_of(parameters)):
-        warnings.warn(f"{path}: there are NaN or infinite numbers among the parameters.", stacklevel=4)
+        warn(f"{path}: there are NaN or infinite numbers among the parameters.")
     return replace(saved, dtype=dtype, parameters=parameters, state=state)
