@@ -1,0 +1,210 @@
+"""Evaluation: exact counts, costs that are means, and memory that follows the widest layer alone."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from compare import relative_difference
+
+from anynet import SGD, Network, backends, batches, evaluation
+from anynet.activations import ACTIVATIONS
+from anynet.data import to_device
+from anynet.metrics import TASKS
+
+N = 53
+
+
+def examples(n=N, n_in=4, n_out=3):
+    rng = np.random.default_rng(9)
+    return rng.standard_normal((n, n_in)), np.arange(n) % n_out
+
+
+def trained(net):
+    return evaluation.Trained(net.backend, net.architecture, net.parameters, net.state)
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    """Blocks of ten rows of five numbers in float64."""
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 10 * 5 * 8)
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("limit", [np.inf, 0], ids=["resident", "streamed"])
+@pytest.mark.parametrize("task", TASKS)
+def test_totals_are_sums_over_all_blocks(backend, task, limit, in_blocks):
+    output = "identity" if task == "regression" else "sigmoid"
+    net = Network([4, 5, 3], backend, output=output, task=task)
+    x, y = examples()
+    data = to_device(backend, (x, y), net.architecture, limit)
+    found = evaluation.totals(trained(net), data)
+    outputs, targets = net.feedforward(x), np.eye(3)[y]
+    assert float(found.cost) == pytest.approx(0.5 * ((outputs - targets) ** 2).sum(), rel=1e-12)
+    right = {
+        "classification": outputs.argmax(axis=1) == y,
+        "multilabel": ((outputs > 0.5) == targets).all(axis=1),
+    }
+    assert found.n_correct is None if task == "regression" else int(found.n_correct) == right[task].sum()
+
+
+@pytest.mark.slow_on("jax")
+def test_an_epochs_measures_are_those_sums(backend, in_blocks):
+    net = Network([4, 5, 3], backend)
+    data = to_device(backend, examples(), net.architecture)
+    found = evaluation.measure(trained(net), data)
+    total = evaluation.totals(trained(net), data)
+    assert found == (True, int(total.n_correct), pytest.approx(float(total.cost) / N, rel=1e-12))
+    assert evaluation.measure(trained(net), None) == (True, None, None)
+
+
+@pytest.mark.parametrize("n_correct", [0, 1, 2**16 - 1, 2**16, 2**24 + 1, 2**31 - 1])
+def test_counts_are_exact_beyond_what_float32_counts_to(n_correct, monkeypatch, backend32):
+    net = Network([2, 3], backend32)
+    xp, device = backend32.xp, backend32.device
+    count = xp.asarray(n_correct, dtype=xp.int32, device=device)
+    total = evaluation.Totals(count, backend32.copy_to_device(1.0))
+    monkeypatch.setattr(evaluation, "totals", lambda *args: total)
+    data = to_device(backend32, (np.ones((2, 2)), [0, 1]), net.architecture)
+    assert evaluation.measure(trained(net), data).n_correct == n_correct
+
+
+@pytest.mark.slow_on("jax")
+def test_validation_metrics_are_those_of_the_faces(backend):
+    x, y = examples()
+    net = Network([4, 8, 3], backend)
+    (report,) = net.fit((x, y), 1, 10, validation=(x[:50], y[:50]))
+    assert (
+        report.metrics["validation_accuracy"] == net.accuracy((x[:50], y[:50])) == net.evaluate((x[:50], y[:50])) / 50
+    )
+    assert report.metrics["validation_cost"] == pytest.approx(net.gradients(x[:50], y[:50])[0], rel=1e-10)
+    assert report.n_correct == net.evaluate((x[:50], y[:50]))
+
+
+def test_regression_reports_its_cost_alone(rng):
+    x = rng.standard_normal((100, 3))
+    net = Network([3, 1], output="identity", dtype="float64")
+    y = x @ [1.0, -2.0, 0.5] + 4.0
+    history = net.fit((x, y), 60, 10, SGD(0.1), validation=(x, y))
+    assert set(history[-1].metrics) == {"validation_cost"}
+    assert history[-1].n_correct is None
+    assert history[-1].metrics["validation_cost"] < 1e-12
+    assert net.weights[0][0] == pytest.approx([1, -2, 0.5])
+    with pytest.raises(ValueError, match="evaluate: expected a network whose answers are right or wrong"):
+        net.evaluate((x, y))
+
+
+@pytest.mark.parametrize("keywords", [{"output": "identity"}, {"task": "multi_label"}, {"task": "multilabel"}])
+@pytest.mark.parametrize("n", [4, 50])
+def test_labels_will_do_where_targets_are_compared(keywords, n):
+    x, y = examples(n)
+    net = Network([4, 3], **keywords)
+    (by_label,) = net.fit((x, y), 1, 2, SGD(0.01), validation=(x, y))
+    targets = np.eye(3)[y]
+    (by_target,) = Network([4, 3], **keywords).fit((x, targets), 1, 2, SGD(0.01), validation=(x, targets))
+    assert by_label.metrics == by_target.metrics
+    if net.task == "multilabel":
+        assert net.evaluate((x, y)) == net.evaluate((x, targets))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.slow_on("jax")
+def test_a_validation_cost_that_is_not_finite_stops_training(backend32, rng):
+    x = rng.standard_normal((20, 2))
+    net = Network([2, 1], backend32, output="identity")
+    with pytest.raises(FloatingPointError, match="finite parameters and costs"):
+        net.fit((x, x[:, 0]), 1, 10, SGD(0.01), validation=(x * 1e30, x[:, 0]))
+
+
+# The confusion matrix.
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("targets", [False, True], ids=["labels", "targets"])
+@pytest.mark.parametrize("n_out", [1, 3])
+def test_the_confusion_matrix_counts_as_a_loop_does(backend, n_out, targets, in_blocks):
+    net = Network([4, 5, n_out], backend)
+    x, y = examples(n_out=max(n_out, 2))
+    given = y[:, None].astype(float) if n_out == 1 else np.eye(3)[y]
+    expected = np.zeros((max(n_out, 2),) * 2, int)
+    for label, taken in zip(y, net.predict(x), strict=True):
+        expected[label, taken] += 1
+    matrix = net.confusion_matrix((x, given if targets else y))
+    assert type(matrix) is np.ndarray
+    assert matrix.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("task", ["multilabel", "regression"])
+def test_the_confusion_matrix_is_for_classes(task):
+    with pytest.raises(ValueError, match=f"confusion_matrix: expected a network that classifies, got .* {task}"):
+        Network([4, 3], task=task).confusion_matrix(examples())
+
+
+# Memory.
+
+
+def peak_megabytes(f):
+    tracemalloc.start()
+    try:
+        f()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "sizes", [[1, 100, 1], [1, 100, 100, 100, 1], pytest.param([1, 1000, 1], marks=pytest.mark.slow)], ids=str
+)
+@pytest.mark.parametrize("hidden", [name for name in ("sigmoid", "relu") if name in ACTIVATIONS])
+def test_memory_follows_the_widest_layer_and_not_the_input(sizes, hidden):
+    """0.4 MB of validation data: blocks of a million rows would make arrays of 40 MB and more of each layer."""
+    n = 100_000
+    x, y = np.zeros((n, 1), np.float32), np.zeros((n, 1), np.float32)
+    net = Network(sizes, hidden=hidden, output="identity")
+    data = to_device(net.backend, (x, y), net.architecture)
+    assert peak_megabytes(lambda: evaluation.totals(trained(net), data)) < 40
+    assert peak_megabytes(lambda: net.feedforward(x)) < 40
+    assert peak_megabytes(lambda: net.predict(x)) < 40
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("use", ["feedforward", "predict", "activations"])
+def test_host_data_larger_than_the_device_go_there_a_block_at_a_time(backend, use, in_blocks, monkeypatch, rng):
+    """A pretended device takes no array of more than a few blocks."""
+    net = Network([4, 5, 3], backend)
+    x = rng.standard_normal((200, 4))
+    whole = getattr(Network([4, 5, 3], dtype="float64"), use)(x)
+    sizes = []
+
+    def asarray(self, a, argument="x"):
+        if isinstance(a, np.ndarray):
+            sizes.append(a.nbytes)
+            if a.nbytes > 2 * 10 * 5 * 8:
+                raise MemoryError("the device is full")
+        return original(self, a, argument)
+
+    original = type(backend).asarray
+    monkeypatch.setattr(type(backend), "asarray", asarray)
+    found = getattr(net, use)(x)
+    if backend.name != "numpy":
+        assert len(sizes) == 20
+    for a, b in zip(found, whole, strict=True):
+        assert relative_difference(a, b) <= 1e-12
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 53])
+def test_any_number_of_rows_comes_back(backend, n, in_blocks):
+    net = Network([4, 5, 3], backend)
+    x = np.ones((n, 4))
+    assert net.feedforward(x).shape == (n, 3)
+    assert net.predict(x).shape == (n,)
+    assert [a.shape for a in net.activations(x)] == [(n, 5), (n, 3)]
+
+
+def test_what_is_asked_is_a_value_by_which_it_is_kept():
+    net, same = Network([4, 3]), Network([4, 3], seed=5)
+    for question in (evaluation.Outputs, evaluation.Activations, evaluation.Verdicts, evaluation.MeanGradients):
+        one, other = question(net.architecture, "float32"), question(same.architecture, "float32")
+        assert one == other
+        assert hash(one) == hash(other)
+        assert one != question(net.architecture, "float64")
+    assert backends.get("numpy").compile(one).func is one
