@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import anynet
-from anynet import Network, backends, backprop, datasets
+from anynet import Network, backends, backprop, datasets, random
 from anynet.activations import ACTIVATIONS
 from anynet.cli import main
 from anynet.commands import COMMANDS, errors
 from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
+from anynet.training import Report
 
 DATA = "data.npz"  # 40 examples of 6 numbers, in 4 classes
 TRAIN = f"train --data {DATA}"
@@ -387,6 +388,28 @@ def test_train_on_ones_own_data(capsys, rng):
     assert lines[22].endswith("chosen on the validation data")
     assert main(["evaluate", "own-net.npz", "--data", "own.npz", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] > 0.9
+
+
+def test_the_best_epoch_is_the_first_with_most_right_answers(capsys, monkeypatch):
+    right = [3, 9, 9, 5]
+    reports = [Report(epoch, 4, 30, 30, 0.25, {"validation_accuracy": n / 10}, n) for epoch, n in enumerate(right)]
+    monkeypatch.setattr(Network, "iter_fit", lambda *arguments, **keywords: iter(reports))
+    assert main([*TRAIN.split(), "--validation-fraction", "0.25"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        *(f"Epoch {epoch}: {n} / 10" for epoch, n in enumerate(right)),
+        "Best: 9 / 10, epoch 1, chosen on the validation data",
+        "1.0 s of training, 120 examples per second",
+        "Saved the network to network.npz",
+    ]
+
+
+def test_the_data_to_judge_by_are_those_of_the_seeds_stream(capsys, rng):
+    x, y = own_data(rng)
+    np.savez("own.npz", x=x / 3, y=y)  # not too easy
+    assert main(["train", "--data", "own.npz", "--validation-fraction", "0.25", "--seed", "3", "--epochs", "1"]) == 0
+    told = re.search(r"Epoch 0: (\d+) / 75", capsys.readouterr().out)[1]
+    _, held_out = datasets.split(datasets.read_data("own.npz"), 0.25, random.spawn(3).split)
+    assert Network.load("network.npz").evaluate(held_out) == int(told)
 
 
 def test_train_without_validation_completes_epochs(capsys, rng):
