@@ -14,6 +14,7 @@ from anynet import Network, backends, backprop, datasets, random
 from anynet.activations import ACTIVATIONS
 from anynet.cli import main
 from anynet.commands import COMMANDS, errors
+from anynet.commands.terminal import say
 from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
 from anynet.training import Report
@@ -500,3 +501,17 @@ def test_two_runs_at_once_keep_a_network_each(tmp_path, monkeypatch):
     assert main([*TRAIN.split(), "--epochs", "1", "--quiet"]) == 0
     assert (tmp_path / "network.npz").read_bytes() == b"precious"
     assert Network.load(tmp_path / "network-1.npz").sizes == [6, 30, 4]
+
+
+def test_what_is_told_is_folded_to_the_terminal_and_what_is_copied_stays_whole(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    say("  cupy  Install it with: pip install 'anynet-nn[cuda12-a-long-name]'\n\nnext", hanging=8)
+    assert capsys.readouterr().out.splitlines() == [
+        "  cupy  Install it",
+        "        with: pip",
+        "        install",
+        "        'anynet-nn[cuda12-a-long-name]'",
+        "",
+        "next",
+    ]

@@ -24,10 +24,10 @@ def run(arguments: argparse.Namespace) -> None:
     distributions = packages_distributions()
     for name, reason in backends.available().items():
         installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
-        say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}")
+        say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}", hanging=20)
     say("\nCuPy, rung by rung")
     for rung, reason in backends.diagnose_cupy():
-        say(f"  {rung:<18}{'works' if reason is None else reason}")
+        say(f"  {rung:<18}{'works' if reason is None else reason}", hanging=20)
 
 
 def _version(distribution: str) -> str:
