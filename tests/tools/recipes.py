@@ -110,3 +110,15 @@ def torch_slope(f: Callable[..., Any], at: Any, direction: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of PyTorch's own torch.jit.script
         return torch.func.jvp(f, (at,), (direction,))[1]
+
+
+def clusters(rng: np.random.Generator, n: int = 200, n_in: int = 12, n_out: int = 4) -> tuple[Any, Any]:
+    """Return examples that a network can learn, one cluster per label."""
+    y = np.arange(n) % n_out
+    return rng.standard_normal((n_out, n_in))[y] + 0.3 * rng.standard_normal((n, n_in)), y
+
+
+def is_same(one: tuple[Network, Any], other: tuple[Network, Any]) -> bool:
+    """Return whether two networks have learnt the same, to the last bit, and their reports say the same."""
+    each = zip(*([*net.weights, *net.biases] for net, _ in (one, other)), strict=True)
+    return one[1] == other[1] and all(np.array_equal(a, b) for a, b in each)
