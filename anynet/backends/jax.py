@@ -33,7 +33,7 @@ def _load(dtype: str) -> Namespace:
     if dtype == "float64" and not jax.config.jax_enable_x64:
         raise ValueError(
             "dtype: expected float32, got float64, which JAX silently truncates unless told not to. "
-            'Call jax.config.update("jax_enable_x64", True) first.'
+            'Call jax.config.update("jax_enable_x64", True) first, or set JAX_ENABLE_X64=1 in the environment.'
         )
     return xp
 

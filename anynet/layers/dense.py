@@ -48,7 +48,7 @@ class Dense(Layer):
     initializer: str | Initializer | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", whole_number("Dense", self.units))
+        object.__setattr__(self, "units", whole_number("Dense", self.units, limits="at least 1 neuron"))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (units,)."""
