@@ -4,14 +4,22 @@ import copy
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from compare import assert_on
-from conftest import need, why_absent
+from conftest import SETTINGS, need, why_absent
 
 from anynet import Network, backends
-from anynet.backends import Backend
+from anynet.backends import LIBRARIES, Backend
+from anynet.typing import Order
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
 
 
 def test_round_trip_keeps_dtype_and_values_and_never_aliases(backend):
@@ -103,7 +111,8 @@ def test_a_device_that_does_not_exist(name, device, message):
 
 def test_available_gives_none_or_a_reason_in_one_line():
     found = backends.available()
-    assert list(found) == ["numpy", "cupy", "torch", "jax", "array_api_strict"]
+    assert list(found) == list(LIBRARIES)
+    assert {"numpy", "cupy", "torch", "jax", "array_api_strict"} <= set(found)
     assert found["numpy"] is None
     assert all(reason is None or (reason and "\n" not in reason) for reason in found.values())
 
@@ -166,7 +175,116 @@ def test_importing_and_training_on_numpy_loads_no_other_library():
 
 
 @pytest.mark.parametrize("name", ["numpy", "array_api_strict"])
-def test_synchronize_and_place(name):
+def test_synchronize_and_label(name):
     backend = backends.get(name)
-    backend.synchronize()
+    backend.synchronize([backend.asarray([1.0]), ()])
     assert backend.label.startswith(f"{name} (")
+
+
+def test_the_suite_runs_on_every_library():
+    assert {setting.name for setting in SETTINGS.values()} == set(LIBRARIES)
+    assert all(library.name == name for name, library in LIBRARIES.items())
+
+
+def test_every_library_says_which_arrays_are_its(backend):
+    array = backend.asarray(np.ones(3))
+    assert [name for name, library in LIBRARIES.items() if library.is_array(array)] == [backend.name]
+    assert backends.library_of(array) == backend.name
+    assert backends.is_on_host(array) is (backend.name == "numpy")
+
+
+def test_a_copy_lies_row_by_row_whatever_it_was_copied_from(backend32):
+    """Else the same numbers, come transposed, would be summed in another order, and give other last bits."""
+    host = np.random.default_rng(1).standard_normal((50, 70)).astype(np.float32)
+    straight, turned = backend32.copy_to_device(host), backend32.copy_to_device(np.asarray(host, order="F"))
+    assert np.array_equal(backend32.to_numpy(straight), backend32.to_numpy(turned))
+    contiguous = {"numpy": lambda a: a.flags.c_contiguous, "torch": lambda a: a.is_contiguous()}
+    if backend32.name in contiguous:
+        assert contiguous[backend32.name](turned)
+        assert contiguous[backend32.name](backend32.copy_to_device(host.T))
+    x = backend32.asarray(np.ones((3, 70), np.float32))
+    products = [backend32.to_numpy(x @ w.T) for w in (straight, turned)]
+    assert np.array_equal(*products)
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """A step that learns what it was handed: sums that depend on the order of the mini-batches."""
+
+    def inputs(self, xp, x):
+        return xp.astype(x, xp.float64) * 2.0
+
+    def targets(self, xp, y, device):
+        return xp.astype(y, xp.float64)[:, None]
+
+    def __call__(self, xp, train_state, batch, numbers):
+        (a,) = train_state
+        scale, shift = numbers
+        drawn = 0.0 if batch.noise[1] is None else xp.sum(batch.noise[1] * batch.x)
+        return (a * scale + xp.sum(batch.x * batch.y) + shift * batch.x.shape[0] + drawn,)
+
+
+@pytest.mark.parametrize("is_noisy", [False, True], ids=["quiet", "noisy"])
+@pytest.mark.parametrize("ordered", [False, True], ids=["as they stand", "in an order"])
+@pytest.mark.parametrize(("n", "size"), [(10, 5), (13, 5), (3, 5), (5, 1)])
+def test_scan_takes_mini_batches_in_their_order(backend, n, size, ordered, is_noisy, rng):
+    """Each with its own numbers, and its own rows of noise; the last may be smaller."""
+    x, y, noise = rng.standard_normal((20, 3)), np.arange(20), rng.standard_normal((n, 3))
+    indices = rng.permutation(20) if ordered else np.arange(20)
+    start = 4 if ordered else 0
+    rows = indices[start : start + n]
+    data = [backend.asarray(a if ordered else a[rows]) for a in (x, y)]
+    order = Order(backend.asarray(indices), start, start + n) if ordered else None
+    numbers = [(0.5 + i, 0.25 * i) for i in range(-(-n // size))]
+    drawn = (None, backend.asarray(noise) if is_noisy else None)
+    run = backend.scan(Tracing())
+    (found,) = run((backend.copy_to_device(1.0),), tuple(data), order, drawn, numbers, size)
+    expected = 1.0
+    for i, (scale, shift) in enumerate(numbers):
+        part = rows[i * size : (i + 1) * size]
+        of_x = 2 * x[part]
+        expected = expected * scale + (of_x * y[part][:, None]).sum() + shift * len(part)
+        expected += (noise[i * size : i * size + len(part)] * of_x).sum() if is_noisy else 0.0
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+@dataclass(frozen=True)
+class Sum:
+    factor: float
+
+    def __call__(self, xp, tree, x):
+        return [xp.sum(x) * self.factor, tree[0] + tree[1].left]
+
+
+def test_compile_binds_the_namespace_and_takes_trees(backend):
+    f = backend.compile(Sum(2.0))
+    tree = [backend.asarray([1.0]), Pair(backend.asarray([2.0]), None)]
+    for x in (np.ones(3), np.ones((2, 4))):
+        total, other = f(tree, backend.asarray(x))
+        assert float(total) == 2.0 * x.size
+        assert backend.to_numpy(other).tolist() == [3.0]
+
+
+def test_rows_and_chunks_are_bounded_by_bytes(backend32):
+    assert backend32.rows_within(1000, (5, 5)) == 10
+    assert backend32.rows_within(1, (5, 5)) == 1
+    assert backend32.chunk_rows((1024,), 10) == 510  # 2 MiB of float32, in whole mini-batches
+    assert backend32.chunk_rows((1024,), 10**6) == 10**6
+    for n in (0, 1, 7, 8, 9, 100, 1000):
+        assert n <= backend32.padded_rows(n) <= n + max(1, n // 8)
+
+
+def test_items_are_made_on_the_device_and_consumed_off_it():
+    entered = []
+
+    class Watched(Backend):
+        def active(self):
+            entered.append("in")
+            return super().active()
+
+    numpy = backends.get("numpy")
+    made = Watched(numpy.name, numpy.xp, numpy.device, numpy.dtype).iterate_active(iter("ab"))
+    assert next(made) == "a"
+    assert entered == ["in"]
+    assert list(made) == ["b"]
+    assert entered == ["in"] * 3

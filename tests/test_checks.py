@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from anynet import Network
 from anynet.checks import look_up, positive_number, value_of, whole_number
 
 TABLE = {"sigmoid": 1, "tanh": 2}
@@ -97,3 +98,12 @@ def test_positive_numbers_become_pythons(number):
 def test_what_is_no_positive_number(number, error, message):
     with pytest.raises(error, match=message):
         positive_number("rate", number)
+
+
+def test_a_warning_names_the_line_that_called_however_deep_it_is_told():
+    x = np.zeros((30, 64), np.uint8)
+    net = Network([64, 2])
+    for call in (lambda: net.fit((x, [0, 1] * 15), 1, 10), lambda: list(net.iter_fit((x, [0, 1] * 15), 1, 10))):
+        with pytest.warns(UserWarning, match="uint8 means pixels") as caught:
+            call()
+        assert [w.filename for w in caught] == [__file__]

@@ -20,7 +20,7 @@ def test_saved_anywhere_opens_everywhere(backend, backend32, tmp_path, rng):
             assert all(np.array_equal(v, w) for v, w in zip(other.weights, net.weights, strict=True))
             assert all(np.array_equal(v, w) for v, w in zip(other.biases, net.biases, strict=True))
             assert other.layers == net.layers
-            assert (other.cost, other.task, other.classes) == (net.cost, net.task, net.class_names)
+            assert (other.cost, other.task, other.class_names) == (net.cost, net.task, net.class_names)
         assert np.array_equal(Network.load(path, b).feedforward(x), net.feedforward(x))
 
 

@@ -5,9 +5,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import own
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recipes import FOR_HIDDEN, PAIRS
 
-from anynet import Network
+from anynet import Network, metrics, saving
+from anynet.initializers import FORMER_NAMES, INITIALIZERS
+from anynet.layers import LAYERS
+from anynet.parameters import arrays_of
 
 SAVED = Path(__file__).parent / "fixtures" / "first_format"  # saved by 0.1.0, at commit 0a0dac5
 EXPECTED = json.loads((SAVED / "expected.json").read_text(encoding="utf-8"))
@@ -22,8 +29,71 @@ def test_what_was_saved_before_opens_and_answers_the_same(name):
     x = np.asarray(EXPECTED["x"])
     assert net.sizes == expected["sizes"]
     assert net.backend.dtype == expected["dtype"]
-    assert net.task == expected["task"]
+    assert net.task == metrics.FORMER_NAMES.get(expected["task"], expected["task"])
+    assert net.architecture.cost_name == expected["cost"]
+    assert [f.name for _, f in net.architecture.stages] == expected["activations"]
     # To the last bits: another processor's BLAS may add up in another order.
     assert np.allclose(net.feedforward(x), expected["outputs"], rtol=1e-5, atol=1e-7)
     assert np.allclose(net.predict(x), expected["answers"], rtol=1e-5, atol=1e-7)
     assert net.class_names == (expected["class_names"] and tuple(expected["class_names"]))
+
+
+@settings(max_examples=12, derandomize=True, deadline=None)
+@given(
+    st.lists(st.integers(1, 6), min_size=2, max_size=5),
+    st.sampled_from(FOR_HIDDEN),
+    st.sampled_from(PAIRS),
+    st.sampled_from([*INITIALIZERS, *FORMER_NAMES]),
+    st.sampled_from([None, *metrics.TASKS]),
+    st.sampled_from(["float32", "float64"]),
+    st.integers(0, 100),
+)
+def test_what_is_saved_is_what_is_loaded(tmp_path_factory, sizes, hidden, pair, initializer, task, dtype, seed):
+    output, cost = pair
+    net = Network(
+        sizes,
+        dtype=dtype,
+        seed=seed,
+        hidden=hidden,
+        output=output,
+        cost=cost,
+        initializer=initializer,
+        task=task,
+    )
+    net.class_names = None if sizes[-1] < 2 else tuple(f"class {i}" for i in range(sizes[-1]))
+    loaded = Network.load(net.save(tmp_path_factory.mktemp("saved") / "net"))
+    assert loaded.architecture == net.architecture
+    assert (loaded.class_names, loaded.backend) == (net.class_names, net.backend)
+    assert all(np.array_equal(a, b) for a, b in zip(loaded.weights, net.weights, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(loaded.biases, net.biases, strict=True))
+    x = np.random.default_rng(seed).standard_normal((3, sizes[0]))
+    assert np.array_equal(loaded.feedforward(x), net.feedforward(x))
+
+
+def test_fields_of_any_name_have_their_entries_in_the_file(tmp_path, monkeypatch):
+    for kind in (own.Halve, own.Centre):
+        monkeypatch.setitem(LAYERS, kind.__name__, kind)
+    net = Network([4, own.Centre(), 5, own.Halve(), own.Centre("tanh"), 2], dtype="float64")
+    net.fit((np.random.default_rng(1).standard_normal((12, 4)), np.arange(12) % 2), 1, 4)
+    path = net.save(tmp_path / "net")
+    with np.load(path) as file:
+        entries = {name: file[name] for name in file.files if name != "header"}
+    fields = {f"layer{l}_{field}" for l in (1, 4) for field in ("scale", "running")}
+    assert set(entries) - {"header"} == {"s", "w1", "b1", "w2", "b2"} | fields
+    assert np.array_equal(entries["layer4_running"], net.state[3].running)
+    loaded = Network.load(path)
+    for a, b in zip(arrays_of(list(loaded.train_state)), arrays_of(list(net.train_state)), strict=False):
+        assert np.array_equal(a, b)
+    del entries["layer4_scale"]
+    with np.load(path) as file:
+        np.savez(path, header=file["header"], **entries)
+    with pytest.raises(ValueError, match="expected an entry 'layer4_scale'"):
+        Network.load(path)
+
+
+def test_every_program_is_asked_and_the_last_takes_what_is_left():
+    *others, last = saving.PROGRAMS
+    assert last == "native"
+    for name in others:
+        assert not saving.PROGRAMS[name][0](b"PK\x03\x04 an archive", False)
+    assert saving.PROGRAMS[last][0](b"anything", False)

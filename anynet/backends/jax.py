@@ -102,10 +102,10 @@ def scan(backend: "Backend", step: Step) -> Run:
         n = data[0].shape[0] if order is None else order.stop - order.start
         n_whole, rest = divmod(n, size)
         rows = backend.chunk_rows(data[0].shape[1:], size)  # the same for every chunk, and so is the program
-        table = np.zeros((rows // size, len(numbers[0])), backend.dtype)
-        table[:n_whole] = numbers[:n_whole]
         chunk = gather(data, order and order.indices, order.start if order else 0, n, noise, rows=rows)
         if n_whole > 0:
+            table = np.zeros((rows // size, len(numbers[0])), backend.dtype)
+            table[:n_whole] = numbers[:n_whole]
             train_state = steps(train_state, chunk, table, 0, n_whole, size=size)
         if rest > 0:
             last = np.asarray(numbers[n_whole:], backend.dtype)
