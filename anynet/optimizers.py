@@ -139,5 +139,10 @@ def initialize(xp: Namespace, optimizer: Optimizer, parameters: Parameters) -> t
 
     Returns:
         As many trees of zeros as it has slots, each in the structure of the parameters.
+
+    Example:
+        >>> import array_api_compat.numpy as xp
+        >>> initialize(xp, SGD(0.5), [(xp.ones(2),)])
+        ()
     """
     return tuple(map_arrays(xp.zeros_like, parameters) for _ in range(optimizer.slots))

@@ -36,6 +36,10 @@ class Report:
         seconds: Of training in this epoch, evaluation not counted.
         metrics: On the validation data, by name; None until the epoch is over.
         n_correct: How many of the validation data are answered rightly, where that can be said.
+
+    Example:
+        >>> Report(0, 2, examples=30, total=60, seconds=0.1).is_epoch_end
+        False
     """
 
     epoch: int

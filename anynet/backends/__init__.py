@@ -59,6 +59,10 @@ class Backend:
             that f changes in place is changed, and returned as a copy. Arguments after xp are
             arrays or Python floats, the result is an array or a tuple of arrays. f is a
             function of a module: what is compiled is kept.
+
+    Example:
+        >>> get("numpy").asarray([1.0, 2.0])
+        array([1., 2.])
     """
 
     name: str

@@ -34,6 +34,10 @@ def diagnose_cupy() -> list[tuple[str, str | None]]:
     Returns:
         The rungs tried, each with None or, for the last one if it failed, the reason and the
         cure in one line.
+
+    Example:
+        >>> diagnose_cupy()[0][0]
+        'import'
     """
     rungs: list[tuple[str, str | None]] = []
     for rung, attempt in _RUNGS.items():
