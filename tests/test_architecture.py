@@ -45,7 +45,7 @@ def test_layer_values_may_stand_among_sizes():
     [
         ([], ValueError, "sizes: expected an input"),
         ([784], ValueError, "at least one layer"),
-        ([784, 0], ValueError, "Dense: expected at least 1, got 0"),
+        ([784, 0], ValueError, "Dense: expected at least 1 neuron, got 0"),
         ([-1, 3], ValueError, "sizes: expected at least 1, got -1"),
         ([784, 2.5], TypeError, "Dense: expected a whole number, got 2.5"),
         ([784, True], TypeError, "got True"),

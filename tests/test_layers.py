@@ -186,7 +186,7 @@ def by_hand(net, x, y, size, rate):
     targets = np.eye(3)[y]
     for start in range(0, len(x), size):
         rows = order[start : start + size]
-        batch = Batch(x[rows], targets[rows], (None, noise[start : start + size], None))
+        batch = Batch(x[rows], targets[rows], (None, noise[start : start + size], None, None))
         _, gradients, _ = backprop.backprop(
             net.backend.xp, net.architecture.stages, net.cost, net.parameters, net.state, batch
         )
@@ -197,7 +197,7 @@ def by_hand(net, x, y, size, rate):
 @pytest.mark.slow_on("jax")
 @pytest.mark.parametrize("limit", [None, 0], ids=["resident", "streamed"])
 def test_noise_reaches_the_right_rows(backend, limit):
-    net, expected = net_of(own.Noisy(), backend=backend), net_of(own.Noisy())
+    net, expected = net_of(own.Noisy(), own.Halve(), backend=backend), net_of(own.Noisy(), own.Halve())
     x, y = data()
     net.fit((x, y), 1, 5, SGD(0.5), memory_limit=limit)
     by_hand(expected, x, y, 5, 0.5)
@@ -208,7 +208,7 @@ def test_noise_reaches_the_right_rows(backend, limit):
 def test_noise_on_jax_reaches_the_right_rows():
     """In its quickest form, for the test above takes seconds there."""
     need("jax")
-    net, expected = net_of(own.Noisy(), backend="jax"), net_of(own.Noisy())
+    net, expected = net_of(own.Noisy(), own.Halve(), backend="jax"), net_of(own.Noisy(), own.Halve())
     x, y = data()
     net.fit((x, y), 1, 5, SGD(0.5))
     by_hand(expected, x, y, 5, 0.5)
@@ -290,7 +290,7 @@ class Changeable(Layer):
 
 
 def test_dense_says_what_it_takes():
-    with pytest.raises(ValueError, match="Dense: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="Dense: expected at least 1 neuron, got 0"):
         Dense(0)
     with pytest.raises(TypeError, match=r"Dense: expected a whole number, got 2.5"):
         Dense(2.5)
