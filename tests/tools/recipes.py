@@ -4,7 +4,6 @@ The oracles here iterate the tables of the library: a thing that is added to one
 without a change of any test.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -103,13 +102,22 @@ def dot(tree: Any, other: Any) -> float:
     return float(sum(np.vdot(a, b) for a, b in zip(arrays_of(tree), arrays_of(other), strict=True)))
 
 
-def torch_slope(f: Callable[..., Any], at: Any, direction: Any) -> Any:
-    """Return the derivative of f along a direction by PyTorch's forward mode, which takes what is written in place."""
+class Torch:
+    """PyTorch's namespace, with copies of what its functions return: formulas write into what they have made."""
+
+    def __getattr__(self, name: str) -> Any:
+        import array_api_compat.torch
+
+        found = getattr(array_api_compat.torch, name)
+        return (lambda *args, **keywords: found(*args, **keywords).clone()) if callable(found) else found
+
+
+def torch_gradients(f: Callable[..., Any], arrays: list[Any]) -> list[Any]:
+    """Return the gradients of the number f(*arrays), as PyTorch finds them."""
     import torch
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of PyTorch's own torch.jit.script
-        return torch.func.jvp(f, (at,), (direction,))[1]
+    arrays = [a.detach().clone().requires_grad_(True) for a in arrays]
+    return list(torch.autograd.grad(f(*arrays), arrays))
 
 
 def clusters(rng: np.random.Generator, n: int = 200, n_in: int = 12, n_out: int = 4) -> tuple[Any, Any]:
