@@ -265,7 +265,12 @@ CRAFTED_PICKLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", CRAFTED_PICKLES)
+LONG = [what for what in CRAFTED_PICKLES if "0,000" in what]  # a second each, to be refused
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.slow] * (what in LONG)) for what in CRAFTED_PICKLES]
+)
 def test_crafted_pickles_are_refused(what):
     assert outcome(lambda: read(CRAFTED_PICKLES[what]), "file") == "refused"
 

@@ -190,7 +190,12 @@ def modules():
             yield found.name
 
 
-@pytest.mark.parametrize("name", ["anynet", *modules()])
+LOAD_MNIST = "anynet.datasets.mnist"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == LOAD_MNIST)) for name in ["anynet", *modules()]]
+)
 def test_the_examples_of_the_docstrings_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -49,7 +49,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.slow] * (what == "1,100 layers")) for what in OTHERS]
+)
 def test_what_are_not_saitos_weights_is_refused(tmp_path, what):
     path = file_of(tmp_path, pickle.dumps(OTHERS[what], protocol=3))
     assert outcome(lambda: saito.read(path), str(path)) == "refused"

@@ -37,7 +37,7 @@ def test_fifty_steps_end_at_the_weights_of_numpy(backend, case, rng):
         assert relative_difference(a, b) <= 1e-10
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "array_api_strict")
 @pytest.mark.parametrize("case", CASES)
 def test_networks_learn(backend32, case, rng):
     sizes, keywords = CASES[case]
@@ -50,7 +50,7 @@ def test_networks_learn(backend32, case, rng):
         assert net.accuracy((x, y)) > 0.9
 
 
-@pytest.mark.slow_on("jax")
+@pytest.mark.slow_on("jax", "array_api_strict")
 def test_reports_tell_how_far_training_has_come(backend32, rng):
     x = rng.standard_normal((5000, 400))
     net = Network([400, 2], backend32)
