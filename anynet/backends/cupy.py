@@ -1,5 +1,6 @@
 """CuPy: NVIDIA GPUs. Whether it works is proved rung by rung, and its errors are told in our words."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,7 +146,7 @@ def _fuse(f: Formula) -> Formula:
     import cupy
 
     # A kernel needs a name; and xp is bound first, for the proxies that CuPy traces with have no namespace.
-    kernel_name = "anynet_" + f.__name__.strip("_")
+    kernel_name = "anynet_" + re.sub(r"\W", "", f.__name__, flags=re.ASCII).strip("_")  # that of a lambda has others
     kernel = cupy.fuse(kernel_name=kernel_name)(partial(f, array_api_compat.cupy))
 
     def fused(xp: Namespace, *arrays: Any) -> Any:
