@@ -154,7 +154,9 @@ def _cannot_learn(name: str) -> str:
 def fused(architecture: Architecture, fuse: Fuse) -> Architecture:
     """Return an architecture with its element-wise formulas as a library computes them best."""
     stages = tuple(Stage(layer, f and _fused(f, fuse)) for layer, f in architecture.stages)
-    cost = architecture.cost and replace(architecture.cost, delta=fuse(architecture.cost.delta))
+    cost = architecture.cost
+    if cost is not None and cost.fusible:
+        cost = replace(cost, delta=fuse(cost.delta))
     return replace(architecture, stages=stages, cost=cost)
 
 

@@ -43,6 +43,9 @@ class Optimizer(ABC):
     slots: ClassVar[int] = 0
     """How many arrays of its own it keeps per parameter; they start at 0."""
 
+    fusible: ClassVar[bool] = False
+    """Whether the rule is element-wise, so that a library may make one kernel of it."""
+
     @abstractmethod
     def numbers(self, step: int) -> Numbers:
         """Return the numbers of a step, Python floats, worked out on the host.
@@ -85,6 +88,7 @@ class SGD(Optimizer):
     """
 
     learning_rate: float
+    fusible = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", positive_number("learning_rate", self.learning_rate))

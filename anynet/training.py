@@ -185,7 +185,7 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
 
 def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer) -> RunChunk:
     """Return what takes a chunk's mini-batches through the step, as the library runs it best."""
-    rule = backend.fuse(type(optimizer).rule)
+    rule = backend.fuse(optimizer.rule) if optimizer.fusible else optimizer.rule
     run = backend.scan(Step(fused(architecture, backend.fuse), rule, backend.dtype))
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:

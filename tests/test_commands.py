@@ -78,7 +78,7 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("fly", 2, "invalid choice: 'fly'"),
         ("train --sizes 784 ten", 2, "--sizes: invalid int value: 'ten'"),
         (f"{TRAIN} --sizes 6", 2, "expected an input and at least one layer"),
-        (f"{TRAIN} --sizes 6 0 10", 2, "at least 1, got 0"),
+        (f"{TRAIN} --sizes 6 0 10", 2, "at least 1 neuron, got 0"),
         (f"{TRAIN} --sizes 100 10", 2, "x: expected the shape (n, 100), got (40, 6)"),
         (f"{TRAIN} --sizes 6 3", 2, "y: expected whole labels from 0 to 2"),
         (f"{TRAIN} --hidden-activation sigmod", 2, "Did you mean 'sigmoid'?"),

@@ -24,7 +24,6 @@ HOST_ROOMS = {
     "initializers",
     "datasets",
     "data",
-    "evaluation",
     "saving",
     "formula",
     "plots",
