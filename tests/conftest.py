@@ -53,6 +53,8 @@ class Setting:
         return backend
 
 
+JOURNEYS = Path(__file__).parent / "journeys"  # whole sessions, commands and scripts, as people go through them
+
 SETTINGS = {
     "numpy": Setting("numpy"),
     "numpy (read-only)": Setting("numpy", read_only=True),
@@ -150,8 +152,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what a test says is slow on a library."""
+    """Mark as slow every journey, and what a test says is slow on a library."""
     for item in items:
+        if JOURNEYS in item.path.parents:
+            item.add_marker(pytest.mark.slow)
         setting = SETTINGS.get(getattr(item, "callspec", None) and item.callspec.params.get("backend"))
         if setting is not None and any(setting.name in mark.args for mark in item.iter_markers("slow_on")):
             item.add_marker(pytest.mark.slow)
