@@ -1,5 +1,7 @@
 """Training: the same on every backend, honest reports, and streamed data to the same bits."""
 
+from dataclasses import replace
+
 import numpy as np
 import own
 import pytest
@@ -23,6 +25,12 @@ CASES = {
     "identity": ([12, 4], {"output": "identity"}),
     "sigmoid, cross-entropy": ([12, 8, 4], {"cost": "cross_entropy"}),
 }
+
+
+def set_chunk_bytes(monkeypatch, n_bytes):
+    """Let chunks hold so many bytes, whatever the library."""
+    for name, library in backends.LIBRARIES.items():
+        monkeypatch.setitem(backends.LIBRARIES, name, replace(library, chunk_bytes=n_bytes))
 
 
 @pytest.mark.slow_on("jax")
@@ -51,7 +59,8 @@ def test_networks_learn(backend32, case, rng):
 
 
 @pytest.mark.slow_on("jax", "array_api_strict")
-def test_reports_tell_how_far_training_has_come(backend32, rng):
+def test_reports_tell_how_far_training_has_come(backend32, rng, monkeypatch):
+    set_chunk_bytes(monkeypatch, 2**21)
     x = rng.standard_normal((5000, 400))
     net = Network([400, 2], backend32)
     reports = list(net.iter_fit((x, np.zeros(5000, int)), 2, 100, SGD(0.1), validation=(x[:10], np.zeros(10, int))))
@@ -178,7 +187,7 @@ def test_users_own_values_train_on_jax_as_on_numpy(rng):
 
 
 def test_the_numbers_of_a_step_count_on_over_chunks_and_epochs(monkeypatch, rng):
-    monkeypatch.setattr(backends, "CHUNK_BYTES", 12 * 8 * 20)  # two mini-batches
+    set_chunk_bytes(monkeypatch, 12 * 8 * 20)  # two mini-batches
     asked = []
 
     class Counting(SGD):
@@ -217,7 +226,7 @@ N = 200
 @pytest.fixture
 def few_rows_in_a_chunk(monkeypatch):
     """Chunks of sixty examples of float64, so that an epoch of N has a few."""
-    monkeypatch.setattr(backends, "CHUNK_BYTES", 64 * 60 * 8)
+    set_chunk_bytes(monkeypatch, 64 * 60 * 8)
 
 
 def examples(rng, dtype, targets):

@@ -17,7 +17,7 @@ import numpy as np
 
 from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
-from anynet.backends.interface import CHUNK_BYTES, Library, Run, Step, as_numpy, check_real, identity
+from anynet.backends.interface import Library, Run, Step, as_numpy, check_real, identity
 from anynet.checks import look_up
 from anynet.typing import Array, ArrayLike, DeviceLike, Fuse, HostArray, Namespace, Shape, Tree
 
@@ -209,7 +209,7 @@ class Backend:
 
     def chunk_rows(self, shape: Shape, size: int) -> int:
         """Return how many examples of a shape make up a chunk of mini-batches of a size."""
-        return max(size, self.rows_within(CHUNK_BYTES, shape) // size * size)
+        return max(size, self.rows_within(self._library.chunk_bytes, shape) // size * size)
 
     def rows_within(self, n_bytes: int, shape: Shape) -> int:
         """Return how many examples of a shape, in this backend's dtype, take so many bytes; at least 1."""

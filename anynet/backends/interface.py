@@ -17,8 +17,6 @@ from anynet.typing import Array, Batch, DeviceLike, Fuse, HostArray, Namespace, 
 if TYPE_CHECKING:
     from anynet.backends import Backend
 
-CHUNK_BYTES = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache
-
 
 class Step(Hashable, Protocol):
     """A training step as a library is handed it: a hashable value, by which what is compiled is kept."""
@@ -97,6 +95,7 @@ class Library:
     fuse: Fuse = identity
     compile: Callable[["Backend", Callable[..., Tree]], Callable[..., Tree]] = bind_namespace
     scan: Callable[["Backend", Step], Run] = loop
+    chunk_bytes: int = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache
     padded_rows: Callable[[int], int] = identity  # so many rows are handed to what is compiled, for n
     threads_can_be_set: bool = True  # by threadpoolctl
 

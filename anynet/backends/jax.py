@@ -207,6 +207,7 @@ LIBRARY = Library(
     synchronize=_synchronize,
     compile=compiled,
     scan=scan,
+    chunk_bytes=2**23,  # pixels are converted in the loop, and a chunk costs some calls
     padded_rows=padded_rows,
     threads_can_be_set=False,
 )

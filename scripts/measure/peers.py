@@ -34,7 +34,7 @@ BOOK_LEARNING_RATE_OF_CROSS_ENTROPY = 0.5
 
 
 class AnyNet:
-    """anynet through its public face, on one of its backends: `fit` on bytes, `feedforward` on the backend's arrays.
+    """anynet through its public face, on one of its backends: `fit` on bytes, `feedforward`, on the backend's arrays.
 
     With `bar`, it draws its progress on a terminal that nobody looks at.
     """
@@ -42,12 +42,14 @@ class AnyNet:
     def __init__(self, recipe: Recipe, train: Dataset, backend: str = "numpy", bar: bool = False) -> None:
         if bar:
             sys.stderr = _terminal()
-        self.recipe, self.data, self.bar, self.is_jax = recipe, train, bar, backend == "jax"
+        self.recipe, self.bar, self.is_jax = recipe, bar, backend == "jax"
         self.net = recipe.network(backend)
+        self.data = Dataset(self.place(train.x), self.place(train.y))  # beforehand, as the others' are
         self.optimizer = SGD(recipe.learning_rate)
 
     def train(self, start: int, stop: int) -> None:
-        part = Dataset(self.data.x[start:stop], self.data.y[start:stop])
+        is_all = stop - start == len(self.data)
+        part = self.data if is_all else Dataset(self.data.x[start:stop], self.data.y[start:stop])
         self.net.fit(part, 1, self.recipe.batch_size, self.optimizer, progress=self.bar)
 
     def place(self, x: np.ndarray) -> Any:
