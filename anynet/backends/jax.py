@@ -125,9 +125,10 @@ def _chunk_programs(step: Step) -> tuple[Callable[..., Any], Callable[..., Train
     def gather(data: tuple[Array, Array], order: Array | None, start: int, n: int, noise: Noise, rows: int) -> Any:
         # Whatever the chunk's length, so many rows: those past its end repeat the last, and no step sees them.
         within = xp.minimum(xp.arange(rows), n - 1)
-        chosen = within if order is None else order[start + within]
-        x, y = (xp.take(a, chosen, axis=0) for a in data)
-        return x, step.targets(xp, y, None), tuple(r if r is None else xp.take(r, within, axis=0) for r in noise)
+        take = partial(xp.take, axis=0, mode="clip")  # all are within: JAX need not look
+        chosen = within if order is None else take(order, start + within)
+        x, y = (take(a, chosen) for a in data)
+        return x, step.targets(xp, y, None), tuple(r if r is None else take(r, within) for r in noise)
 
     @partial(jax.jit, static_argnames="size")
     def steps(train_state: TrainState, chunk: Tree, numbers: Array, offset: int, n_steps: int, size: int) -> TrainState:
