@@ -7,7 +7,7 @@ import own
 import pytest
 from compare import assert_on, relative_difference
 
-from anynet import SGD, Optimizer, optimizers
+from anynet import SGD, Network, Optimizer, optimizers
 from anynet.layers.dense import DenseParameters
 from anynet.optimizers import OPTIMIZERS
 from anynet.parameters import arrays_of, updated
@@ -120,3 +120,19 @@ def test_an_optimizer_must_have_numbers_and_a_rule():
 
     with pytest.raises(TypeError, match="abstract"):
         Half()
+
+
+class Bare(Optimizer):
+    """An optimizer whose rule returns no tuple."""
+
+    def numbers(self, step):
+        return (0.1,)
+
+    @staticmethod
+    def rule(xp, p, g, rate):
+        return p - rate * g
+
+
+def test_a_rule_that_returns_no_tuple_is_refused(backend, rng):
+    with pytest.raises(TypeError, match=r"optimizer: expected a rule that returns a tuple of p and 0 slots, got"):
+        Network([3, 2], backend).fit((rng.standard_normal((4, 3)), [0, 1, 0, 1]), 1, 2, Bare())

@@ -60,8 +60,8 @@ def loop(backend: "Backend", step: Step) -> Run:
         size: int,
     ) -> TrainState:
         if order is not None:
-            rows = order.indices[order.start : order.stop]
-            data = xp.take(data[0], rows, axis=0), xp.take(data[1], rows, axis=0)
+            chosen = order.indices[order.start : order.stop]
+            data = xp.take(data[0], chosen, axis=0), xp.take(data[1], chosen, axis=0)
         # Many mini-batches are converted together: a few calls for a hundred steps. The last chunk is let go when the
         # next is there: in between, the system would take its memory back, and a wide step would be 5 % slower.
         nonlocal chunk
@@ -69,9 +69,9 @@ def loop(backend: "Backend", step: Step) -> Run:
         n = x.shape[0]
         is_quiet = all(r is None for r in noise)
         for start, numbers_of_step in zip(range(0, n, size), numbers, strict=True):
-            stop = min(start + size, n)  # the standard allows no slice past the end
-            drawn = noise if is_quiet else tuple([r if r is None else r[start:stop, ...] for r in noise])
-            batch = Batch(x[start:stop, ...], y[start:stop, ...], drawn)
+            rows = slice(start, min(start + size, n))  # the standard allows no slice past the end
+            drawn = noise if is_quiet else tuple([r if r is None else r[rows, ...] for r in noise])
+            batch = Batch(x[rows, ...], y[rows, ...], drawn)
             train_state = step(xp, train_state, batch, numbers_of_step)
         return train_state
 
