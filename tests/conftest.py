@@ -64,6 +64,10 @@ SETTINGS = {
     "jax": Setting("jax", "cpu:0"),
     "cupy (emulated)" if cuda_device.is_emulated() else "cupy": Setting("cupy"),
 }
+KNOWN = {setting.name for setting in SETTINGS.values()}
+SETTINGS |= {
+    name: Setting(name) for name in backends.LIBRARIES if name not in KNOWN
+}  # one that is added joins as it is
 
 _absent: dict[str, str] = {}
 
