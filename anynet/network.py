@@ -7,7 +7,6 @@ backprop.py, the journeys in training.py and evaluation.py.
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -178,8 +177,7 @@ class Network:
         if names and len(names) == self.architecture.n_classes:
             self.class_names = names
         self.train_state = training.start(self.backend, how, self.train_state)
-        keep = partial(setattr, self, "train_state")
-        return self.backend.iterate_active(training.run(journey, self.train_state, keep))
+        return self.backend.iterate_active(training.run(journey, self))
 
     @on_device
     def predict(self, x: ArrayLike) -> Array:

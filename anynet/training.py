@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from anynet import backprop, batches, data, evaluation, optimizers
 from anynet.architecture import Architecture, fused
@@ -121,55 +121,58 @@ def start(backend: Backend, optimizer: Optimizer, train_state: TrainState) -> Tr
     return train_state._replace(optimizer=slots)
 
 
-def run(training: Training, train_state: TrainState, keep: Callable[[TrainState], None]) -> Iterator[Report]:
+class Learner(Protocol):
+    """Who learns: it holds a train state, which training takes from there and puts back."""
+
+    train_state: TrainState
+
+
+def run(training: Training, learner: Learner) -> Iterator[Report]:
     """Train, and yield a report per chunk of mini-batches; the last one of an epoch carries its metrics.
 
     Args:
         training: What to train, on what, and for how long.
-        train_state: Where it starts; its arrays are written into.
-        keep: Is told of each new train state.
+        learner: Whose train state is trained. What is changed in it between two reports is
+            trained on.
 
     Raises:
-        FloatingPointError: At the end of an epoch parameters or costs are not finite; what
-            was kept last is then the train state before that epoch.
+        FloatingPointError: At the end of an epoch parameters or costs are not finite; the
+            learner then has the train state from before that epoch.
     """
     copy_of = training.backend.compile(copied)  # the next step may write into the arrays that are there
-    last_good = copy_of(train_state)
+    last_good = copy_of(learner.train_state)
     run_chunk = take_steps(training.backend, training.architecture, training.optimizer)
     for epoch in range(training.epochs):
-        for after, report in _epoch(training, run_chunk, train_state, epoch):
-            train_state = after
-            keep(train_state)
+        for report in _epoch(training, run_chunk, learner, epoch):
             if report.examples < report.total:
                 yield report
-        net = evaluation.Trained(training.backend, training.architecture, train_state.parameters, train_state.state)
+        parameters, state, _ = learner.train_state
+        net = evaluation.Trained(training.backend, training.architecture, parameters, state)
         measured = evaluation.measure(net, training.validation)
         if not measured.is_finite:
-            keep(last_good)
+            learner.train_state = last_good
             raise FloatingPointError(
                 f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
                 f"learning rate is too large; here the optimizer is {training.optimizer}. The network is as it was "
                 "before this epoch."
             )
-        last_good = copy_of(train_state)
+        last_good = copy_of(learner.train_state)
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
 
 
-def _epoch(
-    training: Training, run_chunk: RunChunk, train_state: TrainState, epoch: int
-) -> Iterator[tuple[TrainState, Report]]:
-    """Yield the train state after each chunk of an epoch, and a report."""
+def _epoch(training: Training, run_chunk: RunChunk, learner: Learner, epoch: int) -> Iterator[Report]:
+    """Train for an epoch, and yield a report after each chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
     examples, seconds, begin = 0, 0.0, time.perf_counter()
     for chunk in batches.shuffled(backend, training.examples, size, training.streams.order):
         noise = _noise(backend, training.architecture, training.streams, chunk.n)
         n_steps = epoch * -(-total // size) + examples // size  # taken before
-        train_state = run_chunk(train_state, chunk, noise, n_steps, size)
+        learner.train_state = run_chunk(learner.train_state, chunk, noise, n_steps, size)
         examples += chunk.n
         if examples == total:
-            backend.synchronize(train_state)  # so that the clock is honest
+            backend.synchronize(learner.train_state)  # so that the clock is honest
         seconds += time.perf_counter() - begin
-        yield train_state, Report(epoch, training.epochs, examples, total, seconds)
+        yield Report(epoch, training.epochs, examples, total, seconds)
         begin = time.perf_counter()
 
 

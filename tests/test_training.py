@@ -1,6 +1,7 @@
 """Training: the same on every backend, honest reports, and streamed data to the same bits."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import own
@@ -97,24 +98,31 @@ def test_seconds_are_those_of_training_and_not_of_who_looks_or_measures(monkeypa
     monkeypatch.setattr(Backend, "synchronize", lambda self, made: takes(10))
     monkeypatch.setattr(training.evaluation, "measure", lambda *args: takes(100, Measured(True, None, None)))
     seen = []
-    for report in training.run(journey, net.train_state, lambda train_state: None):
+    for report in training.run(journey, net):
         takes(1000)
         seen.append((report.epoch, report.examples, report.seconds))
     assert seen == [(0, 6, 3), (0, 12, 16), (1, 6, 3), (1, 12, 16)]
 
 
-def test_a_run_keeps_each_train_state_and_reports_after_it(rng):
-    """The journey knows no network: it is handed a train state, and hands on what becomes of it."""
+def test_a_run_trains_whoever_holds_a_train_state(rng):
+    """The journey knows no network."""
     net = Network([12, 4], dtype="float64")
     journey = training.prepare(net.backend, net.architecture, SGD(0.5), net.streams, clusters(rng), 2, 10, None, None)
-    kept = []
-    begin = training.start(net.backend, journey.optimizer, net.to("numpy").train_state)
-    reports = list(training.run(journey, begin, kept.append))
-    assert len(kept) == len(reports) == 2
+    learner = SimpleNamespace(train_state=training.start(net.backend, journey.optimizer, net.to("numpy").train_state))
+    reports = list(training.run(journey, learner))
     assert [r.metrics for r in reports] == [{}, {}]
     net_again = Network([12, 4], dtype="float64")
     net_again.fit(clusters(np.random.default_rng(20260101)), 2, 10, SGD(0.5))
-    assert np.array_equal(kept[-1].parameters[0].weights, net_again.weights[0])
+    assert np.array_equal(learner.train_state.parameters[0].weights, net_again.weights[0])
+
+
+def test_what_is_assigned_between_two_reports_is_trained_on(backend, rng):
+    net = Network([12, 4], backend)
+    zeros = [np.zeros((4, 12))]
+    for report in net.iter_fit(clusters(rng), 2, 200, SGD(1e-9)):
+        if report.epoch == 0:
+            net.weights = zeros
+    assert np.abs(net.weights[0]).max() < 1e-6
 
 
 def test_training_may_be_stopped_in_between_and_goes_on_where_it_stands(rng):
