@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from anynet import activations, costs, initializers, metrics
@@ -87,6 +88,8 @@ class Architecture:
                 raise ValueError(_cannot_learn(f.name))
         if self.cost is None:
             raise ValueError(_cannot_learn(self.output_name))
+        if not any(self.parameter_shapes()[0]):
+            raise ValueError("layers: expected one with parameters, got none that could learn. Add a Dense, say.")
         return self.cost
 
     @cached_property
@@ -122,6 +125,8 @@ class Architecture:
     def initialize(self, rng: Generator) -> tuple[list[Any], list[Any]]:
         """Return the initial parameters and state of each layer, as host arrays."""
         drawn = [layer.initialize(shape, rng) for (layer, _), shape in zip(self.stages, self.shapes, strict=False)]
+        for layer, made, shapes in zip(self.layers, drawn, zip(*self.parameter_shapes(), strict=True), strict=True):
+            _check_made(type(layer).__name__, made, shapes)
         return [parameters for parameters, _ in drawn], [state for _, state in drawn]
 
     def parameter_shapes(self) -> tuple[list[Any], list[Any]]:
@@ -141,6 +146,28 @@ class Architecture:
         return "\n".join(
             f"{kind:<{widths[0]}} {shape:<{widths[1]}} {f:<{widths[2]}} {n:>{widths[3]}}" for kind, shape, f, n in rows
         )
+
+
+def _check_made(name: str, made: tuple[Any, Any], shapes: tuple[Any, Any]) -> None:
+    """Raise TypeError unless a layer has made the named tuples that it says it makes."""
+    fields = [_shapes_of(part) for part in made]
+    if fields != [_shapes_of(part, are_shapes=True) for part in shapes]:
+        raise TypeError(
+            f"{name}: expected initialize and parameter_shapes to tell of the same named tuples, got arrays of the "
+            f"shapes {fields} and the shapes {list(shapes)}. Return NamedTuples, () where there is nothing."
+        )
+    if set(fields[0]) & set(fields[1]):
+        raise TypeError(f"{name}: expected different names for parameters and state, got {sorted(fields[0])} for both.")
+
+
+def _shapes_of(values: Any, are_shapes: bool = False) -> dict[str, Shape]:
+    """Return field -> shape of a named tuple of arrays, or of shapes; an entry for what is no named tuple."""
+    if not hasattr(values, "_fields"):
+        return {} if values == () else {f"{type(values).__name__} without names": ()}
+    return {
+        field: tuple(value) if are_shapes else tuple(value.shape)
+        for field, value in zip(values._fields, values, strict=True)
+    }
 
 
 def _cannot_learn(name: str) -> str:
@@ -280,14 +307,22 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
 
 
 def _by_name(value: Any) -> Any:
-    """Return a value of a table as its name, anything else as it is; ValueError if no table holds it."""
+    """Return a hyper-parameter as JSON takes it, a value of a table as its name; ValueError for anything else."""
     for kind, table in _TABLES.items():
         if isinstance(value, kind):
             names = [name for name, known in table.items() if known is value]
             if not names:
                 raise ValueError(_only_here(f"the {kind.__name__.lower()} {value.name!r}"))
             return names[0]
-    return value
+    if isinstance(value, tuple):
+        return [_by_name(part) for part in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise ValueError(_only_here(f"{value!r} in a layer"))
 
 
 def _only_here(what: str) -> str:
@@ -318,4 +353,9 @@ def layer_from_dict(description: dict[str, Any]) -> Layer:
     unknown = set(hyper_parameters) - {field.name for field in fields(kind)}  # type: ignore[arg-type]
     if unknown:
         raise ValueError(f"layer: {kind.__name__} has no {', '.join(map(str, unknown))}.")
-    return kind(**hyper_parameters)
+    return kind(**{name: _with_tuples(value) for name, value in hyper_parameters.items()})
+
+
+def _with_tuples(value: Any) -> Any:
+    """Return what JSON made a list of as the tuple that it was."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

@@ -25,12 +25,15 @@ class Chunk(NamedTuple):
     n: int
 
 
-def shuffled(backend: Backend, data: DeviceData, batch_size: int, rng: Generator) -> Iterator[Chunk]:
-    """Yield one epoch in a fresh order, a chunk of whole mini-batches at a time; the last may be smaller."""
+def shuffled(backend: Backend, data: DeviceData, batch_size: int, shape: Shape, rng: Generator) -> Iterator[Chunk]:
+    """Yield one epoch in a fresh order, a chunk of whole mini-batches at a time; the last may be smaller.
+
+    `shape` is that of the widest array made of an example.
+    """
     n = len(data)
     order = rng.permutation(n)
     placed_order = backend.asarray(order)
-    length = backend.chunk_rows(tuple(data.x.shape[1:]), batch_size)
+    length = backend.chunk_rows(shape, batch_size)
     for start in range(0, n, length):
         stop = min(start + length, n)
         rows = Order(placed_order, start, stop)

@@ -165,7 +165,7 @@ def measure(net: Trained, validation: DeviceData | None) -> Measured:
     The device is waited for once.
     """
     backend, xp, dtype = net.backend, net.backend.xp, getattr(net.backend.xp, net.backend.dtype)
-    found = [xp.astype(backend.compile(all_finite)(net.parameters), dtype)]
+    found = [xp.astype(backend.compile(all_finite)(net.learnt), dtype)]
     total = Totals(None, None)
     if validation is not None:
         total = totals(net, validation)

@@ -22,7 +22,7 @@ from anynet.evaluation import Trained
 from anynet.formats.bounded import MAX_BYTES
 from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
-from anynet.parameters import map_arrays
+from anynet.parameters import as_column, map_arrays
 from anynet.progress import epoch_line, with_progress
 from anynet.random import Streams
 from anynet.saving import SavedNetwork
@@ -176,7 +176,6 @@ class Network:
         names = journey.examples.class_names
         if names and len(names) == self.architecture.n_classes:
             self.class_names = names
-        self.train_state = training.start(self.backend, how, self.train_state)
         return self.backend.iterate_active(training.run(journey, self))
 
     @on_device
@@ -290,7 +289,7 @@ class Network:
     @property
     def biases(self) -> tuple[HostArray, ...]:
         """The biases of each layer that has some, columns (n_out, 1), as NumPy copies; assigning copies in."""
-        return tuple(self.backend.to_numpy(b)[:, None] for b in parameters.field_of(self.parameters, "biases"))
+        return tuple(as_column(self.backend.to_numpy(b)) for b in parameters.field_of(self.parameters, "biases"))
 
     @biases.setter
     def biases(self, new: Sequence[ArrayLike]) -> None:
@@ -336,7 +335,7 @@ class Network:
             y: A column (n_out, 1), or a digit.
         """
         _, gradients = self.gradients(x, y)
-        nabla_b = [biases[:, None] for biases in parameters.field_of(gradients, "biases")]
+        nabla_b = [as_column(biases) for biases in parameters.field_of(gradients, "biases")]
         return nabla_b, parameters.field_of(gradients, "weights")
 
     @on_device

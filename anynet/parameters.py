@@ -86,6 +86,11 @@ def field_of(parameters: Parameters, field: str) -> list[Array]:
     return [getattr(p, field) for p in parameters if field in getattr(p, "_fields", ())]
 
 
+def as_column(biases: Array) -> Array:
+    """Return biases (n,) as the book's column (n, 1); any other shape as it is."""
+    return biases[:, None] if biases.ndim == 1 else biases
+
+
 def with_field(
     parameters: Parameters, field: str, new: Any, copy: Callable[[Any, str], Array], sizes: Sequence[int]
 ) -> Parameters:

@@ -18,7 +18,7 @@ from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.parameters import copied
 from anynet.random import Streams
-from anynet.typing import Array, Batch, Namespace, Numbers, Rule, TrainState
+from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 
 Noise = tuple[Array | None, ...]  # per layer
 RunChunk = Callable[[TrainState, batches.Chunk, Noise, int, int], TrainState]
@@ -63,6 +63,11 @@ class Step:
     architecture: Architecture
     rule: Rule
     dtype: str
+
+    @property
+    def widest_shape(self) -> Shape:
+        """The shape of the largest array that one example becomes."""
+        return self.architecture.widest_shape
 
     def inputs(self, xp: Namespace, x: Array) -> Array:
         """Return rows of x as the network takes them."""
@@ -115,12 +120,6 @@ def prepare(
     return Training(backend, architecture, optimizer, streams, int(batch_size), int(epochs), placed, held_out)
 
 
-def start(backend: Backend, optimizer: Optimizer, train_state: TrainState) -> TrainState:
-    """Return the train state from which an optimizer starts afresh."""
-    slots = optimizers.initialize(backend.xp, optimizer, train_state.parameters)
-    return train_state._replace(optimizer=slots)
-
-
 class Learner(Protocol):
     """Who learns: it holds a train state, which training takes from there and puts back."""
 
@@ -141,9 +140,9 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
     """
     copy_of = training.backend.compile(copied)  # the next step may write into the arrays that are there
     last_good = copy_of(learner.train_state)
-    run_chunk = take_steps(training.backend, training.architecture, training.optimizer)
+    take_chunk = _taking_chunks(training, learner)
     for epoch in range(training.epochs):
-        for report in _epoch(training, run_chunk, learner, epoch):
+        for report in _epoch(training, take_chunk, epoch):
             if report.examples < report.total:
                 yield report
         parameters, state, _ = learner.train_state
@@ -160,17 +159,38 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
 
 
-def _epoch(training: Training, run_chunk: RunChunk, learner: Learner, epoch: int) -> Iterator[Report]:
+def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, int], TrainState]:
+    """Start the optimizer afresh, and return what takes the learner through a chunk, some steps into the training."""
+    backend, architecture = training.backend, training.architecture
+    slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
+    learner.train_state = learner.train_state._replace(optimizer=slots)
+    run_chunk = take_steps(backend, architecture, training.optimizer)
+
+    def take_chunk(chunk: batches.Chunk, n_steps: int) -> TrainState:
+        nonlocal slots
+        if learner.train_state.optimizer is not slots:
+            raise RuntimeError(
+                "fit: expected one training of a network at a time, got another that began before this one ended. "
+                "Start this one again."
+            )
+        noise = _noise(backend, architecture, training.streams, chunk.n)
+        learner.train_state = run_chunk(learner.train_state, chunk, noise, n_steps, training.batch_size)
+        slots = learner.train_state.optimizer
+        return learner.train_state
+
+    return take_chunk
+
+
+def _epoch(training: Training, take_chunk: Callable[[batches.Chunk, int], TrainState], epoch: int) -> Iterator[Report]:
     """Train for an epoch, and yield a report after each chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
+    shape, order = training.architecture.widest_shape, training.streams.order
     examples, seconds, begin = 0, 0.0, time.perf_counter()
-    for chunk in batches.shuffled(backend, training.examples, size, training.streams.order):
-        noise = _noise(backend, training.architecture, training.streams, chunk.n)
-        n_steps = epoch * -(-total // size) + examples // size  # taken before
-        learner.train_state = run_chunk(learner.train_state, chunk, noise, n_steps, size)
+    for chunk in batches.shuffled(backend, training.examples, size, shape, order):
+        train_state = take_chunk(chunk, epoch * -(-total // size) + examples // size)
         examples += chunk.n
         if examples == total:
-            backend.synchronize(learner.train_state)  # so that the clock is honest
+            backend.synchronize(train_state)  # so that the clock is honest
         seconds += time.perf_counter() - begin
         yield Report(epoch, training.epochs, examples, total, seconds)
         begin = time.perf_counter()
@@ -192,10 +212,19 @@ def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimize
     run = backend.scan(Step(fused(architecture, backend.fuse), rule, backend.dtype))
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
-        numbers = [optimizer.numbers(n_steps + i) for i in range(-(-chunk.n // size))]
+        numbers = [_as_floats(optimizer, n_steps + i) for i in range(-(-chunk.n // size))]
         return run(train_state, chunk.data, chunk.order, noise, numbers, size)
 
     return run_chunk
+
+
+def _as_floats(optimizer: Optimizer, step: int) -> Numbers:
+    """Return the numbers of a step as Python's: one of NumPy would make float32 arrays float64."""
+    numbers = optimizer.numbers(step)
+    try:
+        return tuple(map(float, numbers))
+    except (TypeError, ValueError):
+        raise TypeError(f"optimizer: expected numbers(step) to return a tuple of floats, got {numbers!r}.") from None
 
 
 def step_once(

@@ -58,7 +58,7 @@ def test_every_example_is_seen_once_in_an_epoch_in_a_fresh_order(backend, limit,
     seen = []
     for _ in range(2):
         rows = []
-        for chunk in batches.shuffled(backend, data, 10, rng):
+        for chunk in batches.shuffled(backend, data, 10, data.x.shape[1:], rng):
             begin = tuple(backend.copy_to_device(0.0) for _ in range(2))
             after = run(begin, chunk.data, chunk.order, (), [(1.0,)] * math.ceil(chunk.n / 10), 10)
             of_x, of_y = rows_of(backend, chunk)
@@ -79,7 +79,7 @@ def test_chunks_and_batch_sizes_change_nothing_in_what_is_seen(batch_size, limit
     x = rng.integers(0, 256, (5000, 784), dtype=np.uint8)
     backend = backends.get("numpy")
     data = to_device(backend, Dataset(x, np.zeros(5000, int)), architecture(784), limit)
-    chunks = list(batches.shuffled(backend, data, batch_size, np.random.default_rng(1)))
+    chunks = list(batches.shuffled(backend, data, batch_size, (784,), np.random.default_rng(1)))
     assert all(chunk.n % batch_size == 0 for chunk in chunks[:-1])
     assert sum(chunk.n for chunk in chunks) == 5000
     order = np.random.default_rng(1).permutation(5000)

@@ -151,6 +151,22 @@ def test_so_is_a_layer_a_cost_and_an_optimizer(jax, sizes, keywords, optimizer, 
         Network(sizes, "jax", **keywords).fit(examples(rng, 20), 1, 10, optimizer)
 
 
+def test_another_error_of_a_formula_stays_what_it_is(jax, rng):
+    def value(xp, z):
+        raise ValueError("my own refusal")
+
+    with pytest.raises(ValueError, match="my own refusal") as caught:
+        Network([5, 4, 3], "jax", hidden_activation=Activation("mine", value)).feedforward(examples(rng, 4)[0])
+    assert any("test_jax.py" in note for note in caught.value.__notes__)
+
+
+def test_a_chunk_of_narrow_examples_is_no_million_rows(jax):
+    backend = backends.get("jax")
+    for shape in ((1,), (10,)):
+        assert backend.chunk_rows(shape, 10) <= 2**13
+    assert backend.chunk_rows((300,), 10) * 300 * 4 <= 2**23
+
+
 def test_numpy_takes_what_jax_cannot_compile(rng):
     f = Activation("mine", lambda xp, z: np.tanh(z), lambda xp, z, a: 1.0 - a * a)
     Network([5, 4, 3], hidden_activation=f).fit(examples(rng, 20), 1, 10)

@@ -2,7 +2,7 @@
 
 import pickle
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import own
@@ -318,3 +318,64 @@ def test_states_and_parameters_are_copied_to_the_device(backend):
     for array in arrays_of([net.parameters, net.state]):
         assert_on(backend, array, tuple(array.shape))
     assert map_arrays(lambda a: 0, net.state) == [(), own.Running(0), ()]
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """A hyper-parameter that is a tuple, one of NumPy's, and nothing learnt."""
+
+    size: tuple = (2, 2)
+    factor: float = 1.0
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, xp, parameters, state, a, training, noise):
+        return a, None, state
+
+    def backward(self, xp, parameters, residuals, delta, need_input):
+        return (), delta
+
+
+class Same(NamedTuple):
+    scale: Any
+
+
+FAULTS = [  # what a layer makes, what it says that it makes, and what is wrong
+    ((Same(np.ones(3)), ()), ((), ()), "to tell of the same named tuples"),
+    (((), ()), (Same((1,)), ()), "to tell of the same named tuples"),
+    (((1.0,), ()), ((), ()), "tuple without names"),
+    ((Same(np.ones(3)), Same(np.ones(3))), (Same((3,)), Same((3,))), "different names for parameters and state"),
+]
+
+
+@dataclass(frozen=True)
+class Faulty(Pool):
+    """What it makes is not what it says, or is no named tuple, or has one name twice."""
+
+    fault: int = 0
+
+    def initialize(self, input_shape, rng):
+        return FAULTS[self.fault][0]
+
+    def parameter_shapes(self, input_shape):
+        return FAULTS[self.fault][1]
+
+
+def test_tuples_and_numbers_of_numpy_are_saved(monkeypatch, tmp_path):
+    monkeypatch.setitem(LAYERS, "Pool", Pool)
+    net = Network([4, Pool((3, 5), np.float32(0.5)), 2])
+    loaded = Network.load(net.save(tmp_path / "net"))
+    assert loaded.layers[0] == Pool((3, 5), 0.5)
+
+
+def test_a_hyper_parameter_that_no_file_takes_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setitem(LAYERS, "Pool", Pool)
+    with pytest.raises(ValueError, match=r"save: expected what anynet's tables hold, got .* in a layer"):
+        Network([4, Pool(Dense(3)), 2]).save(tmp_path / "net")
+
+
+@pytest.mark.parametrize("fault", range(len(FAULTS)))
+def test_what_a_layer_makes_is_what_it_says(fault):
+    with pytest.raises(TypeError, match=FAULTS[fault][2]):
+        Network([4, Faulty(fault=fault), 2])

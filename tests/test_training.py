@@ -108,7 +108,7 @@ def test_a_run_trains_whoever_holds_a_train_state(rng):
     """The journey knows no network."""
     net = Network([12, 4], dtype="float64")
     journey = training.prepare(net.backend, net.architecture, SGD(0.5), net.streams, clusters(rng), 2, 10, None, None)
-    learner = SimpleNamespace(train_state=training.start(net.backend, journey.optimizer, net.to("numpy").train_state))
+    learner = SimpleNamespace(train_state=net.to("numpy").train_state)
     reports = list(training.run(journey, learner))
     assert [r.metrics for r in reports] == [{}, {}]
     net_again = Network([12, 4], dtype="float64")
@@ -328,3 +328,35 @@ def test_a_device_that_is_full_streams(backend, rng, monkeypatch):
     monkeypatch.setattr(type(backend), "asarray", asarray)
     assert is_same(trained(backend, (x, y), validation=(x, y)), whole)
     assert refused == ["x", "x"]
+
+
+def test_two_trainings_of_one_network_are_told_apart(backend, rng):
+    data, net = clusters(rng), Network([12, 4], backend)
+    one = net.iter_fit(data, 2, 200, own.Momentum(0.1))
+    other = net.iter_fit(data, 2, 200, own.Momentum(0.1))  # made, not begun
+    next(one)
+    next(other)
+    with pytest.raises(RuntimeError, match="expected one training of a network at a time"):
+        next(one)
+    next(other)
+
+
+def test_numbers_of_numpy_do_not_make_float32_float64(backend32, rng):
+    net = Network([12, 4], backend32)
+    net.fit(clusters(rng), 1, 50, own.NumPyRate())
+    assert str(net.parameters[0].weights.dtype).endswith("float32")
+    with pytest.raises(TypeError, match=r"optimizer: expected numbers\(step\) to return a tuple of floats, got 0.1"):
+        net.fit(clusters(rng), 1, 50, own.NumPyRate(bare=True))
+
+
+def test_a_network_without_parameters_has_nothing_to_learn(backend, rng):
+    with pytest.raises(ValueError, match="layers: expected one with parameters"):
+        Network([3, own.Halve()], backend).fit((rng.standard_normal((4, 3)), rng.standard_normal((4, 3))), 1, 2)
+
+
+def test_a_state_that_is_not_finite_stops_training(rng):
+    x = rng.standard_normal((20, 3))
+    net = Network([3, own.Centre(), 2])
+    net.train_state = net.train_state._replace(state=[type(s)(*[a + np.inf for a in s]) if s else s for s in net.state])
+    with pytest.raises(FloatingPointError, match="finite parameters"):
+        net.fit((x, np.arange(20) % 2), 1, 10)

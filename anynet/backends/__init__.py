@@ -38,6 +38,8 @@ S = TypeVar("S", bound="_HasBackend")
 
 DTYPES = {"float32": 4, "float64": 8}  # bytes of a number
 
+MOST_CHUNK_ROWS = 2**13  # of a chunk: so that a few narrow examples do not become a million
+
 LIBRARIES: dict[str, Library] = {
     module.LIBRARY.name: module.LIBRARY for module in (numpy, cupy, torch, jax, array_api_strict)
 }
@@ -208,8 +210,9 @@ class Backend:
         return self._library.padded_rows(n)
 
     def chunk_rows(self, shape: Shape, size: int) -> int:
-        """Return how many examples of a shape make up a chunk of mini-batches of a size."""
-        return max(size, self.rows_within(self._library.chunk_bytes, shape) // size * size)
+        """Return how many examples, of that shape at their widest, make up a chunk of mini-batches of a size."""
+        rows = min(self.rows_within(self._library.chunk_bytes, shape), MOST_CHUNK_ROWS)
+        return max(size, rows // size * size)
 
     def rows_within(self, n_bytes: int, shape: Shape) -> int:
         """Return how many examples of a shape, in this backend's dtype, take so many bytes; at least 1."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from anynet.typing import Array, Batch, DeviceLike, Fuse, HostArray, Namespace, Numbers, Order, TrainState, Tree
+from anynet.typing import Array, Batch, DeviceLike, Fuse, HostArray, Namespace, Numbers, Order, Shape, TrainState, Tree
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 class Step(Hashable, Protocol):
     """A training step as a library is handed it: a hashable value, by which what is compiled is kept."""
+
+    @property
+    def widest_shape(self) -> Shape:
+        """The shape of the largest array that one example becomes."""
 
     def inputs(self, xp: Namespace, x: Array) -> Array:
         """Return rows of x as inputs, in the dtype of the network, pixels scaled."""

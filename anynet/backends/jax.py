@@ -101,7 +101,7 @@ def scan(backend: "Backend", step: Step) -> Run:
     ) -> TrainState:
         n = data[0].shape[0] if order is None else order.stop - order.start
         n_whole, rest = divmod(n, size)
-        rows = backend.chunk_rows(data[0].shape[1:], size)  # the same for every chunk, and so is the program
+        rows = backend.chunk_rows(step.widest_shape, size)  # the same for every chunk, and so is the program
         chunk = gather(data, order and order.indices, order.start if order else 0, n, noise, rows=rows)
         if n_whole > 0:
             table = np.zeros((rows // size, len(numbers[0])), backend.dtype)
@@ -168,11 +168,15 @@ def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
                 "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
                 "What was trained so far is kept."
             ) from error
-        except Exception as error:  # a formula asked a tracer for its value, handed it to NumPy, or wrote into it
+        except Exception as error:
             culprit = _culprit(error)
             if culprit is None:
                 raise
-            raise _not_compiled(backend, culprit, error) from error
+            asked_a_tracer = isinstance(error, (jax.errors.JAXTypeError, jax.errors.JAXIndexError))
+            if asked_a_tracer or "Tracer" in str(error) or "immutable" in str(error):
+                raise _not_compiled(backend, culprit, error) from error
+            error.add_note(f"It arose in {culprit}, as {backend.label} compiled it.")
+            raise
 
     return run
 

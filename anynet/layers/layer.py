@@ -116,6 +116,7 @@ class Layer(ABC):
             need_input: Whether dC/da is asked for; the first layer's is not.
 
         Returns:
-            (gradients, dC/da): gradients in the structure of the parameters, dC/da of the
-            shape (n, *input_shape), or None unless asked for.
+            (gradients, dC/da): gradients in the structure of the parameters, arrays of their own
+            that the step may write into; dC/da of the shape (n, *input_shape), or None unless
+            asked for.
         """

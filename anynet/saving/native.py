@@ -17,6 +17,7 @@ from anynet.architecture import Architecture, build, cost_to_name, layer_from_di
 from anynet.backends import DTYPES
 from anynet.formats import npz
 from anynet.formats.bounded import MAX_BYTES
+from anynet.parameters import as_column
 from anynet.saving.saved import SavedNetwork
 from anynet.typing import HostArray, Shape
 
@@ -44,7 +45,7 @@ def write(path: str | Path, saved: SavedNetwork) -> Path:
     ):
         for field, name in names.items():
             array = np.asarray(getattr(values, field))
-            arrays[name] = array[:, None] if field == "biases" else array
+            arrays[name] = as_column(array) if field == "biases" else array
     header = {
         "format_version": FORMAT_VERSION,
         "input_shape": architecture.input_shape,

@@ -56,6 +56,20 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
+class NumPyRate(Optimizer):
+    """Gradient descent whose rate is a number of NumPy's, or no tuple at all."""
+
+    bare: bool = False
+
+    def numbers(self, step):
+        return 0.1 if self.bare else (np.float64(0.1),)
+
+    @staticmethod
+    def rule(xp, p, g, rate):
+        return (p - rate * g,)
+
+
+@dataclass(frozen=True)
 class Halve(Layer):
     """Neither parameters, nor state, nor an activation."""
 
