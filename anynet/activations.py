@@ -57,11 +57,10 @@ class Activation:
 
 
 def _sigmoid(xp: Namespace, z: Array) -> Array:
-    # 1 / (1 + exp(-z)) as a tanh: the same function, with nothing that can overflow.
-    a = xp.tanh(0.5 * z)
-    a *= 0.5
-    a += 0.5
-    return a
+    # 1 / (1 + exp(-z)), exact in both tails (Nielsen, equation 3). Where exp(-z) would overflow, a is no normal number.
+    a = xp.exp(xp.minimum(-z, 88.0 if z.dtype == xp.float32 else 709.0))
+    a += 1.0
+    return xp.reciprocal(a)
 
 
 def _sigmoid_derivative(xp: Namespace, z: Array, a: Array) -> Array:

@@ -1,5 +1,6 @@
 """Activations: values against hand-written ones, derivatives against differences and two automatic ones."""
 
+import decimal
 import math
 
 import numpy as np
@@ -153,3 +154,39 @@ def test_activations_are_frozen_values():
     with pytest.raises(AttributeError):
         activations.sigmoid.name = "other"
     assert hash(own.LEAKY) == hash(Activation("leaky_relu", own.LEAKY.value, own.LEAKY.derivative))
+
+
+def exact_sigmoid(z):
+    """Return 1 / (1 + exp(-z)) to 60 digits."""
+    with decimal.localcontext(prec=60):
+        return 1 / (1 + (-decimal.Decimal(z)).exp())
+
+
+def furthest(z, a, dtype):
+    """Return how many units in the last place values of the sigmoid are off, at most; normal numbers only."""
+    found = [0.0]
+    for x, y in zip(z.tolist(), a.tolist(), strict=True):
+        exact = exact_sigmoid(x)
+        if exact >= decimal.Decimal(float(np.finfo(dtype).tiny)):
+            unit = decimal.Decimal(float(np.spacing(dtype(float(exact)))))
+            found.append(abs(float((decimal.Decimal(y) - exact) / unit)))
+    return max(found)
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [(np.float32, -87.3), (np.float64, -708.3)])
+def test_the_sigmoid_is_exact_in_both_tails(dtype, lowest):
+    z = np.concatenate([np.linspace(lowest, 40, 2001), np.linspace(-2, 2, 501)]).astype(dtype)
+    a = activations.sigmoid(z)
+    assert a.dtype == dtype
+    assert furthest(z, a, dtype) <= 4
+    slope = activations.sigmoid.derivative(np, z, a)
+    exact = np.asarray([float(s * (1 - s)) for s in map(exact_sigmoid, z.tolist())])
+    assert np.abs(slope - exact).max() <= 4 * np.spacing(dtype(0.25))
+
+
+def test_the_sigmoid_of_what_is_far_out_warns_of_nothing(backend32):
+    z = backend32.copy_to_device([-1e30, -1e4, -100.0, 100.0, 1e4, 1e30])
+    a = backend32.to_numpy(activations.sigmoid(z))
+    assert a[3:].tolist() == [1, 1, 1]
+    assert (a[:3] >= 0).all()
+    assert (a[:3] < 2e-38).all()
