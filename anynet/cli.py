@@ -4,39 +4,57 @@ It stands ready before NumPy is loaded, so that an interrupt at any moment ends 
 what the commands do is in commands/.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from anynet import signals
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 1 a failure, 2 wrong usage, 70 a mistake of anynet's own, and 130 an
-    interrupt: Ctrl-C, SIGTERM, or a terminal that went away.
+    0 is success, 1 a failure, 2 wrong usage, 70 a mistake of anynet's own, and 128 and its
+    number a signal: 130 Ctrl-C, 143 SIGTERM, 129 a terminal that went away.
     """
-    for stream in ("stdout", "stderr"):  # one that was closed by who started us is None
-        if getattr(sys, stream) is None:
-            setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+    _prepare_streams()
     try:
         with signals.handled(_leave):
             from anynet.commands import run
 
-            code = run(sys.argv[1:] if argv is None else argv)
-            sys.stdout.flush()
-            return code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+            try:
+                return run(sys.argv[1:] if argv is None else argv)
+            finally:
+                sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        return signals.exit_code(*error.args[:1])
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        _give_up_output()
+    except OSError as error:  # only of the output, for what else fails is told by the commands
+        with suppress(OSError):
+            sys.stderr.write(f"anynet: standard output: {error.strerror or error}.\n")
+        _give_up_output()
+    return 1
+
+
+def _prepare_streams() -> None:
+    """See to it that there is somewhere to print, and that what a terminal cannot show is shown escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started us
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_output() -> None:
+    """Let what is not yet written go nowhere, or Python would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(number: int, frame: object) -> None:
     """End at once: as long as nothing has been learnt, there is nothing to save."""
-    os._exit(INTERRUPTED)
+    os._exit(signals.exit_code(number))

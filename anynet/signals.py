@@ -10,6 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 
+def exit_code(number: int = signal.SIGINT) -> int:
+    """Return the exit code of a program that a signal has ended, as shells say it: 130, 143, 129."""
+    return 128 + number
+
+
 @contextmanager
 def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Let a function handle the signals that ask to end, but for those that are ignored, as by nohup."""
@@ -27,18 +32,18 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
 def held_back() -> Iterator[Callable[[], None]]:
     """Yield a function that raises KeyboardInterrupt if an interrupt has come.
 
-    A second interrupt raises it at once.
+    A second interrupt raises it at once. It carries the number of the signal, for the exit code.
     """
     received: list[int] = []
 
     def remember(number: int, frame: Any) -> None:
         received.append(number)
         if len(received) > 1:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
     def check() -> None:
         if received:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(received[0])
 
     with handled(remember):
         yield check

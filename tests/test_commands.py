@@ -13,7 +13,7 @@ import anynet
 from anynet import Network, backends, backprop, datasets, random
 from anynet.activations import ACTIVATIONS
 from anynet.cli import main
-from anynet.commands import COMMANDS, errors
+from anynet.commands import COMMANDS, errors, options
 from anynet.commands.terminal import say
 from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
@@ -83,18 +83,18 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         (f"{TRAIN} --sizes 6 3", 2, "y: expected whole labels from 0 to 2"),
         (f"{TRAIN} --hidden-activation sigmod", 2, "Did you mean 'sigmoid'?"),
         (f"{TRAIN} --output-activation tanh --cost cross_entropy", 2, "cost: expected one of the pairs"),
-        (f"{TRAIN} --cost cubic", 2, "cost: expected one of quadratic, "),
-        (f"{TRAIN} --epochs 0", 2, "epochs: expected at least 1, got 0"),
-        (f"{TRAIN} --batch-size 0", 2, "batch_size: expected 1 to 40"),
-        (f"{TRAIN} --batch-size 41", 2, "batch_size: expected 1 to 40"),
-        (f"{TRAIN} --learning-rate -1", 2, "learning_rate: expected a finite number above 0, got -1.0"),
-        (f"{TRAIN} --learning-rate nan", 2, "learning_rate: expected a finite number above 0"),
-        (f"{TRAIN} --learning-rate 0", 2, "learning_rate: expected a finite number above 0"),
-        (f"{TRAIN} --backend numpi", 2, "backend: expected one of numpy, cupy, torch"),
-        (f"{TRAIN} --backend array_api_strict --device device9", 2, "device: expected one of CPU_DEVICE"),
-        (f"{TRAIN} --dtype float16", 2, "dtype: expected one of float32, float64"),
+        (f"{TRAIN} --cost cubic", 2, "anynet: --cost: expected one of quadratic, "),
+        (f"{TRAIN} --epochs 0", 2, "anynet: --epochs: expected at least 1, got 0"),
+        (f"{TRAIN} --batch-size 0", 2, "anynet: --batch-size: expected "),
+        (f"{TRAIN} --batch-size -3", 2, "anynet: --batch-size: expected "),
+        (f"{TRAIN} --learning-rate -1", 2, "anynet: --learning-rate: expected a finite number above 0, got -1.0"),
+        (f"{TRAIN} --learning-rate nan", 2, "--learning-rate: expected a finite number above 0"),
+        (f"{TRAIN} --learning-rate 0", 2, "--learning-rate: expected a finite number above 0"),
+        (f"{TRAIN} --backend numpi", 2, "anynet: --backend: expected one of numpy, cupy, torch"),
+        (f"{TRAIN} --backend array_api_strict --device device9", 2, "--device: expected one of CPU_DEVICE"),
+        (f"{TRAIN} --dtype float16", 2, "--dtype: expected one of float32, float64"),
         ("train --output no/such/folder/x.npz", 2, "--output: expected a folder that can be written to"),
-        (f"{TRAIN} --seed -1", 2, "seed: expected"),
+        (f"{TRAIN} --seed -1", 2, "--seed: expected"),
         ("train --threads 0", 2, "--threads: expected a whole number, at least 1, got '0'"),
         ("train --threads -2", 2, "--threads: expected a whole number, at least 1, got '-2'"),
         ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, at least 1, got '1.5'"),
@@ -116,13 +116,18 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("show-digit -1", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got -1."),
         ("show-digit 10000", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got 10000."),
         ("show-digit 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
-        ("show-digit 0 --output .", 2, "--output: expected a new file, got ., which exists"),
+        ("show-digit 0 --output .", 2, "--output: expected a file, got the folder '.'"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
         ("evaluate .", 1, "Is a directory"),
-        ("evaluate x.npz --backend strict", 2, "backend: expected one of numpy"),
-        ("predict x.npz x.png --device 7", 2, "device: expected None or 'cpu' for numpy, got 7"),
-        (f"{TRAIN} --output .", 2, "path: expected the name of a file, got '.'"),
-        (f"{TRAIN} --output ..", 2, "path: expected the name of a file, got '..'"),
+        ("evaluate x.npz --backend strict", 2, "--backend: expected one of numpy"),
+        ("predict x.npz x.png --device 7", 2, "--device: expected None or 'cpu' for numpy, got 7"),
+        (f"{TRAIN} --output .", 2, "--output: expected a file, got the folder '.'"),
+        (f"{TRAIN} --output ..", 2, "--output: expected a file, got the folder '..'"),
+        (f"{TRAIN} --output sub/", 2, "--output: expected a file, got the folder 'sub/'"),
+        ("show-digit 0 --output sub/", 2, "--output: expected a file, got the folder 'sub/'"),
+        ("evaluate", 2, "FILE: expected a saved network"),
+        ("evaluate --data iris.npz", 2, "FILE: expected a saved network"),
+        ("evaluate --data data.npz absent.npz", 1, "absent.npz: No such file"),
     ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(command, code, message, capsys, tmp_path):
@@ -220,7 +225,7 @@ def test_a_command_that_does_not_load_is_told_too(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("command", "code", "last"),
     [
-        (f"{TRAIN} --epochs 0", 2, "anynet: epochs: expected at least 1, got 0."),
+        (f"{TRAIN} --epochs 0", 2, "anynet: --epochs: expected at least 1, got 0."),
         ("evaluate absent.npz", 1, "anynet: absent.npz: No such file or directory."),
         (
             f"{TRAIN} --cost bug",
@@ -386,22 +391,37 @@ def test_train_on_ones_own_data(capsys, rng):
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["Training [3, 30, 3] on numpy (cpu), float32", "240 examples; output: own-net.npz"]
     assert re.fullmatch(r"Epoch 19: \d+ / 60", lines[21])
-    assert lines[22].endswith("chosen on the validation data")
+    assert "Saved the network of epoch 19, " in lines[-1]
+    assert lines[-1].count(" / 60 on the validation data") == 1
     assert main(["evaluate", "own-net.npz", "--data", "own.npz", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] > 0.9
 
 
-def test_the_best_epoch_is_the_first_with_most_right_answers(capsys, monkeypatch):
+def test_the_last_epoch_is_saved_and_the_first_with_most_right_answers_named(capsys, monkeypatch):
     right = [3, 9, 9, 5]
     reports = [Report(epoch, 4, 30, 30, 0.25, {"validation_accuracy": n / 10}, n) for epoch, n in enumerate(right)]
     monkeypatch.setattr(Network, "iter_fit", lambda *arguments, **keywords: iter(reports))
     assert main([*TRAIN.split(), "--validation-fraction", "0.25"]) == 0
     assert capsys.readouterr().out.splitlines()[2:] == [
         *(f"Epoch {epoch}: {n} / 10" for epoch, n in enumerate(right)),
-        "Best: 9 / 10, epoch 1, chosen on the validation data",
         "1.0 s of training, 120 examples per second",
-        "Saved the network to network.npz",
+        "Saved the network of epoch 3, 5 / 10 on the validation data, to network.npz; the best epoch was 1, 9 / 10",
     ]
+
+
+@pytest.mark.parametrize(
+    ("costs", "end"),
+    [
+        ([3.0, 0.5, 0.25], "epoch 2, cost 0.25 on the validation data, the best, to network.npz"),
+        ([3.0, 0.25, 0.5], "epoch 2, cost 0.5 on the validation data, to network.npz; the best epoch was 1, cost 0.25"),
+        ([0.5, 0.5, 0.5], "epoch 2, cost 0.5 on the validation data, the best, to network.npz"),
+    ],
+)
+def test_what_is_said_to_be_saved_is_what_the_file_holds(costs, end, capsys, monkeypatch):
+    reports = [Report(epoch, 3, 30, 30, 0.25, {"validation_cost": cost}) for epoch, cost in enumerate(costs)]
+    monkeypatch.setattr(Network, "iter_fit", lambda *arguments, **keywords: iter(reports))
+    assert main([*TRAIN.split(), "--validation-fraction", "0.25"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"Saved the network of {end}"
 
 
 def test_the_data_to_judge_by_are_those_of_the_seeds_stream(capsys, rng):
@@ -501,6 +521,56 @@ def test_two_runs_at_once_keep_a_network_each(tmp_path, monkeypatch):
     assert main([*TRAIN.split(), "--epochs", "1", "--quiet"]) == 0
     assert (tmp_path / "network.npz").read_bytes() == b"precious"
     assert Network.load(tmp_path / "network-1.npz").sizes == [6, 30, 4]
+
+
+def test_a_free_name_is_taken_by_one_alone(tmp_path):
+    with options.taken(tmp_path / "net.npz") as first, options.taken(tmp_path / "net.npz") as second:
+        assert [p.name for p in (first, second)] == ["net.npz", "net-1.npz"]
+    with pytest.raises(OSError, match="full"), options.taken(tmp_path / "net.npz"):
+        raise OSError("full")
+    assert len([*tmp_path.iterdir()]) == 3  # the two, and the data
+
+
+def test_runs_that_save_at_the_same_moment_lose_nothing(tmp_path, monkeypatch):
+    """Each has found the name free before any of them has saved."""
+    monkeypatch.setattr(options, "free_path", lambda path: path)
+    for seed in range(4):
+        assert main([*TRAIN.split(), "--epochs", "1", "--quiet", "--seed", str(seed)]) == 0
+    assert len([*tmp_path.glob("network*.npz")]) == 4
+
+
+def test_the_network_may_stand_behind_the_data(capsys):
+    Network([6, 4]).save("four.npz")
+    assert main(["evaluate", "four.npz", "--data", DATA, "--json"]) == 0
+    assert main(["evaluate", "--data", DATA, "four.npz", "--json"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_confusion_matrix_fits_the_terminal(columns, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    net = Network([6, 4])
+    net.class_names = ("setosa", "versicolor", "virginica", "another")
+    net.save("four.npz")
+    assert main(["evaluate", "four.npz", "--data", DATA]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= max(columns, 22)  # a name and one column at the least
+    table = out.split("\n\n", 1)[1]
+    assert [table.split().count(name) for name in net.class_names] == [1 + {20: 4, 40: 2, 80: 1}[columns]] * 4
+
+
+def test_help_says_that_nothing_is_judged_without_a_fraction(capsys, monkeypatch):
+    assert "by default none, and nothing is judged" in " ".join(help_of("train", capsys, monkeypatch).split())
+
+
+def test_one_thread_is_one(monkeypatch, capsys):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    pools = [{"user_api": "blas", "num_threads": 1}]
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
+    assert main(["info"]) == 0
+    assert re.search(r", 1 thread$", capsys.readouterr().out, re.M)
 
 
 def test_what_is_told_is_folded_to_the_terminal_and_what_is_copied_stays_whole(capsys, monkeypatch):

@@ -46,7 +46,7 @@ def test_the_suffix_is_added_where_it_lacks(path, expected):
     assert npz.with_suffix(path) == Path(expected)
 
 
-@pytest.mark.parametrize("path", ["", ".", ".."])
+@pytest.mark.parametrize("path", ["", ".", "..", "folder/", "a/.."])
 def test_what_names_no_file(path):
     with pytest.raises(ValueError, match="path: expected the name of a file, got"):
         npz.with_suffix(path)

@@ -91,6 +91,32 @@ def test_fields_of_any_name_have_their_entries_in_the_file(tmp_path, monkeypatch
         Network.load(path)
 
 
+@pytest.mark.parametrize("name", ["brain", "brain.npz", "brain.v2", "./brain"])
+def test_what_was_saved_is_loaded_by_the_name_that_was_given(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved = Network([2, 3])
+    saved.save(name)
+    assert Network.load(name).sizes == [2, 3]
+    other = Network([2, 3], seed=1)
+    other.load_weights(name)
+    assert np.array_equal(other.weights[0], saved.weights[0])
+
+
+def test_an_older_file_of_the_bare_name_does_not_stand_for_what_was_saved(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Network([5, 6]).save("older")
+    Path("older.npz").rename("brain")
+    assert Network.load("brain").sizes == [5, 6]  # as long as it is the only one
+    Network([2, 3]).save("brain")
+    with pytest.warns(UserWarning, match=r"brain: there is brain.npz too, which save\('brain'\) writes"):
+        assert Network.load("brain").sizes == [2, 3]
+
+
+def test_a_file_that_is_absent_is_told_by_the_name_that_was_given(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"brain'$"):
+        Network.load(tmp_path / "brain")
+
+
 def test_every_program_is_asked_and_the_last_takes_what_is_left():
     *others, last = saving.PROGRAMS
     assert last == "native"

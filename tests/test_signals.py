@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from anynet.signals import handled, held_back
+from anynet.signals import exit_code, handled, held_back
 
 # ruff: noqa: PT012 - what is held back comes in the middle of a block
 ALL = [s for s in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)) if s is not None]
@@ -22,13 +22,14 @@ def as_they_are_by_default():
 @pytest.mark.parametrize("number", ALL)
 def test_an_interrupt_waits_until_it_is_asked_for(number):
     reached = []
-    with pytest.raises(KeyboardInterrupt), held_back() as check:
+    with pytest.raises(KeyboardInterrupt) as caught, held_back() as check:
         check()
         signal.raise_signal(number)
         reached.append("went on")
         check()
         reached.append("too far")
     assert reached == ["went on"]
+    assert exit_code(*caught.value.args) == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[number.name]
 
 
 def test_a_second_interrupt_is_not_held_back():

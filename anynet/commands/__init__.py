@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from anynet import __version__
 from anynet.commands import errors
+from anynet.commands.terminal import OutputError
 
 COMMANDS = {
     "train": "train a network and save it",
@@ -32,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
         _parser(argv).parse_args(argv, arguments)
         with _warnings_told(arguments.quiet):
             arguments.run(arguments)
-    except BrokenPipeError:  # the door knows what to do
+    except (BrokenPipeError, OutputError):  # the door knows what to do
         raise
     except Exception as error:
         return errors.tell(error, arguments.traceback)

@@ -6,8 +6,8 @@ anynet. What the interpreter or a library raises by itself, whatever its words, 
 
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from opcode import opmap
 
 FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
@@ -21,14 +21,22 @@ class UsageError(Exception):
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """Take refusals of what is done here for mistakes in what was typed."""
+def usage_errors(options: Collection[str] = ()) -> Iterator[None]:
+    """Take refusals of what is done here for mistakes in what was typed.
+
+    Args:
+        options: The names of what was typed, as argparse keeps them. Where a refusal begins with
+            the name of such an argument, the option is named: `--batch-size` for `batch_size`.
+    """
     try:
         yield
     except (ValueError, TypeError) as error:
         if not is_for_the_user(error):
             raise
-        raise UsageError(str(error)) from error
+        argument, colon, rest = str(error).partition(":")
+        name = argument.replace(" ", "_")
+        said = f"--{name.replace('_', '-')}{colon}{rest}" if name in options else str(error)
+        raise UsageError(said) from error
 
 
 def is_for_the_user(error: BaseException) -> bool:
@@ -66,8 +74,9 @@ def tell(error: Exception, with_traceback: bool = False) -> int:
 
 
 def complain(sentence: str) -> None:
-    """Print a line on standard error."""
-    print(f"anynet: {sentence}", file=sys.stderr)
+    """Print a line on standard error, if that takes one."""
+    with suppress(OSError):
+        print(f"anynet: {sentence}", file=sys.stderr)
 
 
 def _words_of(error: Exception) -> str:

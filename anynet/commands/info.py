@@ -47,4 +47,4 @@ def _blas() -> str:
     except ImportError:
         return f"{name} (for its threads: pip install 'anynet-nn[threads]')"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return f"{name}, {threads[0]} threads" if threads else name
+    return f"{name}, {threads[0]} {'thread' if threads[0] == 1 else 'threads'}" if threads else name

@@ -1,10 +1,12 @@
 """What several commands take: where to compute, on how many threads, and where to write."""
 
 import argparse
+import os
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,15 @@ def add_backend(parser: Any) -> None:
     add("--threads", type=_thread_count, metavar="N", help=threads)
 
 
-def add_saved_network(parser: argparse.ArgumentParser) -> None:
+def add_saved_network(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """Add the file of a saved network, and where it is to compute."""
-    parser.add_argument("file", metavar="FILE", help="a saved network, such as train wrote")
+    parser.add_argument("file", nargs=nargs, metavar="FILE", help="a saved network, such as train wrote")
     add_backend(parser)
 
 
 def load_network(arguments: argparse.Namespace) -> Network:
     """Return the network in the file that was named, where it is to compute."""
-    with usage_errors():
+    with usage_errors(vars(arguments)):
         backends.get(arguments.backend, arguments.device)
     return Network.load(arguments.file, arguments.backend, arguments.device)
 
@@ -48,12 +50,12 @@ def _device(text: str) -> int | str:
 
 
 @contextmanager
-def threads(count: int | None, backend: Backend) -> Iterator[None]:
+def threads(n: int | None, backend: Backend) -> Iterator[None]:
     """Let the libraries that multiply matrices use so many threads; None leaves them as they are.
 
     The backend comes first: only a library that has been loaded can be told.
     """
-    if count is None:
+    if n is None:
         yield
         return
     if not backend.threads_can_be_set:
@@ -64,15 +66,15 @@ def threads(count: int | None, backend: Backend) -> Iterator[None]:
         from threadpoolctl import threadpool_limits
     except ImportError:
         raise ImportError("threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'") from None
-    with threadpool_limits(count):
+    with threadpool_limits(n):
         yield
 
 
 def _thread_count(text: str) -> int:
-    count = int(text) if text.isdecimal() else 0
-    if count < 1:
+    n = int(text) if text.isdecimal() else 0
+    if n < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
-    return count
+    return n
 
 
 def n_bytes(text: str) -> int:
@@ -92,9 +94,9 @@ def output_path(given: str | None, force: bool) -> Path:
     if given is None:
         path = free_path(DEFAULT_OUTPUT)
     else:
+        if is_folder(given):
+            raise ValueError(f"--output: expected a file, got the folder {given!r}. Name a file in it, or another.")
         path = npz.with_suffix(given)
-        if path.is_dir():
-            raise ValueError(f"--output: expected a file, got the folder {path}.")
         if path.exists() and not force:
             raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")
     try:
@@ -107,9 +109,35 @@ def output_path(given: str | None, force: bool) -> Path:
     return path
 
 
+def is_folder(given: str) -> bool:
+    """Return whether what was given names a folder, one that does not exist among them."""
+    return given.endswith(tuple(filter(None, (os.sep, os.altsep)))) or Path(given).is_dir()
+
+
 def free_path(path: Path) -> Path:
     """Return the path, or the first of its numbered forms that does not exist."""
-    free, number = path, 1
-    while free.exists():
-        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return free
+    return next(free for free in _numbered(path) if not free.exists())
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[Path]:
+    """Take the path, or the first of its numbered forms that is free, for the `with` statement to fill.
+
+    However many programs ask at once, each is given a name of its own: an empty file holds it.
+    """
+    for free in _numbered(path):
+        try:
+            free.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            continue
+    try:
+        yield free
+    except BaseException:
+        free.unlink(missing_ok=True)
+        raise
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    yield from (path.with_stem(f"{path.stem}-{number}") for number in count(1))

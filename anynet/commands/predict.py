@@ -7,7 +7,7 @@ import numpy as np
 
 from anynet import datasets
 from anynet.commands import errors, options
-from anynet.commands.terminal import say
+from anynet.commands.terminal import OutputError, say, tell
 from anynet.network import Network
 from anynet.typing import HostArray
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
             try:
                 _tell_all(net, path, arguments.json)
             except (OSError, ValueError) as error:
-                if isinstance(error, BrokenPipeError) or not errors.is_for_the_user(error):
+                if isinstance(error, (BrokenPipeError, OutputError)) or not errors.is_for_the_user(error):
                     raise
                 failures += 1
                 errors.tell(error, arguments.traceback)
@@ -67,7 +67,7 @@ def _tell(net: Network, name: str, image: HostArray, as_json: bool) -> None:
     kind = "probabilities" if net.architecture.output_name == "softmax" else "outputs"
     if as_json:
         values = {names[i]: round(float(outputs[i]), 6) for i in range(len(outputs))}
-        print(json.dumps({"image": name, "answer": names[leading[0]], kind: values}))
+        tell(json.dumps({"image": name, "answer": names[leading[0]], kind: values}))
     else:
         shares = ", ".join(f"{names[i]} {100 * outputs[i]:.1f} %" for i in leading)
         say(f"{name}: {names[leading[0]]}  ({kind}: {shares})")

@@ -29,7 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
-    data.add_argument("--validation-fraction", type=float, metavar="F", help="share of --data that is kept to judge by")
+    kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
+    data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
     _add_network(parser.add_argument_group("network").add_argument)
     _add_training(parser.add_argument_group("training").add_argument)
     where = parser.add_argument_group("where it computes")
@@ -73,7 +74,7 @@ def _each(names: Iterable[str]) -> list[str]:
 def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
     say = terminal.be_silent if arguments.quiet else terminal.say
-    with usage_errors():
+    with usage_errors(vars(arguments)):
         output = options.output_path(arguments.output, arguments.force)
         data = training_data(arguments)
         net = _network(arguments, data.train)
@@ -94,24 +95,40 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{why}. What was learnt so far is in {path}.", file=sys.stderr)
             raise
         path = _save(net, output, arguments.force)
-        say(f"{_summary(ends, data)}\nSaved the network to {path}")
+        say(_summary(ends, data, path))
         check_for_interrupt()
 
 
 def _save(net: Network, path: Path, force: bool) -> Path:
     """Save the network, under a number if another run has taken the path since this one began."""
-    return net.save(path if force else options.free_path(path))
+    if force:
+        return net.save(path)
+    with options.taken(path) as free:
+        return net.save(free)
 
 
-def _summary(ends: list[Report], data: TrainingData) -> str:
-    """Return which epoch was the best, where that can be said, and how fast they went."""
-    right = [report.n_correct for report in ends if report.n_correct is not None]
-    best = ""
-    if right:
-        epoch = right.index(max(right))
-        best = f"Best: {right[epoch]} / {data.n_held_out}, epoch {epoch}, chosen on {data.held_out_name}\n"
+def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
+    """Return how fast it went, and what was saved: the network of the last epoch, which need not be the best."""
     seconds, examples = sum(report.seconds for report in ends), sum(report.total for report in ends)
-    return f"{best}{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second"
+    speed = f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second"
+    if data.held_out is None:
+        return f"{speed}\nSaved the network to {path}"
+    figures = [_figure(report, data.n_held_out) for report in ends]
+    best = min(range(len(ends)), key=lambda i: _badness(ends[i]))
+    said = f"epoch {ends[-1].epoch}, {figures[-1]} on {data.held_out_name}"
+    if _badness(ends[best]) == _badness(ends[-1]):
+        return f"{speed}\nSaved the network of {said}{', the best' * (len(ends) > 1)}, to {path}"
+    return f"{speed}\nSaved the network of {said}, to {path}; the best epoch was {ends[best].epoch}, {figures[best]}"
+
+
+def _figure(report: Report, n_held_out: int) -> str:
+    """Return how an epoch did on the data to judge by, as its line says it."""
+    return epoch_line(report, n_held_out).partition(": ")[2]
+
+
+def _badness(report: Report) -> float:
+    """Return what is lower the better an epoch did: fewer right answers are worse, or a higher cost."""
+    return -report.n_correct if report.n_correct is not None else (report.metrics or {})["validation_cost"]
 
 
 def _network(arguments: argparse.Namespace, train: Dataset) -> Network:

@@ -78,11 +78,12 @@ def with_suffix(path: str | Path) -> Path:
         path: The file that is to be written.
 
     Raises:
-        ValueError: It names no file, such as "" or "..".
+        ValueError: It names no file, such as "", ".." or "folder/".
     """
-    path = Path(path)
-    if path.name in ("", ".."):
+    is_folder = str(path).endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if is_folder or Path(path).name in ("", ".."):
         raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as network.npz.")
+    path = Path(path)
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 

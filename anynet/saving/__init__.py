@@ -30,7 +30,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES, dtype: str | None = None)
     """Return the network in a file of any of the programs, checked.
 
     Args:
-        path: The file.
+        path: The file, by the name that it was saved by: ".npz" may be left out.
         max_bytes: How much may be unpacked of another program's file.
         dtype: What its arrays come in; None is the file's own.
 
@@ -38,8 +38,23 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES, dtype: str | None = None)
         OSError: It cannot be read.
         ValueError: It holds no network.
     """
+    path = _as_saved(path)
     saved = _reader_of(path)(path, max_bytes)
     return _in_dtype(saved, dtype, path)
+
+
+def _as_saved(path: str | Path) -> Path:
+    """Return the file that saving by this name has written, or the path itself if there is none.
+
+    What was saved last by a name is found by it, though an older file bears the bare name.
+    """
+    path = Path(path)
+    saved = path.parent / f"{path.name}.npz"
+    if path.suffix == ".npz" or path.name in ("", "..") or not saved.is_file():
+        return path
+    if path.is_file():
+        warn(f"{path}: there is {saved} too, which save({path.name!r}) writes; that one is opened.")
+    return saved
 
 
 def _reader_of(path: str | Path) -> Callable[[str | Path, int], SavedNetwork]:
