@@ -8,6 +8,7 @@ from idx_writer import idx
 
 from anynet import Network
 from anynet.datasets import read_data, read_npz_dataset, split
+from anynet.datasets.loading import read_inputs
 
 
 def written(path, data):
@@ -58,7 +59,13 @@ ARRAYS = {"x": np.ones((4, 3)), "y": np.zeros(4)}
         ({"y": None}, "got no y"),
         ({"x": None, "y": None}, "got no x"),
         ({"x": np.array([[object()]])}, "'x.npy' of object, which would need pickle"),
-        ({"y": np.array(["a", "b", "c", "d"])}, "y: expected real numbers, got <U1"),
+        ({"x": np.array([["a"]] * 4)}, "x: expected real numbers, got <U1"),
+        ({"y": np.array(["a", "b", "c", "\n"])}, "expected printable names of classes, got '.n'"),
+        (
+            {"y": np.array([0, 1, 2, 3]), "classes": ["a", "b"]},
+            "classes: expected a name for each label up to 3, got 2",
+        ),
+        ({"classes": [["a", "b"]]}, "classes: expected a name per class"),
         ({"x": np.ones((4, 3), complex)}, "'x.npy' of complex128"),
         ({"x": np.ones((4, 3), "M8[s]")}, "'x.npy' of datetime64"),
         ({"x": np.ones(4)}, "x: expected examples in rows"),
@@ -81,9 +88,16 @@ def test_arrays_that_are_no_data(changes, message, tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "expected an .npz file with x and y, or an IDX file, got bytes that begin with nothing"),
-        (b"hello", "got bytes that begin with 68656c6c"),
-        (b"PK nothing", "expected an .npz file of plain arrays, got File is not a zip file"),
+        (b"", "expected an .npz, CSV or IDX file, got an empty file. Save the data with"),
+        (b"hello", "got text. Save"),
+        (b"\7\7\7\7", "got bytes that begin with 07070707"),
+        (b"<!doctype html>\n<p>", "got a web page. Download the file itself"),
+        (b"\n <HTML><head>, ,", "got a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "got a Git LFS pointer. .* git lfs pull"),
+        (gzip.compress(b"1,2\n" * 999)[:-9], "expected a whole gzip file, got a truncated one. Fetch it again"),
+        (b"\x80\2]q\0.", "got a pickle"),
+        (b"\x89HDF\r\n", "got an HDF5 file. Read it with h5py"),
+        (b"PK nothing", "expected an .npz file of plain arrays, got one that is cut short"),
     ],
 )
 def test_files_from_strangers(data, message, tmp_path):
@@ -92,6 +106,50 @@ def test_files_from_strangers(data, message, tmp_path):
         read_data(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_names_of_classes_come_with_the_labels_or_as_them(tmp_path):
+    np.savez(tmp_path / "own.npz", x=np.ones((3, 2)), y=[1, 0, 1], classes=["no", "yes"])
+    data = read_data(tmp_path / "own.npz")
+    assert (data.y.tolist(), data.class_names) == ([1, 0, 1], ("no", "yes"))
+    np.savez(tmp_path / "own.npz", x=np.ones((3, 2)), y=["yes", "no", "yes"])
+    data = read_data(tmp_path / "own.npz")
+    assert (data.y.tolist(), data.class_names) == ([1, 0, 1], ("no", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "y", "names"),
+    [
+        ("a,b,c\n1,2,3\n4,5,6\n", -1, [3, 6], None),
+        ("a,b,c\n1,2,3\n4,5,6\n", "a", [1, 4], None),
+        ("a,b,c\n1,2,3\n4,5,6\n", "1", [2, 5], None),
+        ("1,2,3.5\n4,5,6\n", -1, [3.5, 6], None),
+        ("1,2,x\n4,5,w\n", -1, [1, 0], ("w", "x")),
+    ],
+)
+def test_csv(text, target, y, names, tmp_path):
+    data = read_data(written(tmp_path / "own.csv", text.encode()), target=target)
+    assert (data.y.tolist(), data.class_names) == (y, names)
+    assert data.x.shape == (2, 2)
+    assert data.y.dtype.kind == ("f" if 3.5 in y else "i")
+
+
+def test_a_target_that_is_missing_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"own.csv: expected a target in each row, got none in 1"):
+        read_data(written(tmp_path / "own.csv", b"1,2,3\n4,5,\n"))
+
+
+def test_inputs_alone(pair, tmp_path):
+    x, _ = pair
+    np.savez(tmp_path / "own.npz", x=x)
+    assert np.array_equal(read_inputs(tmp_path / "own.npz", 12), x.reshape(20, 12))
+    assert np.array_equal(read_inputs(written(tmp_path / "idx", gzip.compress(idx(x))), 12), x.reshape(20, 12))
+    for text in (b"1,2\n3,4\n", b"1,2,yes\n3,4,no\n", b"a,b\n1,2\n3,4\n"):
+        assert read_inputs(written(tmp_path / "own.csv", text), 2).tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ValueError, match=r"own.csv: expected rows of 7 numbers, as many as the network takes"):
+        read_inputs(tmp_path / "own.csv", 7)
+    with pytest.raises(ValueError, match=r"page: expected examples in .*, got a web page"):
+        read_inputs(written(tmp_path / "page", b"<html>"), 7)
 
 
 def test_any_damage_is_told_or_harmless(pair, tmp_path, rng):

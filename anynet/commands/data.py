@@ -1,13 +1,17 @@
-"""Which data a command works on: MNIST, or files of the user's."""
+"""Which data a command works on: MNIST, or files of the user's, and what y asks of a network."""
 
 import argparse
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from anynet import datasets, random
-from anynet.datasets import Dataset
+import numpy as np
 
-MANY_LABELS = 1_000  # more than there are examples would be a mistake
+from anynet import datasets, random
+from anynet.datasets import Dataset, loading
+from anynet.network import Network
+
+# Whole numbers are values, not classes, if there are more of them than this, and fewer examples of each than that.
+FEW_CLASSES, EXAMPLES_OF_A_CLASS = 20, 10
 
 
 class TrainingData(NamedTuple):
@@ -16,6 +20,7 @@ class TrainingData(NamedTuple):
     train: Dataset
     held_out: Dataset | None = None
     held_out_name: str = ""
+    asked: "Asked | None" = None
 
     @property
     def n_held_out(self) -> int:
@@ -23,48 +28,127 @@ class TrainingData(NamedTuple):
         return 0 if self.held_out is None else len(self.held_out)
 
 
+class Asked(NamedTuple):
+    """What y asks of a network: how many outputs, of which activation, for which task; a remark says what was taken."""
+
+    n_outputs: int
+    output_activation: str = "sigmoid"
+    task: str | None = None
+    remark: str | None = None
+
+
 def add_data(parser: Any, default: str) -> None:
-    """Add `--data`."""
-    files = f"an .npz of x and y, or IDX files of images and of labels ({default})"
+    """Add `--data` and `--target`."""
+    files = f"an .npz of x and y, a CSV file, IDX files of images and of labels, or the book's mnist.pkl.gz ({default})"
     parser.add_argument("--data", nargs="+", metavar="FILE", help=files)
+    add_target(parser)
+
+
+def add_target(parser: Any) -> None:
+    """Add `--target`."""
+    column = "column of y in a CSV file: its name, or its number from 0 (the last)"
+    parser.add_argument("--target", default="-1", metavar="COLUMN", help=column)
 
 
 def training_data(arguments: argparse.Namespace) -> TrainingData:
-    """Return the data to train on: MNIST's, or those of `--data`."""
+    """Return the data to train on, MNIST's or those of `--data`, and what they ask of a network."""
+    fraction, output, sizes = arguments.validation_fraction, arguments.output_activation, arguments.sizes
+    if arguments.data is None or _is_book(arguments.data):
+        if fraction is not None:
+            raise ValueError("--validation-fraction: expected other --data with it, for MNIST has its own test images.")
+        train, _, test = datasets.mnist() if arguments.data is None else _book(arguments.data[0])
+        return TrainingData(train, test, "the test images", Asked(10, output or "sigmoid"))
+    data, asked = asked_of(_read(arguments), sizes, output)
+    if fraction is None:
+        return TrainingData(data, asked=asked)
+    train, held_out = datasets.split(data, fraction, random.spawn(arguments.seed).split)
+    return TrainingData(train, held_out, "the validation data", asked)
+
+
+def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
+    """Return the data to judge a network by, MNIST's test images or those of `--data`, classes numbered as by it."""
     if arguments.data is None:
-        if arguments.validation_fraction is not None:
-            raise ValueError("--validation-fraction: expected --data with it, for MNIST has its own test images.")
-        train, _, test = datasets.mnist()
-        return TrainingData(train, test, "the test images")
-    data = _read(arguments.data)
-    if arguments.validation_fraction is None:
-        return TrainingData(data)
-    train, held_out = datasets.split(data, arguments.validation_fraction, random.spawn(arguments.seed).split)
-    return TrainingData(train, held_out, "the validation data")
+        return datasets.mnist()[2]
+    if _is_book(arguments.data):
+        return _book(arguments.data[0])[2]
+    return _named(_read(arguments), net)
 
 
-def data_to_judge_by(arguments: argparse.Namespace) -> Dataset:
-    """Return the data to judge a network by: MNIST's test images, or those of `--data`."""
-    return datasets.mnist()[2] if arguments.data is None else _read(arguments.data)
-
-
-def _read(files: Sequence[str]) -> Dataset:
+def _read(arguments: argparse.Namespace) -> Dataset:
     """Return the data set in the files that were named."""
-    if len(files) > 2:
-        raise ValueError("--data: expected one .npz file, or IDX files of images and of labels, got more files.")
-    return datasets.read_data(*files)
+    if len(arguments.data) > 2:
+        raise ValueError("--data: expected one file, or IDX files of images and of labels, got more files.")
+    path, *labels = arguments.data
+    data = datasets.read_data(path, labels[0] if labels else None, arguments.target)
+    is_column = data.y.ndim == 2 and data.y.shape[1] == 1
+    return Dataset(data.x, data.y[:, 0], data.class_names) if is_column else data
 
 
-def n_outputs(y: Any, output_activation: str) -> int:
-    """Return how many outputs suit y: its columns, or one for values, or one per label."""
+def _is_book(files: Sequence[str]) -> bool:
+    return len(files) == 1 and loading.kind(files[0]) == "pickle"
+
+
+def _book(path: str) -> list[Dataset]:
+    """Return the three parts of the book's file."""
+    return [Dataset(x, y, _texts(range(10))) for x, y in datasets.load_data(path)]
+
+
+# What y asks of a network.
+
+
+def asked_of(data: Dataset, sizes: Sequence[int] | None, output: str | None) -> tuple[Dataset, Asked]:
+    """Return the data, their classes numbered from 0 and named, and what they ask of a network.
+
+    Args:
+        data: As they came.
+        sizes: Of the network, if they are given: labels within them stay as they are.
+        output: The output activation, if it is given: then whole numbers are labels, or for identity values.
+    """
+    y, chosen = data.y, output or "sigmoid"
+    if data.class_names is not None and y.ndim == 1:
+        return data, Asked(len(data.class_names), chosen, "classification")
     if y.ndim == 2:
-        return int(y.shape[1])
-    if output_activation == "identity":
-        return 1
-    highest = int(y.max())
-    if highest >= max(len(y), MANY_LABELS):
-        raise ValueError(
-            f"y: expected labels from 0 on, without large gaps, got {highest} among {len(y):,} examples. "
-            "Number the classes, or give the --sizes."
-        )
-    return max(1, highest + 1)
+        if output is None and (y.min() < 0 or y.max() > 1):
+            return data, _values(f"y has {y.shape[1]} columns of numbers from {y.min():g} to {y.max():g}", y.shape[1])
+        return data, Asked(y.shape[1], chosen)
+    labels, numbers = np.unique(y, return_inverse=True)
+    are_whole = y.dtype.kind in "biu" or bool((labels == np.round(labels)).all())
+    are_many = len(labels) > FEW_CLASSES and len(y) < EXAMPLES_OF_A_CLASS * len(labels)
+    if output == "identity" or (output is not None and not are_whole):
+        return data, Asked(1, chosen)
+    if output is None and (not are_whole or are_many):
+        return data, _values(f"y has {len(labels)} different values among {len(y):,} examples", 1)
+    if sizes is not None and (sizes[-1] == 1 or 0 <= labels[0] <= labels[-1] < sizes[-1]):
+        return data, Asked(sizes[-1], chosen)
+    if len(labels) < 2:
+        raise ValueError("y: expected examples of at least two classes, got one. Add examples of another.")
+    if np.array_equal(labels, np.arange(len(labels))):
+        return data, Asked(len(labels), chosen)
+    return Dataset(data.x, numbers, _texts(labels)), Asked(len(labels), chosen)
+
+
+def _values(found: str, n_outputs: int) -> Asked:
+    remark = f"{found}: they are taken for values (regression, identity output). For classes, give --output-activation."
+    return Asked(n_outputs, "identity", "regression", remark)
+
+
+def _texts(labels: Any) -> tuple[str, ...]:
+    """Return whole numbers as names."""
+    return tuple(str(int(label)) for label in labels)
+
+
+def _named(data: Dataset, net: Network) -> Dataset:
+    """Return the data with their classes numbered as by the network, by name; as they are where there are no names."""
+    names, y, given = net.class_names, data.y, data.class_names
+    if names is None or y.ndim != 1:
+        return data
+    if given is None:
+        are_numbers = all(name.lstrip("-").isdecimal() for name in names)
+        if not are_numbers or (y.dtype.kind == "f" and bool((y != np.round(y)).any())):
+            return data
+        labels, y = np.unique(y, return_inverse=True)
+        given = _texts(labels)
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise ValueError(f"y: expected classes among {', '.join(names)[:100]}, got {unknown[0]}. Leave it out.")
+    return Dataset(data.x, np.array([names.index(name) for name in given])[y.astype(np.int64)], names)

@@ -1,8 +1,9 @@
-"""`anynet evaluate`: count the right answers of a saved network, class by class."""
+"""`anynet evaluate`: count the right answers of a saved network, class by class, or tell the error of its values."""
 
 import argparse
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,11 @@ from anynet.commands import options
 from anynet.commands.data import add_data, data_to_judge_by
 from anynet.commands.errors import UsageError
 from anynet.commands.terminal import say, tell, width
+from anynet.datasets import Dataset
+from anynet.network import Network
 from anynet.typing import HostArray
+
+BLOCK = 1_000  # examples at a time
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,17 +29,41 @@ def run(arguments: argparse.Namespace) -> None:
     """Print how many answers are right, and what is taken for what."""
     _find_network_after_data(arguments)
     net = options.load_network(arguments)
-    data = data_to_judge_by(arguments)
+    data = data_to_judge_by(arguments, net)
     with options.threads(arguments.threads, net.backend):
-        confusion = net.confusion_matrix(data)
-    right, total = int(np.trace(confusion)), int(confusion.sum())
+        result, confusion = _judged(net, data)
     if arguments.json:
-        result = {"file": arguments.file, "right": right, "total": total, "accuracy": right / total}
-        tell(json.dumps(result | {"confusion": confusion.tolist()}))
+        matrix = {} if confusion is None else {"confusion": confusion.tolist()}
+        tell(json.dumps({"file": arguments.file} | result | matrix))
         return
-    say(f"{arguments.file}: {right} / {total} right, {100 * right / total:.2f} %")
-    tell("\n" + _table(confusion, net.class_names, width()))
-    say("(rows: what they are; columns: what they are taken for)")
+    if "right" in result:
+        say(f"{arguments.file}: {result['right']} / {result['total']} right, {100 * result['accuracy']:.2f} %")
+    else:
+        error, cost = result["mean_squared_error"], result["cost"]
+        say(f"{arguments.file}: mean squared error {error:.6g}, cost {cost:.6g}, over {result['total']} examples")
+    if confusion is not None:
+        tell("\n" + _table(confusion, net.class_names, width()))
+        say("(rows: what they are; columns: what they are taken for)")
+
+
+def _judged(net: Network, data: Dataset) -> tuple[dict[str, Any], HostArray | None]:
+    """Return figures by name, and for a classification what is taken for what."""
+    total = len(data)
+    if net.task == "regression":
+        y = data.y.reshape(total, -1)
+        sums = [0.0, 0.0]
+        for begin in range(0, total, BLOCK):
+            rows = slice(begin, begin + BLOCK)
+            outputs, n = net.feedforward(data.x[rows]), len(y[rows])
+            sums[0] += n * net.gradients(data.x[rows], y[rows])[0]
+            sums[1] += n * float(np.mean((outputs - y[rows]) ** 2))
+        return {"total": total, "cost": sums[0] / total, "mean_squared_error": sums[1] / total}, None
+    if net.task == "multilabel":
+        right = net.evaluate(data)
+        return {"right": right, "total": total, "accuracy": right / total}, None
+    confusion = net.confusion_matrix(data)
+    right = int(np.trace(confusion))
+    return {"right": right, "total": total, "accuracy": right / total}, confusion
 
 
 def _find_network_after_data(arguments: argparse.Namespace) -> None:

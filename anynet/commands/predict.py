@@ -1,13 +1,17 @@
-"""`anynet predict`: say which digits pictures show."""
+"""`anynet predict`: say which digits pictures show, or what a network answers to rows of data."""
 
 import argparse
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from anynet import datasets
 from anynet.commands import errors, options
+from anynet.commands.data import add_target
 from anynet.commands.terminal import OutputError, say, tell
+from anynet.datasets import loading
 from anynet.network import Network
 from anynet.typing import HostArray
 
@@ -18,56 +22,73 @@ N_PIXELS = 28 * 28
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     options.add_saved_network(parser)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="a picture (PNG, JPEG, ...) or an IDX file")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per image")
+    what = "a picture (PNG, JPEG, ...) or an IDX file of a digit; or rows in an .npz of x, a CSV or an IDX file"
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help=what)
+    add_target(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object per image or row")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line per image; what is no image is told, and the others follow."""
+    """Print a line per image or row; what is none is told, and the others follow."""
     net = options.load_network(arguments)
-    if net.sizes[0] != N_PIXELS or net.task != "classification":
-        raise ValueError(
-            f"{arguments.file}: expected a network that classifies images of 28 x 28, got one of {net.sizes[0]} "
-            f"inputs whose task is {net.task}."
-        )
     failures = 0
     with options.threads(arguments.threads, net.backend):
         for path in arguments.images:
             try:
-                _tell_all(net, path, arguments.json)
+                for name, x in _inputs(net, path, arguments):
+                    _tell(net, name, x, arguments.json)
             except (OSError, ValueError) as error:
                 if isinstance(error, (BrokenPipeError, OutputError)) or not errors.is_for_the_user(error):
                     raise
                 failures += 1
                 errors.tell(error, arguments.traceback)
     if failures:
-        raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as images of a digit.")
+        raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as what the network takes.")
 
 
-def _tell_all(net: Network, path: str, as_json: bool) -> None:
-    """Print what the network takes each image in a file for."""
+def _inputs(net: Network, path: str, arguments: argparse.Namespace) -> Iterator[tuple[str, HostArray]]:
+    """Yield (name, inputs (1, n_in)) of each image or row in a file."""
+    kind = loading.kind(path)
+    takes_digits = net.sizes[0] == N_PIXELS and net.task == "classification"
+    if kind in ("npz", "csv") or (kind == "idx" and not takes_digits):
+        x = loading.read_inputs(path, net.sizes[0], arguments.target)
+        yield from ((f"{path}[{i}]", row[None]) for i, row in enumerate(x))
+        return
+    if not takes_digits:
+        raise ValueError(
+            f"{path}: expected an .npz, CSV or IDX file of rows, for {arguments.file} takes no images of 28 x 28 "
+            f"to classify, but {net.sizes[0]} numbers for {net.task}, {loading.instead(path)}"
+        )
     images = datasets.read_images(path)
     for i, image in enumerate(images):
-        _tell(net, path if len(images) == 1 else f"{path}[{i}]", image, as_json)
+        name = path if len(images) == 1 else f"{path}[{i}]"
+        try:
+            framed = datasets.to_mnist(image).reshape(1, -1)
+        except ValueError as error:
+            if not errors.is_for_the_user(error):
+                raise
+            raise ValueError(f"{name}: {error}") from None
+        yield name, framed
 
 
-def _tell(net: Network, name: str, image: HostArray, as_json: bool) -> None:
-    """Print what the network takes one image for, and its leading outputs."""
-    try:
-        x = datasets.to_mnist(image).reshape(1, -1)
-    except ValueError as error:
-        if not errors.is_for_the_user(error):
-            raise
-        raise ValueError(f"{name}: {error}") from None
+def _tell(net: Network, name: str, x: HostArray, as_json: bool) -> None:
+    """Print what the network answers, and its leading outputs."""
     outputs = net.feedforward(x)[0]
-    if len(outputs) == 1:  # it tells the second class from the first
+    if net.task == "classification" and len(outputs) == 1:  # it tells the second class from the first
         outputs = np.array([1 - outputs[0], outputs[0]])
     names = net.class_names or [str(i) for i in range(len(outputs))]
     leading = np.argsort(-outputs)[:LEADING]
     kind = "probabilities" if net.architecture.output_name == "softmax" else "outputs"
+    answer: Any = names[leading[0]]
+    if net.task == "regression":
+        answer = [float(f"{value:.6g}") for value in outputs]
+    elif net.task == "multilabel":
+        answer = [name for name, fires in zip(names, net.predict(x)[0], strict=True) if fires]
     if as_json:
         values = {names[i]: round(float(outputs[i]), 6) for i in range(len(outputs))}
-        tell(json.dumps({"image": name, "answer": names[leading[0]], kind: values}))
+        tell(json.dumps({"image": name, "answer": answer, kind: values}))
+    elif net.task == "regression":
+        say(f"{name}: {', '.join(map(str, answer))}")
     else:
         shares = ", ".join(f"{names[i]} {100 * outputs[i]:.1f} %" for i in leading)
-        say(f"{name}: {names[leading[0]]}  ({kind}: {shares})")
+        say(f"{name}: {answer if isinstance(answer, str) else ', '.join(answer) or 'none'}  ({kind}: {shares})")

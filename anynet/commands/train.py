@@ -11,7 +11,7 @@ from anynet import signals
 from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
 from anynet.commands import options, terminal
-from anynet.commands.data import TrainingData, add_data, n_outputs, training_data
+from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import usage_errors
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
@@ -46,7 +46,8 @@ def _add_network(add: Callable[..., Any]) -> None:
     add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
     add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{hidden} (sigmoid)")
     outputs = ", ".join(_each(cost.output for cost in COSTS.values()))
-    add("--output-activation", default="sigmoid", metavar="NAME", help=f"of the last layer: {outputs} (sigmoid)")
+    last = f"of the last layer: {outputs} (sigmoid; identity for values)"
+    add("--output-activation", metavar="NAME", help=last)
     add("--cost", metavar="NAME", help=f"{costs}; by default what suits the output")
     add("--dtype", default="float32", metavar="NAME", help=f"{' or '.join(DTYPES)} (float32)")
     add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
@@ -77,11 +78,13 @@ def run(arguments: argparse.Namespace) -> None:
     with usage_errors(vars(arguments)):
         output = options.output_path(arguments.output, arguments.force)
         data = training_data(arguments)
-        net = _network(arguments, data.train)
+        net = _network(arguments, data.train, data.asked or Asked(1))
         reports = _reports(arguments, net, data)
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.label}, {net.backend.dtype}")
         say(f"{len(data.train):,} examples; output: {output}")
+        if data.asked is not None and data.asked.remark is not None:
+            say(data.asked.remark)
         ends = []
         try:
             for report in with_progress(reports, False if arguments.quiet else None, keep=False):
@@ -131,17 +134,18 @@ def _badness(report: Report) -> float:
     return -report.n_correct if report.n_correct is not None else (report.metrics or {})["validation_cost"]
 
 
-def _network(arguments: argparse.Namespace, train: Dataset) -> Network:
+def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
     """Return a network before training, of the sizes that were given or that suit the data."""
     return Network(
-        arguments.sizes or [math.prod(train.x.shape[1:]), 30, n_outputs(train.y, arguments.output_activation)],
+        arguments.sizes or [math.prod(train.x.shape[1:]), 30, asked.n_outputs],
         arguments.backend,
         arguments.device,
         arguments.dtype,
         arguments.seed,
         hidden_activation=arguments.hidden_activation,
-        output_activation=arguments.output_activation,
+        output_activation=asked.output_activation,
         cost=arguments.cost,
+        task=asked.task,
     )
 
 
@@ -150,9 +154,9 @@ def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) ->
     rate = arguments.learning_rate
     return net.iter_fit(
         data.train,
-        arguments.epochs,
-        arguments.batch_size,
-        SGD(net.book_learning_rate if rate is None else rate),
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        optimizer=SGD(net.book_learning_rate if rate is None else rate),
         validation=data.held_out,
         memory_limit=arguments.memory_limit,
     )

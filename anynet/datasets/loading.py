@@ -1,4 +1,4 @@
-"""A user's own data, from disk: an `.npz` of x and y, or a pair of IDX files.
+"""A user's own data, from disk: an `.npz` of x and y, a CSV file, or a pair of IDX files.
 
 What a file declares is checked before its contents are unpacked, and nothing is unpickled.
 """
@@ -6,69 +6,118 @@ What a file declares is checked before its contents are unpacked, and nothing is
 import math
 from pathlib import Path
 
+import numpy as np
+
 from anynet.data import Dataset, check_finite
-from anynet.formats import npz
+from anynet.formats import csv, npz
+from anynet.formats.bounded import opened
+from anynet.formats.contents import got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
 
-_ZIP_MAGIC = b"PK"
+MAX_NAME = 200  # characters of a class's name, as in the file of a network
+
+_CURE = "Save the data with np.savez(path, x=x, y=y)"
 
 
-def read_data(path: str | Path, labels_path: str | Path | None = None) -> Dataset:
-    """Read a data set from disk: an `.npz` of x and y, or a pair of IDX files.
+def kind(path: str | Path) -> str:
+    """Return which kind of data a file holds, by its first bytes: "npz", "idx", "csv", "pickle", or "" for another."""
+    head = _beginning(path)
+    kinds = {"a zip archive": "npz", "a CSV file": "csv", "a pickle": "pickle"}
+    return "idx" if is_idx(head[:4]) else kinds.get(kind_of(head), "")
+
+
+def instead(path: str | Path) -> str:
+    """Return how an error ends that met a file of another kind: what it is, and what to do."""
+    return got(_beginning(path), _CURE)
+
+
+def _beginning(path: str | Path) -> bytes:
+    with opened(path) as reader:
+        return bytes(reader.peek()[:1000])
+
+
+def read_data(path: str | Path, labels_path: str | Path | None = None, target: str | int = -1) -> Dataset:
+    r"""Read a data set from disk: an `.npz` of x and y, a CSV file, or a pair of IDX files.
 
     What a file is, its first bytes say, whatever its name.
 
     Args:
-        path: An `.npz` file with the arrays x (n, ...) and y (n,) or (n, n_out), or an IDX
-            file of images (n, height, width), plain or gzipped.
+        path: An `.npz` file with the arrays x (n, ...) and y (n,) or (n, n_out); a CSV file,
+            with a header or none; or an IDX file of images (n, height, width). The latter two
+            may be gzipped.
         labels_path: The IDX file of the labels (n,) that go with IDX images. By default
-            there is none, for an `.npz` file holds its own.
+            there is none, for other files hold their own.
+        target: The column of y in a CSV file, by its name in the header or by its number from
+            0; by default the last. All others are x, and must be numbers.
 
     Returns:
         The data set. x is as in the `.npz` file, or (n, height * width); bytes mean pixels.
+        Of names of classes in y labels are made.
 
     Raises:
         OSError: A file cannot be read.
-        ValueError: A file is of neither kind, is damaged, holds no finite numbers or arrays
+        ValueError: A file is of no such kind, is damaged, holds no finite numbers or arrays
             that do not fit one another; or there are labels too few or too many.
 
     Example:
         >>> import pathlib, tempfile
-        >>> import numpy as np
         >>> from anynet import datasets
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder) / "xor.npz"
-        ...     np.savez(path, x=[[0, 0], [0, 1], [1, 0], [1, 1]], y=[0, 1, 1, 0])
+        ...     path = pathlib.Path(folder) / "flowers.csv"
+        ...     size = path.write_text("length,width,species\n1.4,0.2,setosa\n4.7,1.4,versicolor\n")
         ...     data = datasets.read_data(path)
-        >>> data.x.shape, data.y.tolist()
-        ((4, 2), [0, 1, 1, 0])
+        >>> data.x.tolist(), data.y.tolist(), data.class_names
+        ([[1.4, 0.2], [4.7, 1.4]], [0, 1], ('setosa', 'versicolor'))
     """
-    with Path(path).open("rb") as file:
-        head = file.read(4)
-    if is_idx(head):
+    found = kind(path)
+    if found == "idx":
         if labels_path is None:
             raise ValueError(f"{path}: expected a file of labels with this IDX file of images, got none. Name both.")
         return _read_idx_pair(path, labels_path)
-    if not head.startswith(_ZIP_MAGIC):
-        raise ValueError(
-            f"{path}: expected an .npz file with x and y, or an IDX file, "
-            f"got bytes that begin with {head.hex() or 'nothing'}. Save the data with np.savez(path, x=x, y=y)."
-        )
+    if found not in ("npz", "csv"):
+        raise ValueError(f"{path}: expected an .npz, CSV or IDX file, {instead(path)}")
     if labels_path is not None:
         raise ValueError(f"{labels_path}: expected no file of labels, for {path} holds its own y. Leave it out.")
-    return read_npz_dataset(path)
+    return read_npz_dataset(path) if found == "npz" else _read_table(path, target)
+
+
+def read_inputs(path: str | Path, n_in: int, target: str | int = -1) -> HostArray:
+    """Return the inputs alone, for a network of `n_in` of them: (n, ...), those that `read_data` returns as x.
+
+    Args:
+        path: As for `read_data`; an `.npz` file needs no y, and a CSV file no column of it.
+        n_in: How many numbers an example has.
+        target: As for `read_data`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is of no such kind, or has another number of values.
+    """
+    found = kind(path)
+    if found == "npz":
+        x = _of_numbers(npz.read(path, names=("x",))[0], "x", path)
+    elif found == "csv":
+        x = csv.read(path, target, n_in).x
+    elif found == "idx":
+        x = read_idx(path)
+    else:
+        raise ValueError(f"{path}: expected examples in an .npz, CSV or IDX file, {instead(path)}")
+    check_finite(x, f"{path}: x")
+    if x.ndim < 2 or math.prod(x.shape[1:]) != n_in:
+        raise ValueError(f"{path}: expected rows of {n_in} numbers, as many as the network takes, got {x.shape[1:]}.")
+    return x.reshape(len(x), n_in)
 
 
 def read_npz_dataset(path: str | Path) -> Dataset:
     """Read a data set from an `.npz` file.
 
     Args:
-        path: The file, as `np.savez(path, x=x, y=y)` writes it, compressed or not. Other
-            arrays in it are left alone.
+        path: The file, as `np.savez(path, x=x, y=y)` writes it, compressed or not. An array
+            `classes` holds the names of the classes; others are left alone.
 
     Returns:
-        The data set of the arrays x (n, ...) and y (n,) or (n, n_out).
+        The data set of the arrays x (n, ...) and y (n,) or (n, n_out), which may be names.
 
     Raises:
         OSError: The file cannot be read.
@@ -86,15 +135,36 @@ def read_npz_dataset(path: str | Path) -> Dataset:
         >>> data.x.shape, data.y.shape
         ((3, 1), (3, 1))
     """
-    arrays, _ = npz.read(path, names=("x", "y"))
-    for name in ("x", "y"):
-        if name not in arrays:
-            raise ValueError(
-                f"{path}: expected arrays x and y, got no {name}. Save them with np.savez(path, x=x, y=y)."
-            )
-        if arrays[name].dtype.kind not in "biuf":
-            raise ValueError(f"{path}: {name}: expected real numbers, got {arrays[name].dtype}. Convert it first.")
-    return _checked(arrays["x"], arrays["y"], path)
+    arrays, _ = npz.read(path, names=("x", "y", "classes"))
+    x, y = _of_numbers(arrays, "x", path), _of_numbers(arrays, "y", path, or_names=True)
+    names = arrays.get("classes")
+    if names is not None and names.ndim != 1:
+        raise ValueError(f"{path}: classes: expected a name per class, (n,), got the shape {names.shape}.")
+    return _checked(x, y, path, None if names is None else [str(name) for name in names.tolist()])
+
+
+def _of_numbers(arrays: dict[str, HostArray], name: str, path: str | Path, or_names: bool = False) -> HostArray:
+    """Return an array of a file, found to be there and to hold what it should."""
+    if name not in arrays:
+        raise ValueError(f"{path}: expected arrays x and y, got no {name}. Save them with np.savez(path, x=x, y=y).")
+    a = arrays[name]
+    if a.dtype.kind not in ("biufU" if or_names else "biuf"):
+        raise ValueError(f"{path}: {name}: expected real numbers, got {a.dtype}. Convert it first.")
+    return a
+
+
+def _read_table(path: str | Path, target: str | int) -> Dataset:
+    """Return the data set of a CSV file."""
+    x, cells = csv.read(path, target)
+    n_missing = sum(not cell for cell in cells or ())
+    if n_missing:
+        raise ValueError(f"{path}: expected a target in each row, got none in {n_missing}. Leave these rows out.")
+    try:
+        y = np.array(cells, np.float64)
+        y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
+    except ValueError:  # names, then
+        y = np.array(cells)
+    return _checked(x, y, path)
 
 
 def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
@@ -107,13 +177,32 @@ def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
     return _checked(x.reshape(len(x), math.prod(x.shape[1:])), y, path)
 
 
-def _checked(x: HostArray, y: HostArray, path: str | Path) -> Dataset:
+def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str] | None = None) -> Dataset:
     """Return the data set of two arrays; what is wrong with them is told with the path."""
     for name, array in (("x", x), ("y", y)):
-        check_finite(array, f"{path}: {name}")
+        if array.dtype.kind == "f":
+            check_finite(array, f"{path}: {name}")
     if x.size == 0:
         raise ValueError(f"{path}: x: expected examples of at least one number, got the shape {x.shape}.")
+    for name in {*(class_names or ()), *(y.ravel().tolist() if y.dtype.kind == "U" else ())}:
+        if not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+            raise ValueError(f"{path}: expected printable names of classes, got {name[:20]!r}. Rename it.")
     try:
-        return Dataset(x, y)
-    except ValueError as error:
+        return Dataset(x, *_labels(y, class_names))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tuple[str, ...] | None]:
+    """Return labels for names of classes, and the names; numbers come back as they are, with their names."""
+    if y.dtype.kind == "U":
+        names = class_names or sorted(set(y.ravel().tolist()))
+        unknown = set(y.ravel().tolist()) - set(names)
+        if unknown:
+            raise ValueError(f"y: expected names among classes, {', '.join(names)[:100]}, got {min(unknown)!r}.")
+        return np.array([names.index(name) for name in y.ravel().tolist()]), tuple(names)
+    if class_names is None:
+        return y, None
+    if y.ndim == 1 and y.dtype.kind in "iu" and y.size and int(y.max()) >= len(class_names):
+        raise ValueError(f"classes: expected a name for each label up to {y.max()}, got {len(class_names)}.")
+    return y, tuple(class_names)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Reader, check_inflation, opened
+from anynet.formats.contents import got
 from anynet.typing import HostArray
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -72,9 +73,9 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = 
 
 def _read_header(reader: Reader) -> tuple[bytes, np.dtype[Any], tuple[int, ...]]:
     """Return (the header itself, dtype, shape)."""
-    begin = reader.peek()[:4]
-    if not _is_header(begin):
-        raise ValueError(f"{reader.name}: expected an IDX file, got bytes that begin with {begin.hex() or 'nothing'}.")
+    begin = bytes(reader.peek()[:1000])
+    if not _is_header(begin[:4]):
+        raise ValueError(f"{reader.name}: expected an IDX file, {got(begin, 'Fetch the data again')}")
     head = bytes(reader.take(4))
     dimensions = bytes(reader.take(4 * head[3]))
     shape = tuple(int.from_bytes(dimensions[i : i + 4], "big") for i in range(0, len(dimensions), 4))

@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from anynet.formats.bounded import check_inflation
+from anynet.formats.contents import got
 from anynet.typing import HostArray
 
 HEADER = "header"
@@ -123,7 +124,7 @@ def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str
             header = arrays.pop(HEADER, None)
             return arrays, None if header is None else _parsed(header)
         except _DAMAGE as error:
-            raise ValueError(f"{path}: expected an .npz file of plain arrays, got {_described(error)}.") from None
+            raise ValueError(f"{path}: expected an .npz file of plain arrays, {_got(file, error)}") from None
 
 
 # What zipfile, zlib and NumPy raise when a file is not what it seems.
@@ -143,6 +144,17 @@ _DAMAGE = (
     MemoryError,
     UnicodeError,
 )
+
+
+def _got(file: BinaryIO, error: BaseException) -> str:
+    """Return what came instead of a whole archive, and what to do."""
+    file.seek(0)
+    head = file.read(1000)
+    if not head.startswith(b"PK"):
+        return got(head, "Give one that np.savez or save wrote")
+    if "not a zip file" in str(error):  # it lacks its end
+        return "got one that is cut short. Fetch it again."
+    return f"got {_described(error)}."
 
 
 def _described(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from anynet.formats.bounded import MAX_BYTES, Reader, opened
+from anynet.formats.contents import refuse_others
 from anynet.typing import HostArray
 
 # Bounds that no file of arrays comes near, so that a hostile one stays cheap to refuse.
@@ -66,7 +67,7 @@ def read(reader: Reader) -> Any:
     Raises:
         ValueError: As for `load`.
     """
-    return _Machine(reader).run()
+    return _Machine(refuse_others(reader)).run()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,86 @@
+"""What a file is, by its first bytes; and that every reader tells it where it expected something else."""
+
+import gzip
+import io
+import pickle
+
+import numpy as np
+import pytest
+from idx_writer import idx
+
+from anynet import Network
+from anynet.datasets import load_data, read_data, read_idx
+from anynet.formats import npz
+from anynet.formats.contents import kind_of
+
+
+def saved(save, *arrays, **named):
+    buffer = io.BytesIO()
+    save(buffer, *arrays, **named)
+    return buffer.getvalue()
+
+
+FILES = {
+    "a web page": b"<!DOCTYPE html>\n<html lang=en><title>Sign in, please</title>",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    "a PNG picture": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "a JPEG picture": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "an HDF5 file": b"\x89HDF\r\n\x1a\n",
+    "a PDF": b"%PDF-1.7",
+    "an .npy array": saved(np.save, np.ones(3)),
+    "an XML file": b"<?xml version='1.0'?><error/>",
+    "an empty file": b"",
+}
+READERS = {
+    "npz": npz.read,
+    "idx": read_idx,
+    "pickle": load_data,
+    "data": read_data,
+    "network": Network.load,
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("reader", READERS)
+def test_every_reader_tells_what_came_instead(kind, reader, tmp_path):
+    path = tmp_path / "download"
+    for data in {FILES[kind], *([gzip.compress(FILES[kind])] if reader in ("idx", "pickle", "data") else [])}:
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=f"got {kind}\\. ") as caught:
+            READERS[reader](path)
+        assert str(caught.value).startswith(f"{path}: expected a")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", ["idx", "pickle", "data", "network"])
+def test_a_gzip_file_cut_short_is_told_as_that(reader, tmp_path, rng):
+    whole = gzip.compress(idx(rng.integers(0, 256, (50, 28, 28)).astype("u1")))
+    path = tmp_path / "images"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"expected a whole gzip file, got a truncated one|got the instruction"):
+        read_data(path, path) if reader == "data" else READERS[reader](path)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("value", [([1], 2), [1.5, "a"], {"W1": 1.5}])
+def test_no_pickle_is_taken_for_something_else(protocol, value, tmp_path):
+    """By the reader of pickles; those of the first protocols look like text."""
+    head = pickle.dumps(value, protocol)
+    assert kind_of(head) in ("a pickle", "text", "a CSV file") or kind_of(head).startswith("bytes")
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"a,b\n1,2", "a CSV file"),
+        (b"\xef\xbb\xbfa;b\r\n", "a CSV file"),
+        (b"hello", "text"),
+        ("\u00e9".encode() * 99 + b"\xc3", "text"),
+        (b'{"a": 1}', "a JSON file"),
+        (b"\1\2\3\4\5", "bytes that begin with 01020304"),
+        (b"PK\3\4", "a zip archive"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+    ],
+)
+def test_kinds(head, kind):
+    assert kind_of(head) == kind

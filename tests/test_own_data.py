@@ -1,0 +1,210 @@
+"""A user's own data at the command line, from end to end: trained on, judged by, asked about."""
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+from idx_writer import idx
+
+from anynet import Network
+from anynet.cli import main
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def flowers(rng):
+    """Three classes that are easily told apart: x (90, 3), labels (90,)."""
+    y = np.arange(90) % 3
+    return 3 * np.eye(3)[y] + 0.3 * rng.standard_normal((90, 3)), y
+
+
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+def table(x, y, header="a,b,c,kind"):
+    lines = [",".join([*(f"{v:.4f}" for v in row), str(target)]) for row, target in zip(x, y, strict=True)]
+    return "\n".join([header] * bool(header) + lines)
+
+
+def write(kind, x, y, tmp_path):
+    """Write data in a form; return what `--data` takes, and what `predict` does."""
+    if kind == "csv":
+        (tmp_path / "own.csv").write_text(table(x, NAMES[y]))
+    elif kind == "csv without a header":
+        (tmp_path / "own.csv").write_text(table(x, NAMES[y], header=""))
+    elif kind == "npz of names":
+        np.savez("own.npz", x=x, y=NAMES[y])
+    elif kind == "npz with classes":
+        np.savez("own.npz", x=x, y=y, classes=NAMES)
+    elif kind == "labels from 1":
+        np.savez("own.npz", x=x, y=y + 1)
+    elif kind == "labels 10 to 30":
+        np.savez("own.npz", x=x, y=10.0 * (y + 1))
+    elif kind == "a column":
+        np.savez("own.npz", x=x, y=y[:, None])
+    else:
+        (tmp_path / "x").write_bytes(gzip.compress(idx(x.astype("f4"), 13)))
+        (tmp_path / "y").write_bytes(idx(y.astype("u1")))
+    files = [["own.csv"], ["own.npz"], ["x", "y"]][("csv" not in kind) + (kind == "idx")]
+    return files, files[:1]
+
+
+EXPECTED = {
+    "csv": NAMES,
+    "csv without a header": NAMES,
+    "npz of names": NAMES,
+    "npz with classes": NAMES,
+    "labels from 1": ["1", "2", "3"],
+    "labels 10 to 30": ["10", "20", "30"],
+    "a column": ["0", "1", "2"],
+    "idx": ["0", "1", "2"],
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_classes_are_trained_on_judged_and_told_by_their_names(kind, flowers, capsys, tmp_path):
+    x, y = flowers
+    data, rows = write(kind, x, y, tmp_path)
+    assert main(["train", "--data", *data, "--validation-fraction", "0.2", "--epochs", "20", "--output", "net"]) == 0
+    assert "Training [3, 30, 3]" in capsys.readouterr().out
+    assert main(["evaluate", "--data", *data, "net", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["total"], result["accuracy"] > 0.95) == (90, True)
+    assert np.trace(result["confusion"]) == result["right"]
+    assert main(["predict", "net", *rows, "--json"]) == 0
+    answers = [json.loads(line)["answer"] for line in capsys.readouterr().out.splitlines()]
+    assert np.mean([answer == EXPECTED[kind][label] for answer, label in zip(answers, y, strict=True)]) > 0.95
+    assert main(["predict", "net", *rows]) == 0
+    assert re.match(rf"{rows[0]}\[0\]: {EXPECTED[kind][0]}  \(outputs: ", capsys.readouterr().out)
+
+
+def test_a_part_of_the_classes_is_judged_by_their_names(flowers, capsys):
+    x, y = flowers
+    np.savez("all.npz", x=x, y=10 * (y + 1))
+    np.savez("some.npz", x=x[y > 0], y=10 * (y[y > 0] + 1))
+    np.savez("other.npz", x=x, y=y)
+    assert main(["train", "--data", "all.npz", "--epochs", "20", "--quiet", "--output", "net"]) == 0
+    assert main(["evaluate", "net", "--data", "some.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0.95
+    assert main(["evaluate", "net", "--data", "other.npz"]) == 1
+    assert "y: expected classes among 10, 20, 30, got 0." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["npz", "column", "csv", "whole"])
+def test_values_make_a_regression_and_say_so(form, capsys, tmp_path, rng):
+    x = rng.standard_normal((200, 3))
+    y = x @ [1.0, 2.0, 3.0]
+    if form == "whole":  # like those of diabetes: whole, and many
+        y = np.round(100 * y)
+    if form == "csv":
+        (tmp_path / "own.csv").write_text(table(x, y))
+    else:
+        np.savez("own.npz", x=x, y=y[:, None] if form == "column" else y)
+    data = "own.csv" if form == "csv" else "own.npz"
+    options = "--sizes 3 1 --eta 0.05 --epochs 20 --output net --validation-fraction 0.1"
+    assert main(["train", "--data", data, *options.split()]) == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^y has \d+ different values among 200 examples: they are taken for values \(regression", out, re.M
+    )
+    assert "Saved the network of epoch 19, cost " in out
+    net = Network.load("net")
+    assert (net.task, net.sizes) == ("regression", [3, 1])
+    assert main(["evaluate", "net", "--data", data, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    expected = np.mean((net.feedforward(x)[:, 0] - y) ** 2)
+    assert told["mean_squared_error"] == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    assert told["cost"] == pytest.approx(expected / 2, rel=1e-3, abs=1e-6)
+    assert main(["evaluate", "net", "--data", data]) == 0
+    assert re.match(r"net: mean squared error \S+, cost \S+, over 200 examples", capsys.readouterr().out)
+    assert main(["predict", "net", data]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert float(first.removeprefix(f"{data}[0]: ")) == pytest.approx(y[0], rel=0.1, abs=0.2)
+
+
+def test_whole_numbers_are_classes_where_the_output_says_so(capsys, rng):
+    np.savez("own.npz", x=rng.standard_normal((60, 2)), y=np.arange(60) % 30)
+    assert main(["train", "--data", "own.npz", "--epochs", "1"]) == 0
+    assert "Training [2, 30, 1]" in capsys.readouterr().out
+    assert main(["train", "--data", "own.npz", "--epochs", "1", "--output-activation", "softmax"]) == 0
+    assert "Training [2, 30, 30]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["kind", "0"])
+def test_the_column_of_the_target_is_chosen(target, flowers, capsys, tmp_path):
+    x, y = flowers
+    lines = [f"{NAMES[label]},{a},{b},{c}" for label, (a, b, c) in zip(y, x, strict=True)]
+    (tmp_path / "own.csv").write_text("\n".join(["kind,a,b,c", *lines]))
+    assert main(f"train --data own.csv --target {target} --epochs 1 --quiet".split()) == 0
+    assert Network.load("network").class_names == tuple(NAMES)
+    assert main(f"evaluate network --data own.csv --target {target}".split()) == 0
+    assert main(f"predict network own.csv --target {target}".split()) == 0
+    assert main(["train", "--data", "own.csv", "--target", "size"]) == 2
+    assert "anynet: --target: expected a column of own.csv, kind, a, b, c" in capsys.readouterr().err
+
+
+def test_what_was_trained_on_images_of_8_by_8_is_asked_about_them(capsys, tmp_path, rng):
+    images = rng.integers(0, 256, (40, 8, 8)).astype("u1")
+    np.savez("digits.npz", x=images, y=np.arange(40) % 10)
+    (tmp_path / "images").write_bytes(idx(images))
+    (tmp_path / "digits.csv").write_text(table(images.reshape(40, 64) / 255, np.arange(40) % 10, header=""))
+    assert main(["train", "--data", "digits.npz", "--epochs", "1", "--quiet", "--output", "net"]) == 0
+    told = []
+    for file in ("digits.npz", "images", "digits.csv"):
+        assert main(["predict", "net", file, "--json"]) == 0
+        told.append([json.loads(line)["answer"] for line in capsys.readouterr().out.splitlines()])
+    assert len(told[0]) == 40
+    assert told[0] == told[1] == told[2]
+    (tmp_path / "digit.png").write_bytes(b"\x89PNG\r\n")
+    assert main(["predict", "net", "digit.png"]) == 1
+    assert "to classify, but 64 numbers for classification, got a PNG picture." in capsys.readouterr().err
+
+
+def test_rows_of_another_width_are_told(capsys, flowers):
+    np.savez("own.npz", x=flowers[0], y=flowers[1])
+    Network([7, 3]).save("net")
+    assert main(["predict", "net", "own.npz"]) == 1
+    assert "own.npz: expected rows of 7 numbers, as many as the network takes, got (3,)" in capsys.readouterr().err
+
+
+def test_an_example_with_several_labels_is_answered_with_their_names(capsys, rng):
+    net = Network([2, 3], task="multilabel")
+    net.class_names, net.biases = ("a", "b", "c"), [[[9.0], [-9.0], [9.0]]]
+    net.weights = [np.zeros((3, 2))]
+    net.save("net")
+    np.savez("own.npz", x=np.ones((2, 2)), y=[[1, 0, 1], [1, 1, 1]])
+    assert main(["predict", "net", "own.npz"]) == 0
+    assert capsys.readouterr().out.startswith("own.npz[0]: a, c  (outputs: ")
+    assert main(["evaluate", "net", "--data", "own.npz"]) == 0
+    assert capsys.readouterr().out == "net: 1 / 2 right, 50.00 %\n"
+
+
+def test_the_books_pickle_is_trained_on_and_judged_by(capsys, tmp_path, rng, monkeypatch):
+    import pickle
+
+    parts = tuple((rng.random((n, 784)).astype(np.float32), rng.integers(0, 10, n)) for n in (40, 10, 20))
+    (tmp_path / "mnist.pkl.gz").write_bytes(gzip.compress(pickle.dumps(parts, 2)))
+    assert main(["train", "--data", "mnist.pkl.gz", "--epochs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "40 examples" in out
+    assert re.search(r"^Epoch 0: \d+ / 20$", out, re.M)
+    assert main(["evaluate", "network", "--data", "mnist.pkl.gz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"] == 20
+
+
+@pytest.mark.parametrize(
+    "command", ["train --data page", "evaluate net --data page", "predict net page", "evaluate page"]
+)
+def test_a_web_page_is_told_as_one(command, capsys, tmp_path):
+    Network([3, 2]).save("net")
+    Network([784, 2]).save("seven")
+    (tmp_path / "page").write_text("<!DOCTYPE html><html><body>Sign in, please</body></html>")
+    assert main(command.split()) in (1, 2)
+    err = capsys.readouterr().err
+    assert re.match(r"anynet: page: expected .* got a web page\. Download the file itself", err)
