@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from anynet import activations, backends, costs, datasets, initializers, layers, metrics, optimizers, plots
     from anynet.activations import Activation
     from anynet.costs import Cost
-    from anynet.data import Dataset
+    from anynet.examples import Dataset
     from anynet.formula import array_namespace, function, pp
     from anynet.initializers import Initializer
     from anynet.layers import Dense, Layer
@@ -26,7 +26,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "SGD": "optimizers",
     "Activation": "activations",
     "Cost": "costs",
-    "Dataset": "data",
+    "Dataset": "examples",
     "Dense": "layers",
     "Initializer": "initializers",
     "Layer": "layers",

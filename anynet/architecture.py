@@ -77,6 +77,21 @@ class Architecture:
         return _name_of(self.stages[-1].activation)
 
     @property
+    def reach(self) -> tuple[float, float]:
+        """Between which numbers the outputs lie."""
+        return metrics.reach(self.output_name)
+
+    @property
+    def threshold(self) -> float:
+        """What an output exceeds that says yes."""
+        return metrics.threshold(self.output_name)
+
+    @property
+    def has_known_cost(self) -> bool:
+        """Whether what the cost takes for targets is known: it is none of the user's own."""
+        return self.cost is None or (self.cost.output, self.cost.name) in COSTS
+
+    @property
     def cost_name(self) -> str | None:
         """The name of the cost, None where there is none."""
         return self.cost.name if self.cost else None

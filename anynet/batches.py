@@ -61,12 +61,14 @@ def in_order(backend: Backend, data: DeviceData, shape: Shape) -> Iterator[tuple
 def block(backend: Backend, data: DeviceData, start: int, stop: int) -> tuple[Array, Array]:
     """Return the examples from start to stop, or to the end, on the device, in their own dtypes."""
     x, y = (
-        backend.asarray(a.read(slice(start, stop)), a.argument) if isinstance(a, Streamed) else rows(a, start, stop)
+        backend.asarray(rows(a, start, stop), a.argument) if isinstance(a, Streamed) else rows(a, start, stop)
         for a in (data.x, data.y)
     )
     return x, y
 
 
-def rows(a: Array, start: int, stop: int) -> Array:
-    """Return the rows from start to stop, or to the end."""
+def rows(a: Array | Streamed, start: int, stop: int) -> Array:
+    """Return the rows from start to stop, or to the end; of what is streamed, on the host."""
+    if isinstance(a, Streamed):
+        return a.read(slice(start, min(stop, a.shape[0])))
     return a[start : min(stop, a.shape[0]), ...]  # the standard allows no slice past the end

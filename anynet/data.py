@@ -1,4 +1,4 @@
-"""Data: what x and y may be. Taken in any form, checked once, and placed as far as there is room.
+"""Data: checked once against a network, and placed as far as there is room.
 
 A user hands over a `Dataset`, a pair of arrays or the book's list of column pairs; a network
 is given `DeviceData`: x (n, *input_shape) in its own dtype and y, labels (n,) or targets
@@ -6,17 +6,29 @@ is given `DeviceData`: x (n, *input_shape) in its own dtype and y, labels (n,) o
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import InitVar, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from anynet import pixels
-from anynet.backends import is_on_host, library_of
+from anynet import targets as targets_of
+from anynet.backends import is_on_host
 from anynet.checks import warn, whole_number
-from anynet.typing import Array, ArrayLike, Generator, HostArray, Namespace, Shape
+from anynet.examples import (
+    Dataset,
+    array_of,
+    as_dataset,
+    is_read_by_rows,
+    is_sparse,
+    labels_of_names,
+    refuse_masked,
+    rows_at,
+    y_of,
+)
+from anynet.typing import Array, ArrayLike, HostArray, Namespace, Shape
 
 if TYPE_CHECKING:
     from anynet.architecture import Architecture
@@ -24,80 +36,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """n examples: inputs x, what should come out, y, and the names of the classes.
-
-    Args:
-        x: Inputs, (n, ...). uint8 means pixels, 0 to 255. No more is needed of it than
-            `shape`, `dtype` and `x[indices]`, so that a memory-mapped file will do; of lists
-            arrays are made.
-        y: Labels (n,) or targets (n, n_out).
-        class_names: Of the classes, in the order of their labels; of any kind, kept as text.
-        classes: The same, by its former name.
-
-    Raises:
-        ValueError: x and y do not have as many rows, or have none.
-        TypeError: The names of the classes are one text.
-
-    Example:
-        >>> len(Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"]))
-        2
-    """
-
-    x: Any
-    y: Any
-    class_names: tuple[str, ...] | None = None
-    classes: InitVar[Any] = None
-
-    def __post_init__(self, classes: Any) -> None:
-        names = self.class_names if classes is None else classes
-        object.__setattr__(self, "x", _as_array(self.x, "x"))
-        object.__setattr__(self, "y", _as_array(self.y, "y"))
-        if isinstance(names, str):
-            raise TypeError(f"class_names: expected a sequence of names, got the text {names!r}.")
-        if names is not None:  # those of np.unique(y) are NumPy's, and a file takes plain text
-            object.__setattr__(self, "class_names", tuple(map(str, names)))
-        if len(self.x.shape) < 2:
-            raise ValueError(
-                f"x: expected examples in rows, (n, n_in), got the shape {tuple(self.x.shape)}. "
-                "One example alone is x[None, :]; n examples of one number are x[:, None]."
-            )
-        if len(self.y.shape) not in (1, 2):
-            raise ValueError(f"y: expected labels (n,) or targets (n, n_out), got the shape {tuple(self.y.shape)}.")
-        if self.x.shape[0] != self.y.shape[0]:
-            raise ValueError(f"y: expected {self.x.shape[0]} rows, as in x, got {self.y.shape[0]}.")
-        if self.x.shape[0] == 0:
-            raise ValueError("x: expected at least one example, got an empty data set.")
-
-    def __len__(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether x is a plain array; anything else is read a chunk at a time."""
-        return library_of(self.x) is not None and not isinstance(self.x, np.memmap)
-
-
-del Dataset.classes  # type: ignore[attr-defined] # the default of an argument, which would otherwise be read as an attribute
-
-
-@dataclass(frozen=True, eq=False)
 class Streamed:
     """Rows that stay where they are, on the host or on disk, and are read a chunk at a time.
 
     Of `source`, n rows, no more is needed than `source[rows]`; they come in the `shape`
-    (n, ...), which may be another than that of the source. `argument` names it in errors.
+    (n, ...), which may be another than that of the source. `argument` names it in errors,
+    `dtype` is what will be computed in.
     """
 
     source: Any
     shape: Shape
     argument: str
+    dtype: str = "float64"
 
     def read(self, rows: Any) -> HostArray:
-        """Return the rows as a host array; ValueError if they are not finite."""
-        a = np.asarray(self.source[rows])
-        if a.dtype.kind == "f" and not np.isfinite(a).all():
-            raise ValueError(_not_finite(self.argument))
+        """Return the rows as a host array; ValueError if they are not finite, or not in the dtype."""
+        a = rows_at(self.source, rows) if isinstance(rows, np.ndarray) else self.source[rows]
+        a = a.toarray() if is_sparse(a) else np.asarray(refuse_masked(a, self.argument))
+        check_finite(a, self.argument, self.dtype)
         return a.reshape(a.shape[0], *self.shape[1:])
 
 
@@ -116,102 +72,6 @@ class DeviceData:
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
-
-
-def as_dataset(data: Any) -> Dataset:
-    """Return data in any of their forms as a Dataset.
-
-    Args:
-        data: A `Dataset`, an (x, y) pair of arrays, or the book's list of (x, y) column pairs,
-            where y is a one-hot column or a digit.
-
-    Returns:
-        The data set; one that is given comes back as it is.
-
-    Raises:
-        TypeError: It is anything else.
-        ValueError: Rows do not match, or there are none.
-
-    Example:
-        >>> as_dataset(([[0.0, 1.0], [1.0, 0.0]], [0, 1])).x.shape
-        (2, 2)
-    """
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, tuple) and len(data) == 2:
-        return Dataset(*data)
-    if isinstance(data, Iterable) and library_of(data) is None:
-        pairs = list(data)
-        if not pairs:
-            raise ValueError("data: expected at least one example, got an empty list.")
-        if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
-            return Dataset(_stacked([x for x, _ in pairs], "x"), _stacked([y for _, y in pairs], "y"))
-    raise TypeError(
-        "data: expected a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
-        f"got {type(data).__name__}."
-    )
-
-
-def split(data: Dataset, fraction: float, rng: Generator) -> tuple[Dataset, Dataset]:
-    """Return (train, validation), chosen at random.
-
-    Args:
-        data: Host arrays; x and y are copied.
-        fraction: The share of the examples that is for validation, between 0 and 1.
-        rng: Where the choice comes from.
-
-    Returns:
-        Two data sets that have every example once.
-
-    Raises:
-        ValueError: The fraction leaves no example on one side.
-
-    Example:
-        >>> data = Dataset(np.ones((10, 3)), np.arange(10) % 2)
-        >>> [len(part) for part in split(data, 0.2, np.random.default_rng(0))]
-        [8, 2]
-    """
-    n = len(data)
-    n_validation = round(n * fraction) if 0 < fraction < 1 else 0
-    if not 0 < n_validation < n:
-        raise ValueError(
-            f"validation fraction: expected a number between 0 and 1 that leaves examples on either side, "
-            f"got {fraction!r} of {n} examples. Take 0.1, say, or more data."
-        )
-    order = rng.permutation(n)
-    validation, train = (
-        Dataset(data.x[rows], data.y[rows], data.class_names) for rows in (order[:n_validation], order[n_validation:])
-    )
-    return train, validation
-
-
-def _as_array(x: ArrayLike, argument: str) -> Any:
-    """Return x as it is if it has a shape, else what NumPy makes of it."""
-    if hasattr(x, "shape") and hasattr(x, "dtype"):
-        return x
-    try:
-        return np.asarray(x)
-    except ValueError:
-        raise ValueError(f"{argument}: expected numbers in equal rows, got rows of different lengths.") from None
-
-
-def _stacked(columns: Sequence[Any], argument: str) -> Any:
-    """Return the book's columns (n_in, 1) as the rows of (n, n_in), and digits as (n,)."""
-    rows = [_as_array(column, argument) for column in columns]
-    libraries = sorted({library_of(row) or "numpy" for row in rows})
-    if len(libraries) > 1:
-        raise TypeError(
-            f"{argument}: expected arrays of one library, got {' and '.join(libraries)} among them. "
-            "Convert them with backends.to_numpy."
-        )
-    shapes = {tuple(row.shape) for row in rows}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{argument}: expected examples of one shape, got {' and '.join(map(str, sorted(shapes)[:2]))} among them."
-        )
-    xp = array_namespace(*rows)
-    stacked = xp.stack(rows)
-    return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
 
 
 # To the device.
@@ -235,14 +95,15 @@ def to_device(backend: "Backend", data: Any, architecture: "Architecture", budge
         return data
     data, shape = as_dataset(data), architecture.input_shape
     y = backend.checked(data.y, "y")
+    check_finite(y, "y", backend.dtype)
     if data.in_memory:
         x = backend.checked(data.x, "x")
-        check_finite(x, "x")
+        check_finite(x, "x", backend.dtype)
         x = shaped(array_namespace(x), x, shape)
     else:
         _check_shape(tuple(data.x.shape), shape)
-        x = Streamed(data.x, (len(data), *shape), "x")
-    y = _labels_or_targets(array_namespace(y), y, architecture)
+        x = Streamed(data.x, (len(data), *shape), "x", backend.dtype)
+    y = targets_of.checked(array_namespace(y), y, architecture)
     y, kept_of_y = _keep(backend, y, "y", budget)
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
     return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y)
@@ -289,55 +150,63 @@ def shaped(xp: Namespace, x: Array, input_shape: Shape) -> Array:
 
 def _check_shape(given: Shape, input_shape: Shape) -> None:
     if len(given) < 2 or math.prod(given[1:]) != math.prod(input_shape):
-        raise ValueError(f"x: expected the shape (n, {', '.join(map(str, input_shape))}), got {given}.")
+        cure = " One example alone is x[None, ...]." if math.prod(given) == math.prod(input_shape) else ""
+        raise ValueError(f"x: expected the shape (n, {', '.join(map(str, input_shape))}), got {given}.{cure}")
 
 
-def _labels_or_targets(xp: Namespace, y: Array, architecture: "Architecture") -> Array:
-    n_out = architecture.n_out
-    if xp.isdtype(y.dtype, "bool"):
-        y = xp.astype(y, xp.int32)
-    check_finite(y, "y")
-    if y.ndim == 2 and y.shape[1] != n_out:
-        raise ValueError(f"y: expected targets of the shape (n, {n_out}), got {tuple(y.shape)}.")
-    if y.ndim == 1 and n_out > 1:
-        return _labels(xp, y, n_out)
-    if y.ndim == 1:  # values, or 0 and 1, or -1 and 1 for tanh
-        if architecture.task == "classification" and xp.isdtype(y.dtype, "integral"):
-            _check_two_classes(int(xp.min(y)), int(xp.max(y)))
-        y = y[:, None]
-    if architecture.cost is not None:
-        architecture.cost.check_targets(y)
-    return y
-
-
-def _check_two_classes(low: int, high: int) -> None:
-    if not -1 <= low <= high <= 1:
-        raise ValueError(
-            f"y: expected 0 and 1, for one output tells two classes apart, got numbers from {low} "
-            f"to {high}. Number the classes from 0, or take an output for each."
-        )
-
-
-def _labels(xp: Namespace, y: Array, n_out: int) -> Array:
-    labels = xp.astype(y, xp.int32)
-    low, high = float(xp.min(y)), float(xp.max(y))
-    if low < 0 or high >= n_out or bool(xp.any(xp.astype(labels, y.dtype) != y)):
-        raise ValueError(
-            f"y: expected whole labels from 0 to {n_out - 1}, as many as there are outputs, "
-            f"got numbers from {low:g} to {high:g} of dtype {y.dtype}."
-        )
-    return labels
-
-
-def check_finite(a: Array, argument: str) -> None:
-    """Raise ValueError if the array holds NaN or infinity; a device waits for this."""
+def check_finite(a: Array, argument: str, dtype: str = "float64") -> None:
+    """Raise ValueError if the array holds NaN or infinity, or would in the dtype; a device waits for this."""
     xp = array_namespace(a)
-    if xp.isdtype(a.dtype, "real floating") and not bool(xp.all(xp.isfinite(a))):
-        raise ValueError(_not_finite(argument))
+    if not xp.isdtype(a.dtype, "real floating"):
+        return
+    if not bool(xp.all(xp.isfinite(a))):
+        raise ValueError(f"{argument}: expected finite numbers, got NaN or infinity. Clean the data first.")
+    if dtype == "float32" and a.dtype != xp.float32 and math.prod(a.shape) > 0:
+        largest = max(float(xp.max(a)), -float(xp.min(a)))
+        if largest > float(xp.finfo(xp.float32).max):
+            raise ValueError(
+                f"{argument}: expected numbers that float32 holds, up to 3.4e38, got {largest:.2g} in size. "
+                'Scale them, or compute with dtype="float64".'
+            )
 
 
-def _not_finite(argument: str) -> str:
-    return f"{argument}: expected finite numbers, got NaN or infinity. Clean the data first."
+def by_name(data: Dataset, class_names: tuple[str, ...] | None, architecture: "Architecture") -> Dataset:
+    """Return a data set whose classes have the numbers that a network gives them: they are matched by their names.
+
+    Args:
+        data: Of which nothing is changed if it names no classes, or those of the network in
+            their order.
+        class_names: Of the network; None if it has none yet.
+        architecture: Of the network.
+
+    Raises:
+        ValueError: A class is unknown to the network, or there are not as many names as classes.
+    """
+    given, n, is_regression = data.class_names, architecture.n_classes, architecture.task == "regression"
+    if given is None or given == class_names:
+        return data
+    if is_regression and architecture.n_out == 1:
+        raise ValueError(
+            f"y: expected values, for the network's task is regression, got the classes {', '.join(given[:10])}. "
+            "Leave class_names out, or take another output_activation."
+        )
+    if class_names is None or is_regression:
+        if is_regression:
+            return data
+        if len(given) != n:
+            raise ValueError(
+                f"class_names: expected {n}, as many as the network tells apart, got {len(given)}: "
+                f"{', '.join(given[:10])}. Name each class, or take an output for each."
+            )
+        return data
+    unknown = [name for name in given if name not in class_names]
+    if unknown or len(set(given)) < len(given) or len(set(class_names)) < n:
+        raise ValueError(
+            f"class_names: expected those of the network, {', '.join(class_names[:10])}, got "
+            f"{', '.join((unknown or list(given))[:10])}. Take a network of its own for other classes."
+        )
+    numbered = targets_of.renumbered(array_namespace(data.y), data.y, given, class_names, architecture)
+    return Dataset(data.x, numbered, class_names)
 
 
 # On the device, as a network takes them.
@@ -358,19 +227,25 @@ def targets(xp: Namespace, y: Array, n_out: int, dtype: str, device: Any) -> Arr
 # One batch at the door: x in one of its forms, and the way back to it.
 
 
-def to_batch(backend: "Backend", x: ArrayLike, input_shape: Shape) -> tuple[Array, Callable[[Array], Array]]:
+def to_batch(backend: "Backend", x: ArrayLike, input_shape: Shape) -> tuple[Array | Streamed, Callable[[Array], Array]]:
     """Return x as a batch (n, *input_shape) where it is, and a function that gives results its form.
 
-    One example (n_in,) loses the axis of the batch again, the book's column (n_in, 1) comes
-    back as a column. What came as no array of the backend comes back as a NumPy array.
+    One example (n_in,), or an image alone, loses the axis of the batch again, the book's
+    column (n_in, 1) comes back as a column. What came as no array of the backend comes back
+    as a NumPy array. What is read from disk, or sparse, is streamed.
     """
+    x = array_of(x)
+    if is_read_by_rows(x) or is_sparse(x):
+        _check_shape(tuple(x.shape), input_shape)
+        return Streamed(x, (x.shape[0], *input_shape), "x", backend.dtype), lambda result: result
     is_native = backend.is_native(x)
     x = backend.checked(x)
     xp = backend.xp if is_native else np
     given, is_one, is_column = tuple(x.shape), False, False
     if given[1:] != input_shape:
         n_in = math.prod(input_shape)
-        is_one, is_column = given in (input_shape, (n_in,)), given == (n_in, 1)
+        is_one = given in (input_shape, (n_in,)) or (math.prod(given) == n_in and pixels.is_square(given))
+        is_column = given == (n_in, 1)
         x = xp.reshape(x, (1, *input_shape)) if is_one or is_column else shaped(xp, x, input_shape)
 
     def restore(result: Array) -> Array:
@@ -383,9 +258,9 @@ def to_batch(backend: "Backend", x: ArrayLike, input_shape: Shape) -> tuple[Arra
     return x, restore
 
 
-def rows_of(backend: "Backend", y: ArrayLike, n: int, n_out: int) -> Array:
-    """Return y as n rows: that of one example may be a digit or a column."""
-    y = backend.asarray(y, "y")
+def rows_of(backend: "Backend", y: ArrayLike, n: int, n_out: int, class_names: tuple[str, ...] | None = None) -> Array:
+    """Return y as n rows: that of one example may be a digit or a column. Names of classes become their numbers."""
+    y = backend.asarray(labels_of_names(y_of(y), class_names), "y")
     if n != 1 or tuple(y.shape) in ((1,), (1, n_out)):
         return y
     return backend.xp.reshape(y, (1, -1) if len(y.shape) > 0 else (1,))

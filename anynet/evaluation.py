@@ -16,7 +16,7 @@ from array_api_compat import array_namespace
 from anynet import backprop, batches, data, metrics
 from anynet.architecture import Architecture, fused
 from anynet.backends import Backend
-from anynet.data import DeviceData
+from anynet.data import DeviceData, Streamed
 from anynet.parameters import all_finite, map_arrays
 from anynet.typing import Array, Batch, Fuse, HostArray, Namespace, Parameters, Tree
 
@@ -76,7 +76,7 @@ class Verdicts:
     ) -> tuple[Array | None, Array | None]:
         task, cost = self.architecture.task, self.architecture.cost
         z, a = backprop.output(xp, self.architecture.stages, *learnt, data.inputs(xp, x, self.dtype))
-        right = None if task == "regression" else metrics.is_right(xp, a, y, task)
+        right = None if task == "regression" else metrics.is_right(xp, a, y, task, self.architecture.threshold)
         return right, cost and cost.value(xp, z, a, targets)
 
 
@@ -100,14 +100,14 @@ def _put(question: Callable[[Architecture, str], Any], architecture: Architectur
     return question(fused(architecture, fuse), dtype)
 
 
-def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Array) -> Tree:
+def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Array | Streamed) -> Tree:
     """Return what a question answers for rows x, block by block; what lies on the host comes back there."""
     answer, n = net.ask(question), x.shape[0]
-    if not net.backend.is_native(x):
+    if isinstance(x, Streamed) or not net.backend.is_native(x):
         answer = partial(_from_host, answer, net.backend)
     length = net.backend.rows_within(batches.BLOCK_BYTES, net.architecture.widest_shape)
     if n <= length:
-        return answer(net.learnt, x)
+        return answer(net.learnt, x if not isinstance(x, Streamed) else batches.rows(x, 0, n))
     return _joined([answer(net.learnt, batches.rows(x, start, start + length)) for start in range(0, n, length)])
 
 
@@ -181,19 +181,20 @@ def measure(net: Trained, validation: DeviceData | None) -> Measured:
 def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
     """Return how often each class was taken for each, NumPy integers (n_classes, n_classes)."""
     backend, architecture, outputs = net.backend, net.architecture, net.ask(Outputs)
-    xp = backend.xp
-    total = 0
+    xp, task, threshold = backend.xp, architecture.task, architecture.threshold
+    integer = xp.__array_namespace_info__().default_dtypes()["integral"]  # 64 bits, where the library has them
+    total: Any = 0
     for x, y in batches.in_order(backend, examples, architecture.widest_shape):
-        labels = y if y.ndim == 1 else metrics.decide(xp, y, architecture.task)
-        predicted = metrics.decide(xp, outputs(net.learnt, x), architecture.task)
-        total += metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes)
+        labels = y if y.ndim == 1 else metrics.decide(xp, y, task, threshold)
+        predicted = metrics.decide(xp, outputs(net.learnt, x), task, threshold)
+        total += xp.astype(metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes), integer)
     return backend.to_numpy(total)
 
 
-def decisions(net: Trained, x: Array) -> Array:
+def decisions(net: Trained, x: Array | Streamed) -> Array:
     """Return what the network answers to rows x, as its task says."""
     outputs = over_rows(Outputs, net, x)
-    return metrics.decide(array_namespace(outputs), outputs, net.architecture.task)
+    return metrics.decide(array_namespace(outputs), outputs, net.architecture.task, net.architecture.threshold)
 
 
 def gradients(net: Trained, examples: DeviceData) -> tuple[float, list[Any]]:

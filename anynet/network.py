@@ -17,8 +17,9 @@ from anynet.architecture import Architecture, build
 from anynet.backends import Backend, on_device
 from anynet.checks import warn
 from anynet.costs import Cost
-from anynet.data import Dataset, DeviceData, as_dataset, check_finite, rows_of, to_batch, to_device
+from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device
 from anynet.evaluation import Trained
+from anynet.examples import Dataset, as_dataset
 from anynet.formats.bounded import MAX_BYTES
 from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
@@ -172,15 +173,18 @@ class Network:
         """
         how = optimizers.get(optimizer, self.book_learning_rate)
         made_of = self.backend, self.architecture, how, self.streams
+        data = self._by_name(data)
+        validation = None if validation is None else self._by_name(validation, data.class_names)
         journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit)
-        names = journey.examples.class_names
-        if names and len(names) == self.architecture.n_classes:
-            self.class_names = names
+        if data.class_names and len(data.class_names) == self.architecture.n_classes:
+            self.class_names = self.class_names or data.class_names
         return self.backend.iterate_active(training.run(journey, self))
 
     @on_device
     def predict(self, x: ArrayLike) -> Array:
         """Return what the network answers to x: labels (n,), or as its `task` says.
+
+        The values of a regression with one output are (n,) too, and one number for one example.
 
         Args:
             x: As in `feedforward`.
@@ -189,7 +193,8 @@ class Network:
             ValueError: x has another shape, or holds NaN or infinity.
         """
         batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
-        check_finite(batch, "x")
+        if not isinstance(batch, Streamed):  # which is checked as it is read
+            check_finite(batch, "x", self.backend.dtype)
         return restore(evaluation.decisions(self._trained, batch))
 
     @on_device
@@ -227,7 +232,8 @@ class Network:
 
         Args:
             x: As in `feedforward`.
-            y: Labels (n,) or targets (n, n_out); of one example a digit or a column too.
+            y: Labels (n,), names of classes, or targets (n, n_out); of one example a digit or a
+                column too.
 
         Example:
             >>> cost, gradients = Network([2, 3]).gradients([[0.0, 1.0]], [2])
@@ -236,8 +242,9 @@ class Network:
         """
         self.architecture.learnable_cost()
         batch, _ = to_batch(self.backend, x, self.architecture.input_shape)
-        labels = rows_of(self.backend, y, batch.shape[0], self.architecture.n_out)
-        examples = self._to_device(Dataset(self.backend.asarray(batch), labels))
+        rows = batch.read(slice(None)) if isinstance(batch, Streamed) else batch
+        labels = rows_of(self.backend, y, batch.shape[0], self.architecture.n_out, self.class_names)
+        examples = self._to_device(Dataset(self.backend.asarray(rows), labels))
         cost, gradients = evaluation.gradients(self._trained, examples)
         return cost, gradients if self.backend.is_native(x) else map_arrays(self.backend.to_numpy, gradients)
 
@@ -279,8 +286,8 @@ class Network:
 
     @property
     def weights(self) -> tuple[HostArray, ...]:
-        """The weights (n_out, n_in) of each layer that has some, as NumPy copies; assigning copies in."""
-        return tuple(map(self.backend.to_numpy, parameters.field_of(self.parameters, "weights")))
+        """The weights (n_out, n_in) of each layer that has some, as read-only NumPy copies; assigning copies in."""
+        return parameters.read_only(map(self.backend.to_numpy, parameters.field_of(self.parameters, "weights")))
 
     @weights.setter
     def weights(self, new: Sequence[ArrayLike]) -> None:
@@ -288,8 +295,9 @@ class Network:
 
     @property
     def biases(self) -> tuple[HostArray, ...]:
-        """The biases of each layer that has some, columns (n_out, 1), as NumPy copies; assigning copies in."""
-        return tuple(as_column(self.backend.to_numpy(b)) for b in parameters.field_of(self.parameters, "biases"))
+        """The biases of each layer that has some, columns (n_out, 1): read-only NumPy copies; assigning copies in."""
+        columns = (as_column(self.backend.to_numpy(b)) for b in parameters.field_of(self.parameters, "biases"))
+        return parameters.read_only(columns)
 
     @biases.setter
     def biases(self, new: Sequence[ArrayLike]) -> None:
@@ -437,6 +445,11 @@ class Network:
     def _trained(self) -> Trained:
         return Trained(self.backend, self.architecture, self.parameters, self.state)
 
+    def _by_name(self, data: Any, class_names: tuple[str, ...] | None = None) -> Dataset:
+        return by_name(as_dataset(data), self.class_names or class_names, self.architecture)
+
     @on_device
     def _to_device(self, data: Any) -> DeviceData:
-        return to_device(self.backend, data, self.architecture)
+        if isinstance(data, DeviceData):
+            return data
+        return to_device(self.backend, self._by_name(data), self.architecture)

@@ -6,11 +6,11 @@ here walk such trees, and whatever else is nested of lists, tuples and named tup
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from anynet.typing import Array, Namespace, Numbers, Parameters, Rule, Shape, Tree
+from anynet.typing import Array, HostArray, Namespace, Numbers, Parameters, Rule, Shape, Tree
 
 
 def map_arrays(f: Callable[[Array], Array], tree: Tree) -> Tree:
@@ -89,6 +89,14 @@ def field_of(parameters: Parameters, field: str) -> list[Array]:
 def as_column(biases: Array) -> Array:
     """Return biases (n,) as the book's column (n, 1); any other shape as it is."""
     return biases[:, None] if biases.ndim == 1 else biases
+
+
+def read_only(copies: Iterable[HostArray]) -> tuple[HostArray, ...]:
+    """Return host arrays that refuse to be written into: they are copies, and it would change nothing."""
+    arrays = tuple(copies)
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
 
 
 def with_field(

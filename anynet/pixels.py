@@ -47,6 +47,11 @@ def mistaken(x: Array) -> str | None:
     )
 
 
+def is_square(shape: tuple[int, ...]) -> bool:
+    """Tell whether an array of that shape may be one square image of 8 pixels or more a side."""
+    return len(shape) in (2, 3) and shape[0] == shape[1] >= 8 and math.prod(shape[2:]) in (1, 3, 4)
+
+
 def _is_image(shape: tuple[int, ...]) -> bool:
     """Tell whether examples of that shape may be images: two dimensions, or a square of 8 or more."""
     return len(shape) > 1 or math.isqrt(shape[0]) ** 2 == shape[0] >= 64

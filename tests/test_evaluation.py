@@ -133,6 +133,14 @@ def test_the_confusion_matrix_counts_as_a_loop_does(backend, n_out, targets, in_
     assert matrix.tolist() == expected.tolist()
 
 
+def test_the_confusion_matrix_counts_beyond_32_bits(backend, in_blocks, monkeypatch):
+    def many(xp, predicted, y, n_classes):
+        return xp.full((3, 3), 2**30, dtype=xp.int32, device=backend.device)
+
+    monkeypatch.setattr(evaluation.metrics, "confusion_matrix", many)
+    assert Network([4, 5, 3], backend).confusion_matrix(examples(53)).tolist() == [[6 * 2**30] * 3] * 3
+
+
 @pytest.mark.parametrize("task", ["multilabel", "regression"])
 def test_the_confusion_matrix_is_for_classes(task):
     with pytest.raises(ValueError, match=f"confusion_matrix: expected a network that classifies, got .* {task}"):

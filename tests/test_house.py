@@ -24,6 +24,7 @@ HOST_ROOMS = {
     "initializers",
     "datasets",
     "data",
+    "examples",
     "saving",
     "formula",
     "plots",

@@ -41,6 +41,25 @@ def test_whole_targets_are_decided_as_others_are(backend, task):
     assert backend.to_numpy(metrics.decide(backend.xp, y, task)).tolist() == expected
 
 
+def test_outputs_between_minus_one_and_one_are_told_apart_at_zero(backend):
+    outputs = backend.copy_to_device([[-0.4], [0.4]])
+    for y in (np.array([[-1], [1]]), np.array([[-1.0], [1.0]])):
+        right = metrics.is_right(backend.xp, outputs, backend.asarray(y), "classification", 0.0)
+        assert backend.to_numpy(right).tolist() == [True, True]
+    assert [metrics.threshold(name) for name in ("tanh", "sigmoid", "identity", "relu", "mine")] == [0.0, *[0.5] * 4]
+    assert metrics.reach("mine") == (-np.inf, np.inf)
+
+
+def test_the_values_of_one_output_are_a_row(backend):
+    values = metrics.decide(backend.xp, backend.copy_to_device([[0.4], [0.6]]), "regression")
+    assert backend.to_numpy(values).tolist() == [0.4, 0.6]
+
+
+def test_a_confusion_matrix_counts_beyond_what_float32_counts_to():
+    y = np.zeros(2**24 + 3, np.uint8)
+    assert metrics.confusion_matrix(backends.get("numpy").xp, y, y, 2).tolist() == [[2**24 + 3, 0], [0, 0]]
+
+
 def test_every_task_has_an_answer(backend):
     outputs = backend.copy_to_device([[0.1, 0.9], [0.8, 0.7]])
     for task in metrics.TASKS:

@@ -87,6 +87,9 @@ def test_predict_answers_as_the_task_says(backend, rng):
     line = Network([4, 2], backend, output="identity")
     assert line.task == "regression"
     assert np.array_equal(line.predict(x), line.feedforward(x))
+    value = Network([4, 1], backend, output="identity")
+    assert np.array_equal(value.predict(x), value.feedforward(x)[:, 0])  # as y comes, (n,)
+    assert value.predict(x[0]).shape == value.predict(x[0][:, None]).shape == ()
     assert Network([4, 3], backend).predict(x[0]).shape == ()
     assert Network([4, 3], backend).predict(x[0][:, None]).shape == ()
 
@@ -121,6 +124,25 @@ def test_to_another_backend_leaves_the_original_untouched(backend, rng):
 def test_x_of_the_wrong_width(backend, shape):
     with pytest.raises(ValueError, match=r"x: expected the shape \(n, 4\), got"):
         Network([4, 3], backend).feedforward(np.ones(shape))
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1), (784,), (784, 1)])
+def test_an_image_alone_is_one_example(backend, shape, rng):
+    net, x = Network([784, 3], backend), rng.integers(0, 256, (1, 784), dtype=np.uint8)
+    assert net.predict(x.reshape(shape)) == net.predict(x)[0]
+    assert net.feedforward(x.reshape(shape)).ravel() == pytest.approx(net.feedforward(x)[0], rel=1e-12)
+
+
+def test_numbers_that_the_dtype_does_not_hold_are_refused(backend32, rng):
+    net, x, y = Network([4, 3], backend32), rng.standard_normal((6, 4)), np.arange(6) % 3
+    x[2, 1] = -1e39
+    for use in (lambda: net.fit((x, y), 1, 2), lambda: net.evaluate((x, y)), lambda: net.predict(x)):
+        with pytest.raises(
+            ValueError, match=r"x: expected numbers that float32 holds, up to 3.4e38, got 1e\+39 in size"
+        ):
+            use()
+    with pytest.raises(ValueError, match="y: expected numbers that float32 holds"):
+        Network([4, 1], backend32, output="identity").fit((np.ones((6, 4)), x[:, 1]), 1, 2)
 
 
 def test_predict_refuses_nan(backend):
@@ -186,12 +208,17 @@ def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_cl
     ("n_out", "n_names", "is_kept"),
     [(1, 1, False), (1, 2, True), (1, 3, False), (2, 1, False), (2, 3, False), (3, 3, True)],
 )
-def test_names_are_kept_if_there_is_one_for_each_class(n_out, n_names, is_kept, rng):
+def test_names_are_kept_if_there_is_one_for_each_class_else_refused(n_out, n_names, is_kept, rng):
     """One output tells two classes apart."""
     names = tuple("abc"[:n_names])
     net = Network([4, n_out])
-    net.fit(Dataset(rng.standard_normal((6, 4)), np.zeros(6, int), names), 1, 2)
-    assert net.class_names == (names if is_kept else None)
+    data = Dataset(rng.standard_normal((6, 4)), np.zeros(6, int), names)
+    if is_kept:
+        net.fit(data, 1, 2)
+        assert net.class_names == names
+    else:
+        with pytest.raises(ValueError, match=f"class_names: expected {max(n_out, 2)}, .* got {n_names}: a"):
+            net.fit(data, 1, 2)
 
 
 def test_names_that_were_kept_stay_where_other_data_bring_none(rng):
@@ -199,6 +226,6 @@ def test_names_that_were_kept_stay_where_other_data_bring_none(rng):
     x, y = rng.standard_normal((6, 4)), np.arange(6) % 2
     net.fit(Dataset(x, y, ("cat", "dog")), 1, 2)
     net.fit((x, y), 1, 2)
-    net.fit(Dataset(x, y, ("a", "b", "c")), 1, 2)
+    net.fit(Dataset(x, y, ("dog", "cat")), 1, 2)
     assert net.class_names == ("cat", "dog")
     assert net.to("numpy").class_names == ("cat", "dog")

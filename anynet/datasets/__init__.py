@@ -6,11 +6,11 @@ format that MNIST was published in. `read_images(path)` reads pictures, and
 `to_mnist(image)` frames a digit as MNIST does.
 """
 
-from anynet.data import Dataset, as_dataset, split
 from anynet.datasets.framing import to_mnist
 from anynet.datasets.images import read_images
 from anynet.datasets.loading import read_data, read_npz_dataset
 from anynet.datasets.mnist import load_data, load_data_wrapper, load_mnist, mnist, vectorized_result
+from anynet.examples import Dataset, as_dataset, split
 from anynet.formats.idx import read_idx
 
 __all__ = [

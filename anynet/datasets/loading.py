@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anynet.data import Dataset, check_finite
+from anynet.data import check_finite
+from anynet.examples import Dataset
 from anynet.formats import csv, npz
 from anynet.formats.bounded import opened
 from anynet.formats.contents import got, kind_of

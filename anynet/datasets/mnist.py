@@ -10,8 +10,8 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from anynet.data import Dataset
 from anynet.datasets.mnist_pickle import read_mnist_pickle
+from anynet.examples import Dataset
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.idx import read_idx
 from anynet.pixels import to_unit_interval

@@ -1,0 +1,372 @@
+"""Examples: x and y in whatever form a user has them, made arrays once, here at the door.
+
+What is array-like, a list or a frame say, becomes an array before anything is taken out of
+it by position: a frame would answer by label. What lies on disk stays there, and is read a
+chunk at a time. Names of classes in y become labels. Whether a network can learn from them
+is not asked here.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import InitVar, dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from anynet import random
+from anynet.backends import library_of
+from anynet.typing import ArrayLike, HostArray
+
+_TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """n examples: inputs x, what should come out, y, and the names of the classes.
+
+    Args:
+        x: Inputs, (n, ...). uint8 means pixels, 0 to 255. No more is needed of it than
+            `shape`, `dtype` and `x[indices]`, so that a memory-mapped or an HDF5 file will
+            do; rows of a sparse matrix are made dense when they are used; of lists, frames
+            and whatever else is like an array, arrays are made.
+        y: Labels (n,), targets (n, n_out), or the names of classes (n,), which become labels.
+        class_names: Of the classes, in the order of their labels; of any kind, kept as text.
+            By default those in y, if it holds names, in alphabetical order.
+        classes: The same, by its former name.
+
+    Raises:
+        ValueError: x and y do not have as many rows, or have none; something is masked; y has
+            a name that `class_names` lacks.
+        TypeError: The names of the classes are one text; x or y holds something else than
+            numbers.
+
+    Example:
+        >>> len(Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"]))
+        2
+        >>> Dataset([[0.0, 1.0], [1.0, 0.0]], ["yes", "no"]).y.tolist()
+        [1, 0]
+    """
+
+    x: Any
+    y: Any
+    class_names: tuple[str, ...] | None = None
+    classes: InitVar[Any] = None
+
+    def __post_init__(self, classes: Any) -> None:
+        names = self.class_names if classes is None else classes
+        if isinstance(names, str):
+            raise TypeError(f"class_names: expected a sequence of names, got the text {names!r}.")
+        # Those of np.unique(y) are NumPy's, and a file takes plain text.
+        names = None if names is None else tuple(map(str, names))
+        x, y = array_of(self.x), y_of(self.y)
+        if names is None and is_text(y):
+            names = tuple(np.unique(_texts(y)).tolist())
+        y = labels_of_names(y, names)
+        for field, value in (("x", x), ("y", y), ("class_names", names)):
+            object.__setattr__(self, field, value)
+        if len(x.shape) < 2:
+            raise ValueError(
+                f"x: expected examples in rows, (n, n_in), got the shape {tuple(x.shape)}. "
+                "One example alone is x[None, :]; n examples of one number are x[:, None]."
+            )
+        if len(y.shape) not in (1, 2):
+            raise ValueError(f"y: expected labels (n,) or targets (n, n_out), got the shape {tuple(y.shape)}.")
+        if x.shape[0] != y.shape[0]:
+            raise ValueError(f"y: expected {x.shape[0]} rows, as in x, got {y.shape[0]}.")
+        if x.shape[0] == 0:
+            raise ValueError("x: expected at least one example, got an empty data set.")
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether x is a plain array; anything else is read a chunk at a time."""
+        return is_in_memory(self.x)
+
+
+del Dataset.classes  # type: ignore[attr-defined] # the default of an argument, which would otherwise be read as an attribute
+
+
+def as_dataset(data: Any) -> Dataset:
+    """Return data in any of their forms as a Dataset.
+
+    Args:
+        data: A `Dataset`, an (x, y) pair of arrays, or the book's list of (x, y) column pairs,
+            where y is a one-hot column or a digit.
+
+    Returns:
+        The data set; one that is given comes back as it is.
+
+    Raises:
+        TypeError: It is anything else.
+        ValueError: Rows do not match, or there are none.
+
+    Example:
+        >>> as_dataset(([[0.0, 1.0], [1.0, 0.0]], [0, 1])).x.shape
+        (2, 2)
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple) and len(data) == 2 and not all(map(_is_column_pair, data)):
+        return Dataset(*data)
+    is_loader = hasattr(type(data), "__iter__") and hasattr(data, "batch_size")
+    if isinstance(data, Iterable) and library_of(data) is None and not is_loader:
+        pairs = list(data)
+        if not pairs and isinstance(data, Iterator):
+            raise ValueError(
+                "data: expected at least one example, got an iterator with none left. It can be read once: "
+                "make a list of it, list(pairs), and hand that over each time."
+            )
+        if not pairs:
+            raise ValueError("data: expected at least one example, got an empty list.")
+        if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+            return Dataset(_stacked([x for x, _ in pairs], "x"), _stacked([y for _, y in pairs], "y"))
+    cure = " It yields batches: join them to one x and one y, or hand over the arrays it is made of." * is_loader
+    raise TypeError(
+        "data: expected a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
+        f"got {type(data).__name__}.{cure}"
+    )
+
+
+def split(data: Any, fraction: Any, rng: Any = None, *more: Any) -> tuple[Dataset, Dataset]:
+    """Return (train, validation), chosen at random; each class is shared out in the same proportion.
+
+    A class of two examples or more is on both sides, if the validation data have room for one
+    of each, and never on that of the validation data alone.
+
+    Args:
+        data: As for `as_dataset`, in memory or on disk; x and y are copied.
+        fraction: The share of the examples that is for validation, between 0 and 1.
+        rng: Where the choice comes from: a generator of NumPy, or a seed; None is chance.
+        more: `split(x, y, fraction, rng)` will do too.
+
+    Returns:
+        Two data sets that have every example once.
+
+    Raises:
+        ValueError: The fraction leaves no example on one side.
+
+    Example:
+        >>> data = Dataset(np.ones((10, 3)), np.arange(10) % 2)
+        >>> [len(part) for part in split(data, 0.2, np.random.default_rng(0))]
+        [8, 2]
+    """
+    if more or not isinstance(fraction, (int, float, np.number)):
+        data, fraction, rng = (data, fraction), rng, more[0] if more else None
+    data = as_dataset(data)
+    n = len(data)
+    is_share = isinstance(fraction, (float, np.floating)) and 0 < fraction < 1
+    n_validation = round(n * float(fraction)) if is_share else 0
+    if not 0 < n_validation < n:
+        raise ValueError(
+            f"validation fraction: expected a number between 0 and 1 that leaves examples on either side, "
+            f"got {fraction!r} of {n} examples. Take 0.1, say, or more data."
+        )
+    chance = rng if hasattr(rng, "permutation") else random.spawn(rng).split
+    order = chance.permutation(n)
+    is_held_out = _held_out(_classes(data.y), order, n_validation)
+    validation, train = (
+        Dataset(rows_at(data.x, rows), rows_at(data.y, rows), data.class_names)
+        for rows in (order[is_held_out], order[~is_held_out])
+    )
+    return train, validation
+
+
+def _classes(y: Any) -> HostArray:
+    """Return a number for each example's class; zeros where y holds values, or hardly two of a kind."""
+    rows = np.asarray(y) if library_of(y) == "numpy" else np.zeros((len(y), 2))
+    if rows.ndim == 2 and rows.shape[1] > 1:  # one-hot rows
+        rows = rows.argmax(axis=1)
+    rows = rows.ravel()
+    found, numbers, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    are_classes = 2 * len(found) <= len(rows) and bool((found == np.round(found)).all())
+    return numbers if are_classes and counts.size > 1 else np.zeros(len(rows), int)
+
+
+def _held_out(classes: HostArray, order: HostArray, n_held_out: int) -> HostArray:
+    """Return which places of an order are held out, so many in all, of each class its share."""
+    counts = np.bincount(classes)
+    share = counts * (n_held_out / len(order))
+    least, most = np.minimum(counts // 2, 1), counts - 1
+    if least.sum() > n_held_out:
+        least = 0 * counts
+    if most.sum() < n_held_out:
+        most = counts
+    taken = np.clip(np.floor(share).astype(int), least, most)
+    while taken.sum() != n_held_out:
+        if taken.sum() < n_held_out:
+            taken[np.where(taken < most, share - taken, -np.inf).argmax()] += 1
+        else:
+            taken[np.where(taken > least, share - taken, np.inf).argmin()] -= 1
+    is_held_out, in_order = np.zeros(len(order), bool), classes[order]
+    for c, n in enumerate(taken):
+        is_held_out[np.flatnonzero(in_order == c)[:n]] = True
+    return is_held_out
+
+
+# What is like an array, made one.
+
+
+def array_of(x: ArrayLike, argument: str = "x") -> Any:
+    """Return x as an array, a sparse matrix of rows, or what is read from disk a chunk at a time.
+
+    Args:
+        x: Anything like an array.
+        argument: Its name, for errors.
+
+    Raises:
+        TypeError: It holds something else than numbers; the column is named.
+        ValueError: Some of it is masked, or rows are of different lengths.
+    """
+    a = _as_array(x, argument)
+    if isinstance(a, np.ndarray) and a.dtype.kind in "OSUT":
+        return _numbers(x, a, argument)
+    return a
+
+
+def _as_array(x: ArrayLike, argument: str) -> Any:
+    for part in x if isinstance(x, (list, tuple)) else (x,):
+        refuse_masked(part, argument)
+    if is_sparse(x):
+        return x.tocsr()
+    if is_read_by_rows(x):
+        return x
+    if library_of(x) not in (None, "numpy") or isinstance(x, np.memmap):
+        return x
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{argument}: expected numbers in equal rows, got rows of different lengths.") from None
+
+
+def is_read_by_rows(x: Any) -> bool:
+    """Tell whether rows are read from x when they are needed: a file, or what knows its rows alone."""
+    if library_of(x) is not None or not all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__")):
+        return False
+    kind = type(x)  # of a frame's value `chunks` may be a column
+    return not hasattr(kind, "__array__") or hasattr(kind, "chunks") or hasattr(kind, "chunking")
+
+
+def is_sparse(x: Any) -> bool:
+    """Tell whether x is a sparse matrix, such as SciPy's."""
+    return hasattr(type(x), "tocsr")
+
+
+def is_in_memory(x: Any) -> bool:
+    """Tell whether x is a plain array."""
+    return library_of(x) is not None and not isinstance(x, np.memmap)
+
+
+def rows_at(source: Any, rows: HostArray) -> Any:
+    """Return rows of whatever has rows, in the order asked for; a file is read in its own, as HDF5 demands."""
+    if library_of(source) is not None or is_sparse(source):
+        return source[rows]
+    order = np.argsort(rows)
+    found = np.asarray(refuse_masked(source[rows[order]], "x"))
+    back = np.empty_like(found)
+    back[order] = found
+    return back
+
+
+def refuse_masked(a: Any, argument: str) -> Any:
+    """Return what is given; ValueError if some of it is masked: to drop the mask would be to use what it hides."""
+    if isinstance(a, np.ma.MaskedArray) and np.ma.getmaskarray(a).any():
+        raise ValueError(
+            f"{argument}: expected numbers all of which count, got an array with {int(a.mask.sum())} of them masked. "
+            f"Fill them, {argument}.filled(0) say, or choose rows that have none."
+        )
+    return a
+
+
+def _numbers(x: Any, a: HostArray, argument: str) -> HostArray:
+    """Return an array of objects as numbers, if a frame's columns hold nothing else; else say which does not."""
+    columns = a.T if a.ndim == 2 else a[None]
+    wrong = [
+        (j, v)
+        for j, column in enumerate(columns)
+        for v in column.ravel().tolist()
+        if not isinstance(v, (Real, np.bool_))
+    ]
+    if not wrong and not isinstance(x, np.ndarray):
+        return a.astype(np.float64)
+    where = f", with {wrong[0][1]!r} in column {_name_of(x, wrong[0][0])!r}" if wrong and a.ndim == 2 else ""
+    cure = "Make numbers of it, or leave it out" if wrong else f"Convert it: {argument}.astype('float32')"
+    raise TypeError(f"{argument}: expected real numbers, got an array of {a.dtype}{where}. {cure}.")
+
+
+def _name_of(x: Any, column: int) -> Any:
+    names = getattr(x, "columns", None)
+    return column if names is None else str(list(names)[column])
+
+
+def _stacked(columns: Sequence[Any], argument: str) -> Any:
+    """Return the book's columns (n_in, 1) as the rows of (n, n_in), and digits as (n,)."""
+    rows = [_as_array(column, argument) for column in columns]
+    libraries = sorted({library_of(row) or "numpy" for row in rows})
+    if len(libraries) > 1:
+        raise TypeError(
+            f"{argument}: expected arrays of one library, got {' and '.join(libraries)} among them. "
+            "Convert them with backends.to_numpy."
+        )
+    shapes = {tuple(row.shape) for row in rows}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{argument}: expected examples of one shape, got {' and '.join(map(str, sorted(shapes)[:2]))} among them."
+        )
+    xp = array_namespace(*rows)
+    stacked = xp.stack(rows)
+    return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
+
+
+def _is_column_pair(pair: Any) -> bool:
+    """Tell whether something is one of the book's pairs, whose x is a column."""
+    if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and library_of(pair[0])):
+        return False
+    return len(pair[0].shape) == 2 and pair[0].shape[1] == 1
+
+
+# y, and the names of classes in it.
+
+
+def y_of(y: ArrayLike) -> Any:
+    """Return y as an array; it is never left on disk."""
+    y = _as_array(y, "y")
+    if is_sparse(y):
+        return y.toarray()
+    return rows_at(y, np.arange(y.shape[0])) if is_read_by_rows(y) else y
+
+
+def is_text(y: Any) -> bool:
+    """Tell whether an array is of objects or texts, and of no numbers."""
+    return isinstance(y, np.ndarray) and y.dtype.kind in "OSUT"
+
+
+def labels_of_names(y: Any, class_names: tuple[str, ...] | None) -> Any:
+    """Return y, (n,) or (n, 1), as labels if it holds names of classes, as it is if it holds numbers.
+
+    Raises:
+        TypeError: There is something else than text in it, or nothing is known of the names.
+        ValueError: `class_names` lacks one.
+    """
+    if not is_text(y):
+        return y
+    given, names = _texts(y), class_names or ()
+    if not names:
+        raise TypeError(f"y: expected numbers, got names of classes, such as {given[0]!r}. {_TO_LABELS}.")
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise ValueError(f"y: expected names among {', '.join(names)}, got {unknown[0]!r}. Name all classes.")
+    number = {name: i for i, name in enumerate(names)}
+    return np.asarray([number[name] for name in given], np.int64)
+
+
+def _texts(y: HostArray) -> list[str]:
+    given = [v.decode() if isinstance(v, bytes) else v for v in y.ravel().tolist()]
+    if (y.ndim == 2 and y.shape[1] != 1) or not all(isinstance(v, str) for v in given):
+        raise TypeError(
+            f"y: expected real numbers or names of classes, (n,), got an array of {y.dtype} of the shape {y.shape}. "
+            f"{_TO_LABELS}."
+        )
+    return given

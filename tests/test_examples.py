@@ -1,0 +1,319 @@
+"""Examples: what is like an array is one from the door on, and what is none is told for what it is."""
+
+import numpy as np
+import pytest
+from recipes import clusters
+
+from anynet import SGD, Dataset, Network
+from anynet.backends import library_of
+from anynet.datasets import as_dataset, split
+
+
+class Frame:
+    """A frame, or a series, as pandas has it: by `[]` it answers by label, in the order of its index."""
+
+    def __init__(self, values, index, columns=None):
+        self.values, self.index = np.asarray(values), list(index)
+        if columns is not None:
+            self.columns = columns
+
+    shape = property(lambda frame: frame.values.shape)
+    dtype = property(lambda frame: frame.values.dtype)
+    iloc = property(lambda frame: frame.values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+    def __getitem__(self, labels):
+        return self.values[[self.index.index(label) for label in labels]]
+
+
+class Sparse:
+    """A sparse matrix as SciPy has it."""
+
+    def __init__(self, a):
+        self.a = np.asarray(a)
+
+    shape = property(lambda sparse: sparse.a.shape)
+    dtype = property(lambda sparse: sparse.a.dtype)
+
+    def tocsr(self):
+        return self
+
+    def toarray(self):
+        return self.a
+
+    def __getitem__(self, rows):
+        return Sparse(self.a[rows])
+
+
+class OnDisk:
+    """A file as HDF5 has it: indices must increase."""
+
+    chunks = None
+
+    def __init__(self, a):
+        self.a = np.asarray(a)
+
+    shape = property(lambda file: file.a.shape)
+    dtype = property(lambda file: file.a.dtype)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.a, dtype)
+
+    def __getitem__(self, rows):
+        if not isinstance(rows, slice) and (np.diff(rows) <= 0).any():
+            raise TypeError("Indexing elements must be in increasing order")
+        return self.a[rows]
+
+
+def test_a_data_set_knows_its_length_and_checks_its_rows():
+    assert len(Dataset(np.zeros((3, 2)), np.zeros(3))) == 3
+    with pytest.raises(ValueError, match="y: expected labels"):
+        Dataset(np.zeros((3, 2)), np.zeros((3, 1, 1)))
+
+
+def test_split_parts_the_examples(rng):
+    data = Dataset(np.arange(20)[:, None], np.arange(20), tuple("ab"))
+    train, validation = split(data, 0.3, rng)
+    assert (len(train), len(validation)) == (14, 6)
+    assert sorted([*train.y, *validation.y]) == list(range(20))
+    assert train.y.tolist() != list(range(6, 20))
+    for part in (train, validation):
+        assert np.array_equal(part.x[:, 0], part.y)
+        assert part.class_names == data.class_names == ("a", "b")
+    again, _ = split(data, 0.3, np.random.default_rng(20260101))
+    assert np.array_equal(again.y, train.y)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), 0.01, 0.99])
+def test_fractions_that_leave_nothing(fraction, rng):
+    with pytest.raises(ValueError, match="validation fraction: expected a number between 0 and 1 that leaves examples"):
+        split(Dataset(np.ones((10, 1)), np.ones(10)), fraction, rng)
+
+
+def test_what_examples_must_have_in_common():
+    with pytest.raises(ValueError, match=r"x: expected examples of one shape, got \(2, 1\) and \(3, 1\)"):
+        as_dataset([(np.ones((2, 1)), 0), (np.ones((3, 1)), 1)])
+    with pytest.raises(ValueError, match="x: expected numbers in equal rows, got rows of different lengths"):
+        as_dataset(([[1.0, 2.0], [3.0]], [0, 1]))
+    strict = pytest.importorskip("array_api_strict")
+    with pytest.raises(TypeError, match="y: expected arrays of one library, got array_api_strict and numpy"):
+        as_dataset([(np.ones((2, 1)), np.ones((1, 1))), (np.ones((2, 1)), strict.ones((1, 1)))])
+
+
+def test_a_data_set_is_made_of_lists_too():
+    data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
+    assert data.x.shape == (2, 2)
+    assert data.class_names == ("no", "yes")
+
+
+def test_names_of_classes_are_kept_as_text_and_have_a_former_name():
+    x, y = np.ones((2, 3)), [0, 1]
+    for names in (("3", "8"), [3, 8], np.array([3, 8])):
+        assert Dataset(x, y, names).class_names == ("3", "8")
+        assert Dataset(x, y, class_names=names).class_names == ("3", "8")
+        assert Dataset(x, y, classes=names).class_names == ("3", "8")
+    assert Dataset(x, y).class_names is None
+    for keyword in ("class_names", "classes"):
+        with pytest.raises(TypeError, match="class_names: expected a sequence of names, got the text 'ab'"):
+            Dataset(x, y, **{keyword: "ab"})
+
+
+@pytest.mark.parametrize("data", [None, 7, [1, 2, 3], [(1, 2, 3)], "text", []])
+def test_what_is_no_data(data):
+    with pytest.raises((TypeError, ValueError), match="data: expected"):
+        as_dataset(data)
+
+
+# What is like an array.
+
+
+@pytest.mark.slow_on("jax")
+def test_a_shuffled_frame_pairs_x_and_y_by_position(backend, rng):
+    x, y = clusters(rng, n=40)
+    index = rng.permutation(40)
+    frame = Frame(x, index), Frame(y, index)
+    for part in split(Dataset(*frame), 0.25, 3):
+        for row, label in zip(part.x, part.y, strict=True):
+            assert y[(x == row).all(axis=1)].tolist() == [label]
+    nets = [Network([12, 4], backend) for _ in range(2)]
+    for net, data in zip(nets, (frame, (x, y)), strict=True):
+        net.fit(data, 2, 10, validation=data)
+        net.update_mini_batch(data, 0.5)
+    assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
+    for use in ("evaluate", "accuracy"):
+        assert getattr(nets[0], use)(frame) == getattr(nets[1], use)((x, y))
+    for use in ("predict", "feedforward"):
+        assert np.array_equal(getattr(nets[0], use)(frame[0]), getattr(nets[1], use)(x))
+    assert nets[0].gradients(*frame)[0] == nets[1].gradients(x, y)[0]
+
+
+def test_frames_of_pandas_do_as_they_should(rng):
+    pandas = pytest.importorskip("pandas")
+    x, y = clusters(rng, n=40)
+    frame = pandas.DataFrame(x).assign(label=y, flag=y > 1).sample(frac=1.0, random_state=0).iloc[::2]
+    data = Dataset(frame[[0, 1, "flag"]], frame["label"])  # of numbers and truth values pandas makes objects
+    assert library_of(data.x) == library_of(data.y) == "numpy"
+    assert data.x.dtype == np.float64
+    assert np.array_equal(data.x[:, 0], frame[0].to_numpy())
+    with pytest.raises(TypeError, match="x: expected real numbers, got an array of object, with 'f' in column 'sex'"):
+        Dataset(frame.assign(sex="f"), frame["label"])
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.array([[1, "a"], [2, "b"]], object), "with 'a' in column 1. Make numbers of it, or leave it out"),
+        (Frame(np.array([[1, None], [2, 3]], object), [0, 1], ["age", "sex"]), "with None in column 'sex'"),
+        (np.ones((2, 2), object), r"object. Convert it: x.astype\('float32'\)"),
+        (np.array([["1"], ["2"]]), "<U1, with '1' in column 0"),
+    ],
+)
+def test_columns_that_hold_no_numbers_are_named(x, message):
+    with pytest.raises(TypeError, match="x: expected real numbers, got an array of .*" + message):
+        Dataset(x, [0, 1])
+    with pytest.raises(TypeError, match="x: expected real numbers"):
+        Network([2, 2]).predict(x)
+
+
+def test_what_is_masked_is_refused_at_every_door(backend, rng):
+    x, y = clusters(rng, n=20)
+    masked, label = np.ma.masked_greater(x, 1.0), np.ma.masked_equal(y, 1)
+    net = Network([12, 4], backend)
+    for data in ((masked, y), (list(masked), y), [(a[:, None], t) for a, t in zip(masked, y, strict=True)]):
+        for use in (net.fit, net.evaluate, net.accuracy, net.confusion_matrix, lambda d: net.SGD(d, 1, 5, 1.0)):
+            with pytest.raises(ValueError, match=r"x: expected numbers all of which count, .* masked. .*x.filled\(0\)"):
+                use(data)
+    for use in (net.predict, net.feedforward, net.activations, lambda x: net.gradients(x, y)):
+        with pytest.raises(ValueError, match="x: expected numbers all of which count"):
+            use(masked)
+    for use in (net.fit, lambda d: net.gradients(*d), lambda d: net.update_mini_batch(d, 1.0)):
+        with pytest.raises(ValueError, match="y: expected numbers all of which count, got an array with 5 of them"):
+            use((x, label))
+    assert type(Dataset(np.ma.masked_greater(x, 1e9), y).x) is np.ndarray
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("kind", [Sparse, OnDisk, "csr_matrix", "coo_array", "h5py"])
+def test_rows_of_sparse_matrices_and_files_do_as_arrays_do(backend, kind, tmp_path, rng, monkeypatch):
+    x, y = clusters(rng, n=60)
+    if kind == "h5py":
+        given = pytest.importorskip("h5py").File(tmp_path / "x.h5", "w").create_dataset("x", data=x)
+    else:
+        given = getattr(pytest.importorskip("scipy.sparse"), kind)(x) if isinstance(kind, str) else kind(x)
+    x = x.astype(given.dtype)
+    nets = [Network([12, 5, 4], backend) for _ in range(2)]
+    assert not Dataset(given, y).in_memory
+    for net, a in zip(nets, (given, x), strict=True):
+        net.fit((a, y), 2, 7, SGD(0.5), validation=split(Dataset(a, y), 0.5, 0)[0])
+        net.update_mini_batch((a, y), 0.5)
+    assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
+    monkeypatch.setattr("anynet.batches.BLOCK_BYTES", 25 * 12 * 8)
+    net = nets[0]
+    assert (net.evaluate((given, y)), net.confusion_matrix((given, y)).tolist()) == (
+        net.evaluate((x, y)),
+        net.confusion_matrix((x, y)).tolist(),
+    )
+    assert np.array_equal(net.predict(given), net.predict(x))
+    assert np.array_equal(net.feedforward(given), net.feedforward(x))
+    assert [a.shape for a in net.activations(given)] == [(60, 5), (60, 4)]
+    assert net.gradients(given, y)[0] == net.gradients(x, y)[0]
+    with pytest.raises(ValueError, match=r"x: expected the shape \(n, 11\), got \(60, 12\)"):
+        Network([11, 4], backend).predict(given)
+
+
+def test_sparse_targets_and_labels_on_disk_are_read(rng):
+    x, y = clusters(rng, n=20)
+    one_hot = np.eye(4)[y]
+    assert np.array_equal(Dataset(x, Sparse(one_hot)).y, one_hot)
+    assert np.array_equal(Dataset(x, OnDisk(y)).y, y)
+    net = Network([12, 4])
+    assert net.gradients(x, Sparse(one_hot))[0] == net.gradients(x, y)[0]
+
+
+def test_what_can_be_read_once_and_what_yields_batches_is_told_so():
+    pairs = iter([(np.ones((2, 1)), 0)])
+    assert len(as_dataset(pairs)) == 1
+    with pytest.raises(ValueError, match=r"data: .* an iterator with none left. It can be read once: .* list\(pairs\)"):
+        as_dataset(pairs)
+
+    class DataLoader:
+        batch_size = 2
+
+        def __iter__(self):
+            return iter([(np.ones((2, 3)), np.zeros(2))])
+
+    with pytest.raises(TypeError, match=r"data: expected a Dataset, .* got DataLoader. It yields batches"):
+        as_dataset(DataLoader())
+
+
+def test_a_tuple_of_two_pairs_is_a_list_of_pairs(rng):
+    pairs = [(rng.standard_normal((3, 1)), label) for label in (1, 0)]
+    for given in (pairs, tuple(pairs), tuple((x, np.eye(2)[y][:, None]) for x, y in pairs)):
+        assert np.array_equal(as_dataset(given).x, np.stack([x[:, 0] for x, _ in pairs]))
+
+
+# Names of classes.
+
+
+@pytest.mark.parametrize("kind", [str, "S", object])
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_names_in_y_are_classes(kind, shape):
+    y = np.array(["dog", "cat", "dog"]).astype(kind).reshape(shape)
+    data = Dataset(np.ones((3, 2)), y)
+    assert (data.y.tolist(), data.class_names) == ([1, 0, 1], ("cat", "dog"))
+    data = Dataset(np.ones((3, 2)), y, ["dog", "cat", "bird"])
+    assert (data.y.tolist(), data.class_names) == ([0, 1, 0], ("dog", "cat", "bird"))
+    with pytest.raises(ValueError, match="y: expected names among bird, cat, got 'dog'"):
+        Dataset(np.ones((3, 2)), y, ["bird", "cat"])
+
+
+@pytest.mark.parametrize("y", [np.array(["a", 1, 2.0], object), np.array([["a", "b"]] * 3)])
+def test_y_that_is_neither_numbers_nor_names(y):
+    with pytest.raises(TypeError, match=r"y: expected .* classes, y = np.unique\(y, return_inverse=True\)"):
+        Dataset(np.ones((3, 2)), y)
+
+
+# Split.
+
+
+def test_a_split_takes_data_in_any_form_and_a_seed(rng):
+    x, y = clusters(rng, n=40)
+    parts = [split(Dataset(x, y), 0.25, 3), split((x, y), 0.25, 3), split(x, y, 0.25, 3)]
+    for train, validation in parts:
+        assert np.array_equal(train.x, parts[0][0].x)
+        assert np.array_equal(validation.y, parts[0][1].y)
+    assert len(split(x, y, 0.25)[1]) == 10
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction", "held_out"),
+    [
+        ((33, 33, 32, 2), 0.3, (10, 10, 9, 1)),
+        ((60, 36, 4), 0.2, (12, 7, 1)),
+        ((60, 36, 4), 0.02, None),  # no room for one of each
+        ((97, 2, 1), 0.5, (49, 1, 0)),
+        ((98, 2), 0.99, None),
+    ],
+)
+def test_each_class_is_shared_out_whatever_the_seed(counts, fraction, held_out):
+    y = np.repeat(np.arange(len(counts)), counts)
+    names = np.array(list("dcba"))[y]
+    forms = [y, y[:, None], y.astype(float), np.eye(len(counts))[y], names]
+    for seed in range(20):
+        for form in forms:
+            train, validation = split(Dataset(np.arange(len(y))[:, None], form), fraction, seed)
+            assert len(validation) == round(len(y) * fraction)
+            assert sorted([*train.x[:, 0], *validation.x[:, 0]]) == list(range(len(y)))
+            if held_out is not None:
+                assert tuple(np.bincount(y[validation.x[:, 0]], minlength=len(counts))) == held_out
+
+
+def test_values_are_split_as_they_come(rng):
+    y = rng.standard_normal(50)
+    train, validation = split(Dataset(np.arange(50)[:, None], y), 0.2, 0)
+    assert sorted([*train.y, *validation.y]) == sorted(y)
