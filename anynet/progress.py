@@ -1,5 +1,6 @@
 """Progress: a bar for people who wait, and a line per epoch, made from the reports of training as they pass."""
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -25,39 +26,61 @@ def epoch_line(report: "Report", n_validation: int) -> str:
 
 
 def with_progress(reports: Iterable["Report"], show: bool | None, keep: bool = True) -> Iterator["Report"]:
-    """Yield the reports; meanwhile draw a bar per epoch on standard error.
+    """Yield the reports; meanwhile draw one bar for the whole training on standard error.
 
-    `show` None means on a terminal only. A bar that is finished stays on the screen, with
-    the metrics of its epoch, unless `keep` is false.
+    `show` None means where somebody watches: on a terminal or in a notebook. A line per epoch
+    with its metrics stays on the screen, unless `keep` is false. Whoever prints at the end of an
+    epoch finds the bar wiped.
     """
-    if show or (show is None and sys.stderr.isatty()):
-        return _with_bars(reports, keep)
+    if show or (show is None and _is_watched()):
+        return _with_bar(reports, keep)
     return iter(reports)
 
 
-def _with_bars(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
-    from tqdm.auto import tqdm  # imported when first needed: it is not quick to load
+def _is_watched() -> bool:
+    """Return whether standard error is a terminal, or what a notebook shows."""
+    return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+
+
+def _with_bar(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
+    # Imported when first needed: it is not quick to load. The plain bar, for that of notebooks asks for ipywidgets.
+    from tqdm import tqdm
 
     bar = None
     try:
         for report in reports:
+            name = f"Epoch {report.epoch}"
             if bar is None:
                 bar = tqdm(
-                    desc=f"Epoch {report.epoch}",
-                    total=report.total,
+                    desc=name,
+                    total=report.epochs * report.total,
                     unit=" examples",
                     unit_scale=True,
-                    leave=keep,
+                    leave=False,
                     dynamic_ncols=True,
                     bar_format=_BAR,
                 )
-            bar.update(report.examples - bar.n)
+            bar.set_description(name, refresh=False)
+            bar.update(report.epoch * report.total + report.examples - bar.n)
             if report.is_epoch_end:
-                metrics = "".join(f"{name} {value:.4g}, " for name, value in (report.metrics or {}).items())
-                bar.bar_format = f"{{desc}}: {metrics}{{rate_fmt}}"
-                bar.close()
-                bar = None
+                bar.clear()
+                if keep:
+                    bar.write(metrics_line(report, shutil.get_terminal_size().columns), file=sys.stderr)
+                    bar.clear()
             yield report
     finally:
         if bar is not None:
             bar.close()
+
+
+def metrics_line(report: "Report", columns: int) -> str:
+    """Return an epoch's metrics in a line of at most so many columns: what finds no room is shortened, or left out."""
+    values = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
+    begin, parts = f"Epoch {report.epoch}: ", [f"{name} {value}" for name, value in values.items()]
+    if not parts:
+        return f"Epoch {report.epoch} complete"
+    if len(begin + ", ".join(parts)) > columns:
+        parts = [f"{name.removeprefix('validation_')} {value}" for name, value in values.items()]
+    while len(parts) > 1 and len(begin + ", ".join(parts)) > columns:
+        parts.pop()
+    return begin + ", ".join(parts)

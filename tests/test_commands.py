@@ -278,6 +278,7 @@ def test_help_of_train_lists_what_the_tables_hold(capsys, monkeypatch):
     names = {*backends.LIBRARIES, *backends.DTYPES, *ACTIVATIONS, *(cost.name for cost in COSTS.values())}
     assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
     assert all(f"{cost.learning_rate} with {cost.name}" in text for cost in COSTS.values())
+    assert "0.01 for values" in text
 
 
 @pytest.mark.parametrize("option", ["--output", "--out"])

@@ -128,6 +128,25 @@ def test_values_make_a_regression_and_say_so(form, capsys, tmp_path, rng):
     assert float(first.removeprefix(f"{data}[0]: ")) == pytest.approx(y[0], rel=0.1, abs=0.2)
 
 
+def test_values_are_learnt_with_what_train_does_by_itself(capsys, rng):
+    x = rng.standard_normal((300, 3))
+    np.savez("own.npz", x=x, y=100 * x @ [1.0, 2.0, 3.0])
+    assert main(["train", "--data", "own.npz", "--validation-fraction", "0.2", "--output", "net"]) == 0
+    assert main(["evaluate", "net", "--data", "own.npz", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["mean_squared_error"] < 0.1 * 100**2 * 14
+
+
+@pytest.mark.parametrize(("bias", "answer"), [(0.3, "yes"), (-0.3, "no")])
+def test_one_output_of_tanh_tells_by_what_lies_nearest(bias, answer, capsys):
+    net = Network([2, 1], output="tanh")
+    net.class_names, net.weights, net.biases = ("no", "yes"), [np.zeros((1, 2))], [[[bias]]]
+    net.save("net")
+    np.savez("own.npz", x=np.ones((1, 2)))
+    assert main(["predict", "net", "own.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"] == answer
+
+
 def test_whole_numbers_are_classes_where_the_output_says_so(capsys, rng):
     np.savez("own.npz", x=rng.standard_normal((60, 2)), y=np.arange(60) % 30)
     assert main(["train", "--data", "own.npz", "--epochs", "1"]) == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anynet import Network
-from anynet.progress import epoch_line, with_progress
+from anynet.progress import epoch_line, metrics_line, with_progress
 from anynet.training import Report
 
 REPORTS = [
@@ -29,12 +29,13 @@ def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
     assert out == ""
     assert "Epoch 0:   0%" in err
     assert "Epoch 0: validation_accuracy 0." in err
+    assert err.endswith("\r")  # the bar is wiped, the line stays
 
 
 @pytest.mark.parametrize("show", [True, False, None])
 def test_reports_pass_unchanged(show, capsys):
     assert list(with_progress(REPORTS, show)) == REPORTS
-    assert ("Epoch 1: validation_accuracy 0.75, " in capsys.readouterr().err) is (show is True)
+    assert ("\rEpoch 1: validation_accuracy 0.75\n" in capsys.readouterr().err) is (show is True)
 
 
 def test_on_a_terminal_a_bar_need_not_be_asked_for(monkeypatch):
@@ -45,7 +46,7 @@ def test_on_a_terminal_a_bar_need_not_be_asked_for(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     list(with_progress(REPORTS, None, keep=False))
     assert "Epoch 0: " in sys.stderr.getvalue()
-    assert "Epoch 1: " in sys.stderr.getvalue()
+    assert "accuracy" not in sys.stderr.getvalue()
     assert sys.stderr.getvalue().endswith("\r")  # wiped: nothing stays
     before = sys.stderr.getvalue()
     list(with_progress(REPORTS, False))
@@ -57,8 +58,47 @@ def test_a_bar_is_closed_when_training_is_left(capsys):
     next(reports)
     reports.close()
     err = capsys.readouterr().err
-    assert "Epoch 0:  60%" in err
-    assert err.endswith("\n")
+    assert "Epoch 0:   0%" in err
+    assert err.endswith("\r")
+
+
+def test_there_is_one_bar_for_a_training_and_it_is_wiped_where_an_epoch_ends(capsys):
+    shown = []
+    for report in with_progress(REPORTS, True, keep=False):
+        if report.is_epoch_end:
+            shown.append(capsys.readouterr().err)
+    assert "Epoch 0:  50%" not in shown[0].rpartition("\r")[2]
+    assert all(text.endswith("\r") for text in shown)
+    assert not any("\n" in text for text in shown)
+
+
+def test_a_notebook_shows_the_plain_bar(monkeypatch):
+    """Its stream is no terminal; the bar of widgets would warn that ipywidgets are missing."""
+
+    class OutStream(io.StringIO):
+        __module__ = "ipykernel.iostream"
+
+    monkeypatch.setattr(sys, "stderr", OutStream())
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm.notebook", None)
+    list(with_progress(REPORTS, None))
+    assert "Epoch 1: validation_accuracy 0.75\n" in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (80, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234"),
+        (61, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234"),
+        (60, "Epoch 12: accuracy 0.9045, cost 0.01234"),
+        (38, "Epoch 12: accuracy 0.9045"),
+        (10, "Epoch 12: accuracy 0.9045"),
+    ],
+)
+def test_the_line_of_an_epoch_fits(columns, line):
+    metrics = {"validation_accuracy": 0.9045, "validation_cost": 0.012341}
+    assert metrics_line(Report(12, 30, 50, 50, 1.0, metrics), columns) == line
+    assert metrics_line(Report(12, 30, 50, 50, 1.0, {}), columns) == "Epoch 12 complete"
 
 
 def test_an_error_passes_the_bar(capsys):

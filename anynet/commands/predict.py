@@ -75,7 +75,8 @@ def _tell(net: Network, name: str, x: HostArray, as_json: bool) -> None:
     """Print what the network answers, and its leading outputs."""
     outputs = net.feedforward(x)[0]
     if net.task == "classification" and len(outputs) == 1:  # it tells the second class from the first
-        outputs = np.array([1 - outputs[0], outputs[0]])
+        lowest = -1 if net.architecture.output_name == "tanh" else 0
+        outputs = np.array([1 + lowest - outputs[0], outputs[0]])
     names = net.class_names or [str(i) for i in range(len(outputs))]
     leading = np.argsort(-outputs)[:LEADING]
     kind = "probabilities" if net.architecture.output_name == "softmax" else "outputs"

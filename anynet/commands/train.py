@@ -20,6 +20,8 @@ from anynet.optimizers import SGD
 from anynet.progress import epoch_line, with_progress
 from anynet.training import Report
 
+RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -57,6 +59,7 @@ def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
     add("--batch-size", type=int, default=10, metavar="N", help="examples in a mini-batch (10)")
     rates = ", ".join(_each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
+    rates += f"; {RATE_FOR_VALUES} for values"
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
 
 
@@ -151,12 +154,13 @@ def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Net
 
 def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) -> Iterator[Report]:
     """Return the iterator that trains."""
-    rate = arguments.learning_rate
+    rate = RATE_FOR_VALUES if net.task == "regression" else net.book_learning_rate
+    rate = rate if arguments.learning_rate is None else arguments.learning_rate
     return net.iter_fit(
         data.train,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
-        optimizer=SGD(net.book_learning_rate if rate is None else rate),
+        optimizer=SGD(rate),
         validation=data.held_out,
         memory_limit=arguments.memory_limit,
     )
