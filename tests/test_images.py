@@ -98,22 +98,34 @@ def test_idx_files_need_no_pillow(tmp_path: Path, digits: HostArray, monkeypatch
         read_images(path)
 
 
-def cut_png() -> bytes:
+def cut(kind: str, length: int = 1000) -> bytes:
     file = BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50)).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()[:1000]
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50)).astype(np.uint8)).save(file, kind)
+    return file.getvalue()[:length]
 
 
 @pytest.mark.parametrize(
-    "contents",
-    [b"", b"no image", b"\0\0\x01\0", cut_png(), b"\x89PNG\r\n\x1a\n" + bytes(50), b"%!PS-Adobe-3.0 EPSF-3.0\n"],
+    ("contents", "found"),
+    [
+        (b"", "an empty file"),
+        (b"no image", "text"),
+        (b"\0\0\x01\0", "bytes that begin with 00000100"),
+        (cut("PNG"), "a truncated PNG picture"),
+        (cut("JPEG"), "a truncated JPEG picture"),
+        (cut("GIF"), "a truncated GIF picture"),
+        (cut("BMP"), "a truncated picture"),
+        (cut("TIFF"), "a truncated TIFF picture"),
+        (cut("JPEG", 20), "a damaged JPEG picture"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a damaged PNG picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "text"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    ],
 )
-def test_what_is_no_image_is_refused(contents: bytes, tmp_path: Path) -> None:
+def test_what_is_no_image_is_refused(contents: bytes, found: str, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(contents)
-    with pytest.raises(
-        ValueError, match=r"picture.png: expected an image \(PNG, .* or IDX\), got bytes that begin with"
-    ):
+    with pytest.raises(ValueError, match=rf"picture.png: expected an image \(PNG, .* or IDX\), got {found}\."):
         read_images(path)
 
 

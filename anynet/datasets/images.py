@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from anynet.formats.contents import got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
 
@@ -74,10 +75,20 @@ def _read_picture(file: BinaryIO, path: str | Path) -> HostArray:
     except Image.DecompressionBombError:  # Pillow's own limit, far above ours
         size = "several times as many"
     except Exception as error:  # what a decoder may raise when it meets foreign bytes is not documented
-        file.seek(0)
-        found = f"bytes that begin with {file.read(8).hex() or 'nothing'} ({type(error).__name__})"
-        raise ValueError(f"{path}: expected an image ({', '.join(FORMATS)} or IDX), got {found}.") from None
+        raise ValueError(f"{path}: expected an image ({', '.join(FORMATS)} or IDX), {_got(file, error)}") from None
     raise ValueError(f"{path}: expected an image of at most {MAX_PIXELS:,} pixels, got {size}. Scale it down first.")
+
+
+def _got(file: BinaryIO, error: Exception) -> str:
+    """Return what came instead of a whole picture, and what to do."""
+    file.seek(0)
+    head = file.read(1000)
+    kind = kind_of(head).removeprefix("a ")
+    if "truncated" in str(error).lower():
+        return f"got a truncated {kind if kind.endswith('picture') else 'picture'}. Fetch it again."
+    if kind.endswith("picture"):
+        return f"got a damaged {kind}. Fetch it again."
+    return got(head, "Give a picture")
 
 
 def _luminance(picture: Any) -> HostArray:
