@@ -128,6 +128,13 @@ def test_values_make_a_regression_and_say_so(form, capsys, tmp_path, rng):
     assert float(first.removeprefix(f"{data}[0]: ")) == pytest.approx(y[0], rel=0.1, abs=0.2)
 
 
+@pytest.mark.parametrize("y", ["a", "7"])
+def test_one_class_is_nothing_to_learn(y, capsys, tmp_path):
+    (tmp_path / "own.csv").write_text(f"1,2,{y}\n3,4,{y}\n")
+    assert main(["train", "--data", "own.csv"]) == 2
+    assert f"y: expected at least two classes, got only {y}." in capsys.readouterr().err
+
+
 def test_values_are_learnt_with_what_train_does_by_itself(capsys, rng):
     x = rng.standard_normal((300, 3))
     np.savez("own.npz", x=x, y=100 * x @ [1.0, 2.0, 3.0])

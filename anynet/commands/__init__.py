@@ -19,7 +19,7 @@ from anynet.commands.terminal import OutputError
 
 COMMANDS = {
     "train": "train a network and save it",
-    "evaluate": "count the right answers of a saved network",
+    "evaluate": "count the right answers of a saved network, or tell its error",
     "predict": "say which digits pictures show, or what a network answers to rows",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
     "info": "versions, and which backends are usable, with the cure if not",

@@ -106,6 +106,7 @@ def asked_of(data: Dataset, sizes: Sequence[int] | None, output: str | None) -> 
     """
     y, chosen = data.y, output or "sigmoid"
     if data.class_names is not None and y.ndim == 1:
+        _check_classes(data.class_names)
         return data, Asked(len(data.class_names), chosen, "classification")
     if y.ndim == 2:
         if output is None and (y.min() < 0 or y.max() > 1):
@@ -120,11 +121,15 @@ def asked_of(data: Dataset, sizes: Sequence[int] | None, output: str | None) -> 
         return data, _values(f"y has {len(labels)} different values among {len(y):,} examples", 1)
     if sizes is not None and (sizes[-1] == 1 or 0 <= labels[0] <= labels[-1] < sizes[-1]):
         return data, Asked(sizes[-1], chosen)
-    if len(labels) < 2:
-        raise ValueError("y: expected examples of at least two classes, got one. Add examples of another.")
+    _check_classes(labels)
     if np.array_equal(labels, np.arange(len(labels))):
         return data, Asked(len(labels), chosen)
     return Dataset(data.x, numbers, _texts(labels)), Asked(len(labels), chosen)
+
+
+def _check_classes(classes: Any) -> None:
+    if len(classes) < 2:
+        raise ValueError(f"y: expected at least two classes, got only {classes[0]}. Add examples of another.")
 
 
 def _values(found: str, n_outputs: int) -> Asked:
