@@ -76,12 +76,12 @@ class Architecture:
         """The name of the output activation."""
         return _name_of(self.stages[-1].activation)
 
-    @property
+    @cached_property
     def reach(self) -> tuple[float, float]:
         """Between which numbers the outputs lie."""
         return metrics.reach(self.output_name)
 
-    @property
+    @cached_property
     def threshold(self) -> float:
         """What an output exceeds that says yes."""
         return metrics.threshold(self.output_name)

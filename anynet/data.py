@@ -190,10 +190,8 @@ def by_name(data: Dataset, class_names: tuple[str, ...] | None, architecture: "A
             f"y: expected values, for the network's task is regression, got the classes {', '.join(given[:10])}. "
             "Leave class_names out, or take another output_activation."
         )
-    if class_names is None or is_regression:
-        if is_regression:
-            return data
-        if len(given) != n:
+    if class_names is None:
+        if len(given) != n and not is_regression:
             raise ValueError(
                 f"class_names: expected {n}, as many as the network tells apart, got {len(given)}: "
                 f"{', '.join(given[:10])}. Name each class, or take an output for each."

@@ -177,7 +177,7 @@ class Network:
         validation = None if validation is None else self._by_name(validation, data.class_names)
         journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit)
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
-            self.class_names = self.class_names or data.class_names
+            self.class_names = data.class_names
         return self.backend.iterate_active(training.run(journey, self))
 
     @on_device

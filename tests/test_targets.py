@@ -194,6 +194,16 @@ def test_classes_are_matched_by_name_wherever_they_meet(backend):
     assert nets[1].class_names == names
 
 
+def test_classes_are_matched_where_a_regression_meets_their_one_hot_rows():
+    net = Network([3, 2], output="identity")
+    net.fit(Dataset(X, BITS, ("a", "b")), 1, 8, SGD(1e-3))
+    cost, _ = net.gradients(X, BITS)
+    (report,) = net.fit((X, BITS), 1, 8, SGD(1e-9), validation=Dataset(X, 1 - BITS, ("b", "a")))
+    assert report.metrics["validation_cost"] == pytest.approx(cost, rel=1e-4)
+    net.fit(Dataset(X, 1 - BITS, ("b", "a")), 1, 8, SGD(1e-9))
+    assert net.class_names == ("a", "b")
+
+
 def test_classes_that_the_network_does_not_know_are_refused():
     net = Network([3, 3])
     net.fit(Dataset(X, THREE, ["a", "b", "c"]), 1)
