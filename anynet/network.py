@@ -79,6 +79,7 @@ class Network:
     train_state: TrainState
     streams: Streams
     class_names: tuple[str, ...] | None
+    history: Sequence[Report] = ()  # of the last `fit`
 
     def __init__(
         self,
@@ -137,7 +138,8 @@ class Network:
                 arrays of the backend are not counted.
 
         Returns:
-            A `Report` per epoch.
+            A `Report` per epoch. They stay in `history`, and what stops training carries them as
+            its own `history`.
 
         Raises:
             ValueError: Data or numbers do not suit, or the network cannot learn.
@@ -153,7 +155,9 @@ class Network:
             ['validation_accuracy', 'validation_cost']
         """
         reports = self.iter_fit(data, epochs, batch_size, optimizer, validation=validation, memory_limit=memory_limit)
-        return [report for report in with_progress(reports, progress) if report.is_epoch_end]
+        history: list[Report] = []
+        self.history = history
+        return training.collect(with_progress(reports, progress), history)
 
     @on_device
     def iter_fit(

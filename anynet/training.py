@@ -120,6 +120,18 @@ def prepare(
     return Training(backend, architecture, optimizer, streams, int(batch_size), int(epochs), placed, held_out)
 
 
+def collect(reports: Iterator[Report], history: list[Report]) -> list[Report]:
+    """Return the reports of epochs, gathered in `history`; what stops training on the way carries them too."""
+    try:
+        for report in reports:
+            if report.is_epoch_end:
+                history.append(report)
+    except BaseException as stopped:  # Ctrl-C as well
+        stopped.history = history  # type: ignore[attr-defined]
+        raise
+    return history
+
+
 class Learner(Protocol):
     """Who learns: it holds a train state, which training takes from there and puts back."""
 

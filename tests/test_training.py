@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import FOR_HIDDEN, PAIRS, clusters, is_same, targets_for
 
-from anynet import SGD, Network, backends, data, training
+from anynet import SGD, Network, Optimizer, backends, data, training
 from anynet.backends import Backend
 from anynet.batches import Chunk
 from anynet.evaluation import Measured
@@ -360,3 +360,22 @@ def test_a_state_that_is_not_finite_stops_training(rng):
     net.train_state = net.train_state._replace(state=[type(s)(*[a + np.inf for a in s]) if s else s for s in net.state])
     with pytest.raises(FloatingPointError, match="finite parameters"):
         net.fit((x, np.arange(20) % 2), 1, 10)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the overflow on the way
+def test_the_reports_stay_when_training_stops(rng):
+    x, y = clusters(rng)
+    net = Network([12, 1], output="identity")
+    assert net.fit((x, y.astype(float)), 2, 50, SGD(0.01)) == net.history
+    rates = iter([0.01] * 8 + [1e30] * 99)
+
+    class Growing(Optimizer):
+        def numbers(self, step):
+            return (next(rates),)
+
+        rule = staticmethod(SGD.rule)
+
+    with pytest.raises(FloatingPointError) as caught:
+        net.fit((x, y.astype(float)), 5, 50, Growing())
+    assert [report.epoch for report in caught.value.history] == [0, 1]
+    assert net.history is caught.value.history
