@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -129,8 +130,10 @@ def test_cupy_that_does_not_work_says_on_which_rung_and_what_cures_it():
     assert str(caught.value) == reason
 
 
-def test_auto_is_numpy_where_cupy_does_not_work():
-    chosen = Network([3, 2], "auto")
+def test_auto_is_numpy_where_cupy_does_not_work_and_says_why_if_it_was_installed():
+    is_told = why_absent("cupy") is not None and backends.cupy.wheels()
+    with pytest.warns(UserWarning, match="auto is numpy here. CuPy fails at the ") if is_told else nullcontext():
+        chosen = Network([3, 2], "auto")
     expected = "cupy" if why_absent("cupy") is None else "numpy"
     assert chosen.backend.name == expected
     assert expected in repr(chosen)

@@ -17,8 +17,10 @@ import numpy as np
 
 from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
-from anynet.backends.interface import Library, Run, Step, as_numpy, check_real, identity
-from anynet.checks import look_up
+from anynet.backends.dtypes import as_numpy, check_range, check_real, held
+from anynet.backends.errors import Active, no_such_device, not_placed
+from anynet.backends.interface import Library, Run, Step, identity
+from anynet.checks import look_up, warn
 from anynet.typing import Array, ArrayLike, DeviceLike, Fuse, HostArray, Namespace, Shape, Tree
 
 __all__ = [
@@ -74,7 +76,7 @@ class Backend:
     fuse: Fuse = field(default=identity, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return get, (self.name, self._library.device_name(self.device), self.dtype)
+        return _unpickled, (self.name, self._library.device_name(self.device), self.dtype)
 
     @cached_property
     def _library(self) -> Library:
@@ -85,6 +87,9 @@ class Backend:
     def asarray(self, x: ArrayLike, argument: str = "x") -> Array:
         """Return x on this backend's device, in its own dtype; nothing is copied needlessly.
 
+        What the library has no dtype for comes in one that holds its numbers: uint16 is int32
+        on PyTorch, and whole numbers beyond 32 bits are floats on JAX without x64.
+
         Args:
             x: A NumPy array, anything that NumPy makes a numeric array of, or an array of this
                 backend.
@@ -92,36 +97,41 @@ class Backend:
 
         Raises:
             TypeError: It belongs to another library, or holds no real numbers.
-            ValueError: It lives on another device.
+            ValueError: It lives on another device, or holds numbers beyond this backend's dtype.
         """
         checked = self.checked(x, argument)
         if self.is_native(checked):
             return checked
         with self.active():
-            return self._library.from_numpy(self, checked)
+            return self._library.from_numpy(self, held(self, checked, self._library.dtypes()))
 
     def checked(self, x: ArrayLike, argument: str = "x") -> Array:
         """Return x where it is, on the host or on this backend's device; raise as `asarray`."""
         if not self.is_native(x):
             return self._on_host(x, argument)
+        x = self._library.plain(x, argument)
         if x.device != self.device:
             raise ValueError(
                 f"{argument}: expected an array on {self.label}, where the network is, got one on "
                 f"{self._label_of(x.device)}. Move one to the other, the network by net.to({self.name!r}, device=...)."
             )
         check_real(self.xp, x, argument)
-        return self._library.plain(x)
+        check_range(self.xp, x, self.dtype, argument)
+        return x
 
     def _on_host(self, x: ArrayLike, argument: str) -> HostArray:
         foreign = library_of(x)
         if foreign not in (None, "numpy"):
+            LIBRARIES[foreign].plain(x, argument)  # it may be one that no network takes
             ours = "numpy" if self.name == "numpy" else f"numpy or {self.name}"
             raise TypeError(
                 f"{argument}: expected arrays of {ours}, for the network's backend is "
                 f"{self.name}, got an array of {foreign}. Convert it with "
                 f"backends.to_numpy({argument}), or move the network with net.to({foreign!r})."
             )
-        return as_numpy(x, argument)
+        a = as_numpy(x, argument)
+        check_range(np, a, self.dtype, argument)
+        return a
 
     def copy_to_device(self, x: ArrayLike, argument: str = "x") -> Array:
         """Return a copy of x on this backend's device, in this backend's dtype.
@@ -130,10 +140,14 @@ class Backend:
         bit, whether they came transposed or not.
         """
         checked = self.checked(x, argument)
-        with self.active():
-            if self.is_native(checked) and not is_on_host(checked):
-                return self.xp.astype(checked, getattr(self.xp, self.dtype), copy=True)
-            return self._library.from_numpy(self, np.array(checked, self.dtype, order="C"))
+        try:
+            with self.active():
+                if self.is_native(checked) and not is_on_host(checked):
+                    return self.xp.astype(checked, getattr(self.xp, self.dtype), copy=True)
+                return self._library.from_numpy(self, np.array(checked, self.dtype, order="C"))
+        except MemoryError as error:
+            shape = tuple(checked.shape)
+            raise not_placed(self.label, argument, shape, math.prod(shape) * DTYPES[self.dtype], error) from error
 
     def to_numpy(self, x: Array) -> HostArray:
         """Return a copy of an array of this backend as a NumPy array, never a view of it."""
@@ -161,7 +175,7 @@ class Backend:
         out of the device's memory, or mixing in arrays of NumPy or of another device, is
         then reported in our words, with the cure: MemoryError, TypeError or ValueError.
         """
-        return self._library.active(self)
+        return Active(self._library, self)
 
     def iterate_active(self, made: Iterator[T]) -> Iterator[T]:
         """Yield what an iterator makes, each item made in `active()`, which the consumer never sees."""
@@ -242,9 +256,15 @@ def on_device(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
 def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") -> Backend:
     """Return a backend by its name, or the value itself.
 
+    It computes alike whatever mode the caller is in. Of no effect on it are: of NumPy `seterr`
+    to "raise"; of PyTorch `inference_mode`, `no_grad`, autocast, and the default device and
+    dtype; of JAX `default_device`, `transfer_guard`, and the promotion rules. Honoured are the
+    other settings of `np.seterr`, PyTorch's deterministic algorithms, CuPy's current stream
+    and allocator, and JAX's `disable_jit` and `debug_nans`.
+
     Args:
         name: numpy, cupy, torch, jax, array_api_strict, or auto: CuPy where a GPU really
-            works, else NumPy. A `Backend` decides device and dtype too.
+            works, else NumPy, with a warning where CuPy is installed and does not work.
         device: An index or what the library calls it ("cuda:0", "device1"); None is the
             library's default.
         dtype: What to compute in, float32 or float64. The default is twice as fast, and
@@ -264,14 +284,47 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
     """
     if isinstance(name, Backend):
         return name
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}.")
-    if name == "auto":
-        name = "cupy" if unavailable_reason("cupy") is None else "numpy"
+    dtype = _named(dtype)
+    name = _automatic() if name == "auto" else name
     library = look_up({**LIBRARIES, "auto": None}, name, "backend")
     assert library is not None
     xp = library.load(dtype)
-    return Backend(name, xp, library.device(xp, device), dtype, library.fuse)
+    try:
+        found = library.device(xp, device)
+    except TypeError:  # a list, say, which is in no table
+        raise no_such_device(name, device, "an index or a name") from None
+    return Backend(name, xp, found, dtype, library.fuse)
+
+
+def _named(dtype: Any) -> str:
+    """Return a dtype by its name; np.float32 and torch.float32 have one too."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
+    if name in DTYPES:
+        return name
+    cure = ""
+    if name in ("float16", "bfloat16", "half"):
+        cure = " Sums of costs and gradients need more digits than it has; data in it are taken as they are."
+    raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}.{cure}")
+
+
+def _automatic() -> str:
+    """Return which backend "auto" is; warn where one that was installed for it does not work."""
+    reason = unavailable_reason("cupy")
+    if reason is not None and cupy.wheels():
+        warn(f"backend: auto is numpy here. {reason}")
+    return "numpy" if reason else "cupy"
+
+
+def _unpickled(name: str, device: DeviceLike, dtype: str) -> Backend:
+    """Return the backend of a pickled network; say the way out if there is none such here."""
+    try:
+        return get(name, device, dtype)
+    except (ValueError, ImportError, RuntimeError) as error:
+        raise type(error)(
+            f"pickle: expected the backend that it was pickled on, {name} on device {device}, got a machine that has "
+            f"none such. {error} Or pickle net.to('numpy') there; or net.save(path) there, and "
+            "Network.load(path, backend=...) here."
+        ) from error
 
 
 def available() -> dict[str, str | None]:

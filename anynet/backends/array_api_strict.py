@@ -5,16 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from anynet.backends.interface import Library, missing, no_such_device
+from anynet.backends.errors import imported, no_such_device
+from anynet.backends.interface import Library
 from anynet.typing import Array, DeviceLike, HostArray, Namespace
 
 
 def _load(dtype: str) -> Namespace:
-    try:
-        import array_api_strict as xp
-    except ImportError:
-        raise missing("array-api-strict", "array-api-strict") from None
-    return xp
+    return imported("array_api_strict", "array-api-strict", "array-api-strict")
 
 
 def _device(xp: Namespace, device: DeviceLike) -> Any:
@@ -44,4 +41,5 @@ LIBRARY = Library(
     is_array=lambda x: "array_api_strict" in sys.modules and type(x).__module__.startswith("array_api_strict"),
     from_numpy=lambda backend, x: backend.xp.asarray(x, device=backend.device),
     to_numpy=_to_numpy,
+    out_of_memory=("Unable to allocate",),  # it is made of NumPy
 )

@@ -1,16 +1,21 @@
 """CuPy: NVIDIA GPUs. Whether it works is proved rung by rung, and its errors are told in our words."""
 
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
 import numpy as np
 
-from anynet.backends.interface import Library, first_line, no_such_device
+from anynet.backends.dtypes import STANDARD, named
+from anynet.backends.errors import SPAWN, first_line, is_forked, no_such_device
+from anynet.backends.interface import Library
+from anynet.checks import warn
 from anynet.typing import Array, DeviceLike, Formula, HostArray, Namespace
 
 if TYPE_CHECKING:
@@ -45,15 +50,43 @@ def diagnose_cupy() -> list[tuple[str, str | None]]:
         try:
             attempt()
         except Exception as error:
-            return [*rungs, (rung, f"CuPy fails at the {rung}: {first_line(error)}. {_CURES[rung]}")]
+            return [*rungs, (rung, f"CuPy fails at the {rung}: {first_line(error)}. {_cure(rung, error)}")]
         rungs.append((rung, None))
     return rungs
 
 
+def _cure(rung: str, error: Exception) -> str:
+    """Return what to do about an error, on one line."""
+    if is_forked(error):
+        return SPAWN
+    return _together() or _CURES[rung]
+
+
+def _together() -> str | None:
+    """Return what to do about two wheels of CuPy, whose files lie in one folder; None where there is one at most."""
+    found = wheels()
+    if len(found) < 2:
+        return None
+    return (
+        f"{' and '.join(found)} are installed together, and overwrite each other's files. Uninstall all of them, "
+        f"then install one: pip uninstall {' '.join(found)}; pip install 'anynet-nn[cuda12]' (or cuda13)"
+    )
+
+
+def wheels() -> list[str]:
+    """Return the names of the installed distributions that are CuPy."""
+    names = {str(found.metadata["Name"]).lower() for found in metadata.distributions()}
+    return sorted(name for name in names if re.fullmatch(r"cupy(-cuda\w+|-rocm[\w-]+)?", name))
+
+
 def _try_import() -> None:
+    is_first = "cupy" not in sys.modules
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that no CUDA path was found: the later rungs tell
         import cupy  # noqa: F401
+    together = _together() if is_first else None
+    if together is not None:  # it may work all the same, or fail much later
+        warn(f"CuPy: {together}.")
 
 
 def _try_driver() -> None:
@@ -108,17 +141,9 @@ def _device(xp: Namespace, device: DeviceLike) -> Any:
 
 @contextmanager
 def _active(backend: "Backend") -> Iterator[None]:
-    import cupy
-
     try:
         with backend.device:  # CuPy launches kernels on the current device, wherever the arrays are
             yield
-    except cupy.cuda.memory.OutOfMemoryError as error:
-        raise MemoryError(
-            f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
-            "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
-            "What was trained so far is kept."
-        ) from error
     except (TypeError, ValueError) as error:
         mistake = next((m for words, m in _MISTAKES.items() if words in str(error)), None)
         if mistake is None:
@@ -162,6 +187,8 @@ def _to_numpy(x: Array) -> HostArray:
     return np.asarray(x.get())
 
 
+_DTYPES = STANDARD | named("float16")
+
 LIBRARY = Library(
     name="cupy",
     load=_load,
@@ -170,6 +197,8 @@ LIBRARY = Library(
     is_array=array_api_compat.is_cupy_array,
     from_numpy=lambda backend, x: backend.xp.asarray(x, device=backend.device),
     to_numpy=_to_numpy,
+    dtypes=lambda: _DTYPES,
+    out_of_memory=("Out of memory allocating", "out of memory"),
     synchronize=lambda device, made: device.synchronize(),
     active=_active,
     fuse=_fuse,

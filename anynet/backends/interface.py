@@ -7,11 +7,10 @@ formula: those are written once, elsewhere, against the namespace.
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy as np
-
+from anynet.backends.dtypes import STANDARD, DTypes
 from anynet.typing import Array, Batch, DeviceLike, Fuse, HostArray, Namespace, Numbers, Order, Shape, TrainState, Tree
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def loop(backend: "Backend", step: Step) -> Run:
     return run
 
 
-_NO_CONTEXT: AbstractContextManager[Any] = nullcontext()
+NO_CONTEXT: AbstractContextManager[Any] = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -97,50 +96,14 @@ class Library:
     from_numpy: Callable[["Backend", HostArray], Array]
     to_numpy: Callable[[Array], HostArray]
     synchronize: Callable[[Any, Tree], None] = lambda device, made: None
-    plain: Callable[[Array], Array] = identity  # without what a subclass or a recorded gradient adds
-    active: Callable[["Backend"], AbstractContextManager[Any]] = lambda backend: _NO_CONTEXT
+    # (x, argument) -> x without what a subclass or a recorded gradient adds; TypeError for one that no network takes
+    plain: Callable[[Array, str], Array] = lambda x, argument: x
+    dtypes: Callable[[], DTypes] = lambda: STANDARD  # of the host's, those that from_numpy takes
+    out_of_memory: tuple[str, ...] = ()  # the words by which an error says so
+    active: Callable[["Backend"], AbstractContextManager[Any]] = lambda backend: NO_CONTEXT
     fuse: Fuse = identity
     compile: Callable[["Backend", Callable[..., Tree]], Callable[..., Tree]] = bind_namespace
     scan: Callable[["Backend", Step], Run] = loop
     chunk_bytes: int = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache
     padded_rows: Callable[[int], int] = identity  # so many rows are handed to what is compiled, for n
     threads_can_be_set: bool = True  # by threadpoolctl
-
-
-def no_such_device(name: str, device: object, existing: str) -> ValueError:
-    """Return the error for a device that does not exist."""
-    return ValueError(f"device: expected {existing} for {name}, got {device!r}.")
-
-
-def missing(package: str, extra: str) -> ImportError:
-    """Return the error for a library that is not installed."""
-    return ImportError(f"{package} is not installed. Install it with: pip install '{extra}'")
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says in its first line, without a full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def as_numpy(x: Any, argument: str) -> HostArray:
-    """Return what NumPy makes of x, in the machine's byte order; TypeError if it is no real numbers."""
-    try:
-        a = np.asarray(x)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{argument}: expected numbers in equal rows, got {error}.") from None
-    check_real(np, a, argument)
-    return a.astype(a.dtype.newbyteorder("="), copy=False)
-
-
-def check_real(xp: Namespace, x: Array, argument: str) -> None:
-    """Raise TypeError unless an array holds real numbers."""
-    if not _is_real(xp, x.dtype):
-        raise TypeError(
-            f"{argument}: expected real numbers, got an array of {x.dtype}. Convert it to a float dtype first."
-        )
-
-
-@lru_cache(256)  # to ask takes as long as an operation
-def _is_real(xp: Namespace, dtype: Any) -> bool:
-    kind = getattr(dtype, "kind", None)
-    return kind in "biuf" if kind else bool(xp.isdtype(dtype, ("bool", "integral", "real floating")))

@@ -7,13 +7,16 @@ leave a network with deleted buffers.
 
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import array_api_compat
 import numpy as np
 
-from anynet.backends.interface import Library, Noise, Run, Step, first_line, missing, no_such_device
+from anynet.backends.dtypes import STANDARD, DTypes, named, widened
+from anynet.backends.errors import entered, first_line, imported, no_such_device
+from anynet.backends.interface import NO_CONTEXT, Library, Noise, Run, Step
 from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, TrainState, Tree
 
 if TYPE_CHECKING:
@@ -25,17 +28,19 @@ _PROGRAMS_KEPT = 64
 
 
 def _load(dtype: str) -> Namespace:
-    try:
-        import jax
-        import jax.numpy as xp
-    except ImportError:
-        raise missing("JAX", "anynet-nn[jax]") from None
+    xp = imported("jax.numpy", "JAX", "anynet-nn[jax]")
+    _check_x64(dtype)
+    return xp
+
+
+def _check_x64(dtype: str) -> None:
+    import jax
+
     if dtype == "float64" and not jax.config.jax_enable_x64:
         raise ValueError(
             "dtype: expected float32, got float64, which JAX silently truncates unless told not to. "
             'Call jax.config.update("jax_enable_x64", True) first, or set JAX_ENABLE_X64=1 in the environment.'
         )
-    return xp
 
 
 def _device(xp: Namespace, device: DeviceLike) -> Any:
@@ -53,15 +58,72 @@ def _device(xp: Namespace, device: DeviceLike) -> Any:
 
 
 def _device_name(device: Any) -> str:
+    if not hasattr(device, "platform"):  # an array over several devices has a sharding instead
+        return ", ".join(sorted(map(_device_name, device.device_set)))
     return f"{device.platform}:{device.id}"
 
 
 def _from_numpy(backend: "Backend", x: HostArray) -> Array:
     import jax
 
-    if x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
-        x = x.astype(f"{x.dtype.kind}4")  # JAX would truncate it too, with a warning
     return jax.device_put(x, backend.device)
+
+
+def _to_numpy(x: Array) -> HostArray:
+    x = _plain(x, "x")
+    with entered(_unguarded()):
+        return widened(np.array(x))
+
+
+def _dtypes() -> DTypes:
+    import jax
+
+    return _DTYPES if jax.config.jax_enable_x64 else _DTYPES_OF_32_BITS
+
+
+_DTYPES = STANDARD | named("float16")
+_DTYPES_OF_32_BITS = _DTYPES - named("int64", "uint64", "float64")
+
+
+def _plain(x: Array, argument: str) -> Array:
+    import jax
+
+    if isinstance(x, jax.core.Tracer):
+        raise TypeError(
+            f"{argument}: expected an array with values, got one that JAX traces. Transformations of a network, "
+            "jax.jit, jax.grad or jax.vmap of its methods, are not offered: call them as they are, for they are "
+            "compiled already, and take whole batches; net.gradients(x, y) gives gradients."
+        )
+    return x
+
+
+def _active(backend: "Backend") -> AbstractContextManager[Any]:
+    """Return a context with the promotion and the transfers that formulas count on, whatever the user's own says.
+
+    The default device needs none: arrays were put on the backend's, and what is made of them follows.
+    """
+    import jax
+
+    _check_x64(backend.dtype)
+    contexts = _unguarded()
+    if jax.config.jax_numpy_dtype_promotion != "standard":
+        contexts.append(jax.numpy_dtype_promotion("standard"))
+    if jax.config.jax_numpy_rank_promotion != "allow":
+        contexts.append(jax.numpy_rank_promotion("allow"))
+    return entered(contexts) if contexts else NO_CONTEXT
+
+
+def _unguarded() -> list[AbstractContextManager[Any]]:
+    """Return what lets arrays pass between host and device, if a guard is up: which pass is for anynet to say."""
+    import jax
+
+    config = jax.config
+    guards = (
+        config.jax_transfer_guard_host_to_device,
+        config.jax_transfer_guard_device_to_device,
+        config.jax_transfer_guard_device_to_host,
+    )
+    return [jax.transfer_guard("allow")] if any(guard not in (None, "allow") for guard in guards) else []
 
 
 def _synchronize(device: Any, made: Tree) -> None:
@@ -160,14 +222,8 @@ def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
     def run(*arguments: Any, **keywords: Any) -> R:
         try:
             return program(*arguments, **keywords)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            raise MemoryError(
-                f"{backend.label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
-                "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
-                "What was trained so far is kept."
-            ) from error
+        except jax.errors.JaxRuntimeError:  # the device's, its memory for one
+            raise
         except Exception as error:
             culprit = _culprit(error)
             if culprit is None:
@@ -208,7 +264,11 @@ LIBRARY = Library(
     device_name=_device_name,
     is_array=array_api_compat.is_jax_array,
     from_numpy=_from_numpy,
-    to_numpy=np.array,
+    to_numpy=_to_numpy,
+    plain=_plain,
+    dtypes=_dtypes,
+    out_of_memory=("RESOURCE_EXHAUSTED",),
+    active=_active,
     synchronize=_synchronize,
     compile=compiled,
     scan=scan,

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from anynet.backends.interface import Library, no_such_device
+from anynet.backends.dtypes import STANDARD, named, widened
+from anynet.backends.errors import no_such_device
+from anynet.backends.interface import Library
 from anynet.typing import DeviceLike, Namespace
 
 
@@ -20,6 +22,8 @@ def _device(xp: Namespace, device: DeviceLike) -> Any:
     return "cpu"
 
 
+_DTYPES = STANDARD | named("float16", "longdouble")
+
 LIBRARY = Library(
     name="numpy",
     load=_load,
@@ -27,6 +31,8 @@ LIBRARY = Library(
     device_name=str,
     is_array=lambda x: isinstance(x, np.ndarray),
     from_numpy=lambda backend, x: x,
-    plain=np.asarray,
+    plain=lambda x, argument: widened(np.asarray(x)),
+    dtypes=lambda: _DTYPES,
+    out_of_memory=("Unable to allocate",),
     to_numpy=np.array,
 )
