@@ -41,7 +41,21 @@ def _made_of(
     class_names: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
-    return locals()
+    return locals() | {"history": []}
+
+
+def _field(name: str, doc: str) -> Any:
+    """Return the property of a field of each layer's parameters, read and assigned as NumPy arrays."""
+
+    def read(net: "Network") -> tuple[HostArray, ...]:
+        arrays = map(net.backend.to_numpy, parameters.field_of(net.parameters, name))
+        return parameters.read_only(map(as_column, arrays) if name == "biases" else arrays)
+
+    def assign(net: "Network", new: Sequence[ArrayLike]) -> None:
+        assigned = parameters.with_field(net.parameters, name, new, net.backend.copy_to_device, net.sizes)
+        net.train_state = net.train_state._replace(parameters=assigned)
+
+    return property(read, assign, doc=doc)
 
 
 class Network:
@@ -79,7 +93,7 @@ class Network:
     train_state: TrainState
     streams: Streams
     class_names: tuple[str, ...] | None
-    history: Sequence[Report] = ()  # of the last `fit`
+    history: list[Report]  # of the last `fit`
 
     def __init__(
         self,
@@ -155,9 +169,8 @@ class Network:
             ['validation_accuracy', 'validation_cost']
         """
         reports = self.iter_fit(data, epochs, batch_size, optimizer, validation=validation, memory_limit=memory_limit)
-        history: list[Report] = []
-        self.history = history
-        return training.collect(with_progress(reports, progress), history)
+        self.history = []
+        return training.collect(with_progress(reports, progress), self.history)
 
     @on_device
     def iter_fit(
@@ -172,8 +185,7 @@ class Network:
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
-        It yields a `Report` per chunk of mini-batches. Whoever iterates may look at the network,
-        save it, or stop, in between.
+        It yields a `Report` per chunk of mini-batches; in between one may look, save, or stop.
         """
         how = optimizers.get(optimizer, self.book_learning_rate)
         made_of = self.backend, self.architecture, how, self.streams
@@ -238,11 +250,6 @@ class Network:
             x: As in `feedforward`.
             y: Labels (n,), names of classes, or targets (n, n_out); of one example a digit or a
                 column too.
-
-        Example:
-            >>> cost, gradients = Network([2, 3]).gradients([[0.0, 1.0]], [2])
-            >>> gradients[0].weights.shape
-            (3, 2)
         """
         self.architecture.learnable_cost()
         batch, _ = to_batch(self.backend, x, self.architecture.input_shape)
@@ -288,28 +295,12 @@ class Network:
     book_learning_rate = property(attrgetter("architecture.book_learning_rate"), doc="Of its cost (chapters 1 and 3).")
     num_layers = property(lambda net: len(net.shapes), doc="The number of layers, the input counted.")
 
-    @property
-    def weights(self) -> tuple[HostArray, ...]:
-        """The weights (n_out, n_in) of each layer that has some, as read-only NumPy copies; assigning copies in."""
-        return parameters.read_only(map(self.backend.to_numpy, parameters.field_of(self.parameters, "weights")))
-
-    @weights.setter
-    def weights(self, new: Sequence[ArrayLike]) -> None:
-        self._assign("weights", new)
-
-    @property
-    def biases(self) -> tuple[HostArray, ...]:
-        """The biases of each layer that has some, columns (n_out, 1): read-only NumPy copies; assigning copies in."""
-        columns = (as_column(self.backend.to_numpy(b)) for b in parameters.field_of(self.parameters, "biases"))
-        return parameters.read_only(columns)
-
-    @biases.setter
-    def biases(self, new: Sequence[ArrayLike]) -> None:
-        self._assign("biases", new)
-
-    def _assign(self, field: str, new: Sequence[ArrayLike]) -> None:
-        assigned = parameters.with_field(self.parameters, field, new, self.backend.copy_to_device, self.sizes)
-        self.train_state = self.train_state._replace(parameters=assigned)
+    weights = _field(
+        "weights", "Of each layer that has some, (n_out, n_in), as read-only NumPy copies; assigning copies in."
+    )
+    biases = _field(
+        "biases", "Of each layer that has some, columns (n_out, 1): read-only NumPy copies; assigning copies in."
+    )
 
     def SGD(self, training_data: Any, epochs: int, mini_batch_size: int, eta: float, test_data: Any = None) -> None:
         """Train by stochastic gradient descent and print "Epoch 0: 9045 / 10000" per epoch, as in the book.
