@@ -410,8 +410,8 @@ class Network:
         """Return the network in a file. No file is trusted, and nothing is unpickled.
 
         Args:
-            path: What `save` wrote, or `np.savez` by hand from the book's network; network2's
-                JSON (Nielsen); sample_weight.pkl (Saito).
+            path: What `save` wrote, ".npz" or not, or `np.savez` by hand from the book's network;
+                network2's JSON (Nielsen); sample_weight.pkl (Saito).
             backend: As in the constructor.
             device: Likewise.
             dtype: Likewise; None is the file's.
