@@ -188,7 +188,7 @@ class _Symbol:
                 f"pp: expected operators and functions of array_namespace({self.text}), got {self.text}.{name}. "
                 "A symbol stands for an array of any shape and any values."
             )
-        return _Symbol(f"{self.text}.{name}")
+        return (_DType if name == "dtype" else _Symbol)(f"{self.text}.{name}")
 
     def _decide(self, *args: Any) -> NoReturn:
         raise TypeError(
@@ -197,6 +197,18 @@ class _Symbol:
         )
 
     __bool__ = __int__ = __float__ = __complex__ = __index__ = __len__ = __iter__ = __contains__ = _decide
+
+
+class _DType(_Symbol):
+    """The dtype of a symbol, for which a formula may ask: that which `function` computes in unless told otherwise."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Symbol) and other.text == "float64"
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
 
 class _SymbolicNamespace:
