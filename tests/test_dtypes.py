@@ -9,6 +9,8 @@ from conftest import need
 
 from anynet import SGD, Network, backends, function
 
+pytestmark = pytest.mark.slow  # every library, dtype and door: long, and it knows what it guards
+
 REAL = [*["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "g"], ">f8", ">i4", "bfloat16"]
 OTHERS = ["c8", "c16", "O", "U3", "M8[s]", "V4", "i4,f4"]
 ROWS = [[0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1]]

@@ -10,6 +10,8 @@ from conftest import need
 
 from anynet import Network, array_namespace, backends, function
 
+pytestmark = pytest.mark.slow  # every library, dtype and door: long, and it knows what it guards
+
 X = np.random.default_rng(1).random((12, 3)).astype(np.float32) * 60 - 30  # far enough that a sigmoid underflows
 Y = np.arange(12) % 3
 
