@@ -232,10 +232,11 @@ def to_batch(backend: "Backend", x: ArrayLike, input_shape: Shape) -> tuple[Arra
     column (n_in, 1) comes back as a column. What came as no array of the backend comes back
     as a NumPy array. What is read from disk, or sparse, is streamed.
     """
-    x = array_of(x)
-    if is_read_by_rows(x) or is_sparse(x):
-        _check_shape(tuple(x.shape), input_shape)
-        return Streamed(x, (x.shape[0], *input_shape), "x", backend.dtype), lambda result: result
+    if isinstance(x, np.ndarray) or not backend.is_native(x):  # a tensor is one, and one example must not wait
+        x = array_of(x)
+        if is_read_by_rows(x) or is_sparse(x):
+            _check_shape(tuple(x.shape), input_shape)
+            return Streamed(x, (x.shape[0], *input_shape), "x", backend.dtype), lambda result: result
     is_native = backend.is_native(x)
     x = backend.checked(x)
     xp = backend.xp if is_native else np
