@@ -50,6 +50,7 @@ def test_the_exit_code_says_how_it_ended(raised, code, monkeypatch, capsys):
 FULL = Path("/dev/full")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize(
     "command",
@@ -79,6 +80,7 @@ def test_a_reader_that_has_seen_enough_is_not_blamed_on_the_images(command, tmp_
     assert "digits[0]" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_cannot_show_loses_no_result(tmp_path):
     Network([784, 10]).save(tmp_path / "r\u00e9seau \u4e00.npz")
     done = subprocess.run(
