@@ -13,8 +13,11 @@ from recipes import FOR_HIDDEN, PAIRS
 from anynet import SGD, Activation, Cost, Dense, Initializer, Layer, Network
 from anynet.activations import ACTIVATIONS
 from anynet.architecture import build, cost_to_name, fused, layer_from_dict, layer_to_dict
+from anynet.costs import COSTS
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
 from anynet.metrics import TASKS
+
+NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
 
 
 def described(sizes: Any, hidden: Any = "sigmoid", output: Any = "sigmoid", cost: Any = None, task: Any = None) -> Any:
@@ -72,7 +75,10 @@ def test_sizes_that_make_no_network(sizes, error, message):
         ({"hidden": "sigmod"}, "hidden_activation: expected one of .* Did you mean 'sigmoid'"),
         ({"output": "nothing"}, "output_activation: expected one of sigmoid"),
         ({"hidden": "softmax"}, "hidden_activation: expected an activation for hidden layers, got softmax"),
-        ({"cost": "quadratik"}, "cost: expected one of quadratic, .*cross_entropy.* Did you mean 'quadratic'"),
+        (
+            {"cost": "quadratik"},
+            f"cost: expected one of {NAMES}, got .* Did you mean 'quadratic'",
+        ),
         ({"initializer": "zeros"}, "initializer: expected one of lecun_normal"),
         ({"task": "guess"}, "task: expected one of classification"),
     ],

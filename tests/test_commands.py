@@ -19,6 +19,8 @@ from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
 from anynet.training import Report
 
+NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
+
 DATA = "data.npz"  # 40 examples of 6 numbers, in 4 classes
 TRAIN = f"train --data {DATA}"
 
@@ -83,7 +85,11 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         (f"{TRAIN} --sizes 6 3", 2, "y: expected whole labels from 0 to 2"),
         (f"{TRAIN} --hidden-activation sigmod", 2, "Did you mean 'sigmoid'?"),
         (f"{TRAIN} --output-activation tanh --cost cross_entropy", 2, "cost: expected one of the pairs"),
-        (f"{TRAIN} --cost cubic", 2, "anynet: --cost: expected one of quadratic, "),
+        (
+            f"{TRAIN} --cost cubic",
+            2,
+            f"anynet: --cost: expected one of {NAMES}, got",
+        ),
         (f"{TRAIN} --epochs 0", 2, "anynet: --epochs: expected at least 1, got 0"),
         (f"{TRAIN} --batch-size 0", 2, "anynet: --batch-size: expected "),
         (f"{TRAIN} --batch-size -3", 2, "anynet: --batch-size: expected "),

@@ -12,6 +12,8 @@ from anynet import Cost, Network, costs
 from anynet.activations import ACTIVATIONS
 from anynet.costs import COSTS
 
+NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
+
 ALL = [*COSTS.values(), own.SMOOTH]
 
 
@@ -150,7 +152,11 @@ def test_a_cost_of_ones_own_goes_with_its_output():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ("quadratik", ValueError, "cost: expected one of quadratic, .*cross_entropy.* Did you mean 'quadratic'"),
+        (
+            "quadratik",
+            ValueError,
+            f"cost: expected one of {NAMES}, got .* Did you mean 'quadratic'",
+        ),
         (Cost, TypeError, r"cost: expected a name or a value Cost\(...\), got the class Cost. Make a value of it"),
         (3, TypeError, "cost: expected a name or a value"),
     ],
