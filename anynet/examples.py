@@ -8,7 +8,7 @@ is not asked here.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,13 @@ class Dataset:
 del Dataset.classes  # type: ignore[attr-defined] # the default of an argument, which would otherwise be read as an attribute
 
 
-def as_dataset(data: Any) -> Dataset:
+def as_dataset(data: Any, y: Any = None) -> Dataset:
     """Return data in any of their forms as a Dataset.
 
     Args:
         data: A `Dataset`, an (x, y) pair of arrays, or the book's list of (x, y) column pairs,
-            where y is a one-hot column or a digit.
+            where y is a one-hot column or a digit; or x alone, if y is given.
+        y: As in a `Dataset`; None if `data` holds it.
 
     Returns:
         The data set; one that is given comes back as it is.
@@ -107,27 +108,38 @@ def as_dataset(data: Any) -> Dataset:
         >>> as_dataset(([[0.0, 1.0], [1.0, 0.0]], [0, 1])).x.shape
         (2, 2)
     """
+    if y is not None:
+        return _of_two(data, y)
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple) and len(data) == 2 and not all(map(_is_column_pair, data)):
         return Dataset(*data)
     is_loader = hasattr(type(data), "__iter__") and hasattr(data, "batch_size")
     if isinstance(data, Iterable) and library_of(data) is None and not is_loader:
-        pairs = list(data)
-        if not pairs and isinstance(data, Iterator):
-            raise ValueError(
-                "data: expected at least one example, got an iterator with none left. It can be read once: "
-                "make a list of it, list(pairs), and hand that over each time."
-            )
+        pairs = _listed(data, "data") if isinstance(data, Iterator) else list(data)
         if not pairs:
             raise ValueError("data: expected at least one example, got an empty list.")
         if all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
             return Dataset(_stacked([x for x, _ in pairs], "x"), _stacked([y for _, y in pairs], "y"))
     cure = " It yields batches: join them to one x and one y, or hand over the arrays it is made of." * is_loader
     raise TypeError(
-        "data: expected a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
+        "data: expected x and y, a Dataset, an (x, y) pair of arrays, or a list of (x, y) column pairs, "
         f"got {type(data).__name__}.{cure}"
     )
+
+
+def _of_two(x: Any, y: Any) -> Dataset:
+    """Return x and y as a Dataset; TypeError if one of them is what belongs elsewhere."""
+    if isinstance(y, Integral):
+        raise TypeError(
+            f"y: expected what should come out for each example, got {y!r}. All else goes by its name: epochs={y!r}."
+        )
+    if isinstance(x, Dataset) or isinstance(y, Dataset):
+        raise TypeError(
+            f"{'x' if isinstance(x, Dataset) else 'y'}: expected an array of its own, got a Dataset, which holds "
+            "x and y. Hand it over alone; data to be judged by go by their name: validation=..."
+        )
+    return Dataset(x, y)
 
 
 def split(data: Any, fraction: Any, rng: Any = None, *more: Any) -> tuple[Dataset, Dataset]:
@@ -229,6 +241,8 @@ def array_of(x: ArrayLike, argument: str = "x") -> Any:
 def _as_array(x: ArrayLike, argument: str) -> Any:
     if type(x) is np.ndarray:  # at once: a single example takes tens of microseconds in all
         return x
+    if isinstance(x, Iterator):
+        x = _listed(x, argument)
     for part in x if isinstance(x, (list, tuple)) else (x,):
         refuse_masked(part, argument)
     if is_sparse(x):
@@ -324,6 +338,17 @@ def _stacked(columns: Sequence[Any], argument: str) -> Any:
     xp = array_namespace(*rows)
     stacked = xp.stack(rows)
     return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
+
+
+def _listed(iterator: Iterator[Any], argument: str) -> list[Any]:
+    """Return what an iterator yields, which is read here, once; ValueError if it is used up."""
+    found = list(iterator)
+    if not found:
+        raise ValueError(
+            f"{argument}: expected at least one example, got an iterator with none left. It can be read once: "
+            "make a list of it, list(...), and hand that over each time."
+        )
+    return found
 
 
 def _is_column_pair(pair: Any) -> bool:

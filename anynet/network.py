@@ -128,11 +128,12 @@ class Network:
 
     def fit(
         self,
-        data: Any,
+        x: Any,
+        y: Any = None,
+        *,
         epochs: int = 30,
         batch_size: int = 10,
         optimizer: str | Optimizer | None = None,
-        *,
         validation: Any = None,
         progress: bool | None = None,
         memory_limit: int | None = None,
@@ -140,12 +141,15 @@ class Network:
         """Train from where the network stands, and return the report of each epoch.
 
         Args:
-            data: A `Dataset`, an (x, y) pair of arrays, or the book's list of column pairs.
-                What does not fit the device is streamed from the host, with the same results.
+            x: Inputs (n, n_in), or in the place of x and y a `Dataset`, an (x, y) pair, or the
+                book's list of column pairs. What does not fit the device is streamed from the
+                host, with the same results.
+            y: Labels (n,), names of classes, or targets (n, n_out). All else goes by its name.
             epochs: How often every example is seen; 30 as in the book.
             batch_size: How many examples a step learns from; 10 as in the book.
             optimizer: How it learns, started afresh; None is SGD at the book's learning rate.
-            validation: Data that each report's `metrics` are about; None measures nothing.
+            validation: What each report's `metrics` are about, in one argument, an (x, y) pair
+                say; None measures nothing.
             progress: Whether to draw a bar; None draws one on a terminal only.
             memory_limit: In bytes, of x and y that are put on the device to stay, the training
                 data first; None is as much as fits. Parameters, chunks, blocks of evaluation and
@@ -163,23 +167,30 @@ class Network:
             MemoryError: The device has no room for a chunk; what was learnt is kept.
 
         Example:
-            >>> data = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
-            >>> [report] = Network([2, 3, 2]).fit(data, epochs=1, batch_size=2, validation=data)
+            >>> x, y = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
+            >>> [report] = Network([2, 3, 2]).fit(x, y, epochs=1, batch_size=2, validation=(x, y))
             >>> sorted(report.metrics)
             ['validation_accuracy', 'validation_cost']
         """
-        reports = self.iter_fit(data, epochs, batch_size, optimizer, validation=validation, memory_limit=memory_limit)
+        how: dict[str, Any] = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": optimizer,
+            "memory_limit": memory_limit,
+        }
+        reports = self.iter_fit(x, y, validation=validation, **how)
         self.history = []
         return training.collect(with_progress(reports, progress), self.history)
 
     @on_device
     def iter_fit(
         self,
-        data: Any,
+        x: Any,
+        y: Any = None,
+        *,
         epochs: int = 30,
         batch_size: int = 10,
         optimizer: str | Optimizer | None = None,
-        *,
         validation: Any = None,
         memory_limit: int | None = None,
     ) -> Iterator[Report]:
@@ -189,8 +200,8 @@ class Network:
         """
         how = optimizers.get(optimizer, self.book_learning_rate)
         made_of = self.backend, self.architecture, how, self.streams
-        data = self._by_name(data)
-        validation = None if validation is None else self._by_name(validation, data.class_names)
+        data = self._by_name(as_dataset(x, y))
+        validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
         journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit)
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names
@@ -259,13 +270,14 @@ class Network:
         cost, gradients = evaluation.gradients(self._trained, examples)
         return cost, gradients if self.backend.is_native(x) else map_arrays(self.backend.to_numpy, gradients)
 
-    def accuracy(self, data: Any) -> float:
+    def accuracy(self, x: Any, y: Any = None) -> float:
         """Return the share of the examples that the network answers rightly, in [0, 1].
 
         Args:
-            data: As in `fit`.
+            x: As in `fit`.
+            y: Likewise.
         """
-        examples = self._to_device(data)
+        examples = self._to_device(x, y)
         return self.evaluate(examples) / len(examples)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> "Network":
@@ -315,7 +327,8 @@ class Network:
         test = None if test_data is None else as_dataset(test_data)
         if test is not None:
             self.architecture.check_can_be_right()
-        for report in self.iter_fit(training_data, epochs, mini_batch_size, SGD(eta), validation=test):
+        how: dict[str, Any] = {"epochs": epochs, "batch_size": mini_batch_size, "optimizer": SGD(eta)}
+        for report in self.iter_fit(training_data, validation=test, **how):
             if report.is_epoch_end:
                 print(epoch_line(report, len(test or ())))
 
@@ -342,24 +355,26 @@ class Network:
         return nabla_b, parameters.field_of(gradients, "weights")
 
     @on_device
-    def evaluate(self, test_data: Any) -> int:
+    def evaluate(self, x: Any, y: Any = None) -> int:
         """Return for how many of the examples the network's answer is right.
 
         Args:
-            test_data: As in `fit`.
+            x: As in `fit`.
+            y: Likewise.
         """
         self.architecture.check_can_be_right()
-        return int(evaluation.totals(self._trained, self._to_device(test_data)).n_correct)
+        return int(evaluation.totals(self._trained, self._to_device(x, y)).n_correct)
 
     @on_device
-    def confusion_matrix(self, data: Any) -> HostArray:
+    def confusion_matrix(self, x: Any, y: Any = None) -> HostArray:
         """Return how often each class (rows) was taken for each (columns), NumPy integers.
 
         Args:
-            data: As in `fit`.
+            x: As in `fit`.
+            y: Likewise.
         """
         self.architecture.check_classifies()
-        return evaluation.confusion_matrix(self._trained, self._to_device(data))
+        return evaluation.confusion_matrix(self._trained, self._to_device(x, y))
 
     @on_device
     def cost_derivative(self, output_activations: Array, y: Array) -> Array:
@@ -440,11 +455,11 @@ class Network:
     def _trained(self) -> Trained:
         return Trained(self.backend, self.architecture, self.parameters, self.state)
 
-    def _by_name(self, data: Any, class_names: tuple[str, ...] | None = None) -> Dataset:
-        return by_name(as_dataset(data), self.class_names or class_names, self.architecture)
+    def _by_name(self, data: Dataset, class_names: tuple[str, ...] | None = None) -> Dataset:
+        return by_name(data, self.class_names or class_names, self.architecture)
 
     @on_device
-    def _to_device(self, data: Any) -> DeviceData:
+    def _to_device(self, data: Any, y: Any = None) -> DeviceData:
         if isinstance(data, DeviceData):
             return data
-        return to_device(self.backend, self._by_name(data), self.architecture)
+        return to_device(self.backend, self._by_name(as_dataset(data, y)), self.architecture)

@@ -123,7 +123,7 @@ def test_a_class_is_no_value(keywords, message):
 
 def test_a_class_is_no_optimizer():
     with pytest.raises(TypeError, match=r"optimizer: expected a name or a value such as SGD\(0.5\), got <class"):
-        Network([4, 3, 2]).fit((np.ones((4, 4)), [0, 1, 0, 1]), 1, 2, SGD)
+        Network([4, 3, 2]).fit((np.ones((4, 4)), [0, 1, 0, 1]), epochs=1, batch_size=2, optimizer=SGD)
 
 
 def test_long_names_and_short_ones_say_the_same():

@@ -103,7 +103,10 @@ def test_what_is_no_positive_number(number, error, message):
 def test_a_warning_names_the_line_that_called_however_deep_it_is_told():
     x = np.zeros((30, 64), np.uint8)
     net = Network([64, 2])
-    for call in (lambda: net.fit((x, [0, 1] * 15), 1, 10), lambda: list(net.iter_fit((x, [0, 1] * 15), 1, 10))):
+    for call in (
+        lambda: net.fit((x, [0, 1] * 15), epochs=1, batch_size=10),
+        lambda: list(net.iter_fit((x, [0, 1] * 15), epochs=1, batch_size=10)),
+    ):
         with pytest.warns(UserWarning, match="uint8 means pixels") as caught:
             call()
         assert [w.filename for w in caught] == [__file__]

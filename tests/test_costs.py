@@ -116,7 +116,7 @@ def test_no_cost_of_the_table_escapes():
 )
 def test_targets_that_cross_entropy_is_not_defined_for(backend, output, y, message):
     net = Network([2, 2], backend, output=output, cost="cross_entropy")
-    for use in (lambda x, t: net.fit((x, t), 1, 1), net.gradients):
+    for use in (lambda x, t: net.fit((x, t), epochs=1, batch_size=1), net.gradients):
         with pytest.raises(ValueError, match=message):
             use(np.ones((2, 2)), np.asarray(y))
 

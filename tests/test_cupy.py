@@ -57,7 +57,9 @@ def check_steps(name, dtype, data):
     nets = [Network(backend=backend, dtype=dtype, seed=1, **NETWORKS[name]) for backend in ("numpy", "cupy")]
     # Long steps amplify differences of rounding where ReLU bends and tanh is steep.
     optimizer = SGD(0.1) if name in ("ReLU", "tanh") else None
-    reports = [net.fit(data, 1, 10, optimizer, validation=data, progress=False) for net in nets]
+    reports = [
+        net.fit(data, epochs=1, batch_size=10, optimizer=optimizer, validation=data, progress=False) for net in nets
+    ]
     on_numpy, on_cupy = nets
     assert {str(p.weights.dtype) for p in on_cupy.parameters} == {dtype}
     assert difference(on_cupy.weights, on_numpy.weights) <= TOLERANCE[dtype]
@@ -105,7 +107,7 @@ def test_a_stray_numpy_function_is_noticed(backend, few):
     device = "device1" if backend == "array_api_strict" else None
     net = Network([784, 30, 10], backend, device, hidden_activation=replace(activations.sigmoid, value=stray))
     with pytest.raises((TypeError, RuntimeError)):
-        net.fit(few, 1, progress=False)
+        net.fit(few, epochs=1, progress=False)
 
 
 def same(net, other):
@@ -216,7 +218,9 @@ DOORS = {
     "weights": lambda net, x, y: net.weights[0],
     "biases": lambda net, x, y: net.biases[0],
     "SGD": lambda net, x, y: net.SGD((x, y), 1, 10, 1.0, test_data=(x, y)),
-    "fit": lambda net, x, y: net.fit((x, y), 1, progress=False, validation=(x, y))[-1].metrics["validation_cost"],
+    "fit": lambda net, x, y: net.fit((x, y), epochs=1, progress=False, validation=(x, y))[-1].metrics[
+        "validation_cost"
+    ],
     "assigning": lambda net, x, y: (setattr(net, "weights", net.weights), net.predict(x))[1],
 }
 
@@ -260,7 +264,7 @@ def test_arrays_of_the_second_device_are_answered_there(few):
 
 @on_two_devices
 def test_who_watches_a_training_keeps_their_own_device(few):
-    seen = [cp.cuda.runtime.getDevice() for _ in Network([784, 30, 10], "cupy", 1).iter_fit(few, 2)]
+    seen = [cp.cuda.runtime.getDevice() for _ in Network([784, 30, 10], "cupy", 1).iter_fit(few, epochs=2)]
     assert seen == [0, 0]
 
 
@@ -306,7 +310,7 @@ def test_out_of_memory_loses_nothing(train, few, request):
     net.fit(few, epochs=1, progress=False)
     before, right = copy.deepcopy(net), net.evaluate(few)
     request.getfixturevalue("full_device")
-    for attempt in (lambda: net.fit(train, 1, progress=False), lambda: net.predict(train.x)):
+    for attempt in (lambda: net.fit(train, epochs=1, progress=False), lambda: net.predict(train.x)):
         with pytest.raises(MemoryError, match=r"cupy \(device 0\): out of device memory .* smaller batch_size"):
             attempt()
     cp.get_default_memory_pool().set_limit(size=0)

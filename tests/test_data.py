@@ -25,7 +25,7 @@ def examples(rng, dtype):
 
 def trained(backend, data, n_in=60, **keywords):
     net = Network([n_in, 5, 4], backend, seed=2)
-    return net, [report.metrics for report in net.fit(data, 2, 50, SGD(0.1), **keywords)]
+    return net, [report.metrics for report in net.fit(data, epochs=2, batch_size=50, optimizer=SGD(0.1), **keywords)]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_one_output_tells_two_classes_apart(backend, rng):
         for use in (Network([3, 1], backend).fit, Network([3, 1], backend).evaluate):
             with pytest.raises(ValueError, match="y: expected 0 and 1, for one output tells two classes apart"):
                 use((x, y))
-        Network([3, 1], backend, output="identity").fit((x, y), 1, 10, SGD(1e-6))  # values
+        Network([3, 1], backend, output="identity").fit((x, y), epochs=1, batch_size=10, optimizer=SGD(1e-6))  # values
     for y in (np.arange(20) % 2, np.arange(20) % 2 == 1, np.arange(20) % 2 * 2 - 1):
-        Network([3, 1], backend, output="tanh").fit((x, y), 1, 10)
+        Network([3, 1], backend, output="tanh").fit((x, y), epochs=1, batch_size=10)
 
 
 def test_the_limit_counts_what_is_put_on_the_device(backend, rng):
@@ -113,7 +113,7 @@ def test_memory_mapped_inputs_that_are_not_finite_stop_at_their_chunk(tmp_path, 
     np.save(tmp_path / "x.npy", x)
     net = Network([60, 4])
     with pytest.raises(ValueError, match="x: expected finite numbers, got NaN or infinity"):
-        net.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), y), 1)
+        net.fit((np.load(tmp_path / "x.npy", mmap_mode="r"), y), epochs=1)
     assert np.isfinite(net.weights[0]).all()
 
 
@@ -124,7 +124,7 @@ def test_memory_mapped_inputs_train_the_same(tmp_path, rng):
     nets = []
     for inputs in (x, mapped):
         net = Network([12, 4])
-        net.fit((inputs, y), 3, 10, validation=(inputs, y))
+        net.fit((inputs, y), epochs=3, batch_size=10, validation=(inputs, y))
         nets.append(net)
     assert not Dataset(mapped, y).in_memory
     assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
@@ -163,7 +163,7 @@ def test_every_form_of_data_trains_alike(backend, rng):
     trained = []
     for data in forms:
         net = Network([12, 4], backend)
-        net.fit(data, 2, 7)
+        net.fit(data, epochs=2, batch_size=7)
         trained.append(net.weights[0])
     assert all(np.array_equal(w, trained[0]) for w in trained)
 
@@ -224,7 +224,7 @@ def test_rows_are_judged_in_the_dtype_too(limit):
         Streamed(x, (4, 2), "x", "float32").read([0])
     Streamed(x, (4, 2), "x", "float64").read([0])
     with pytest.raises(ValueError, match="x: expected numbers that float32 holds"):
-        Network([2, 3]).fit((x, np.zeros(4, int)), 1, 2, memory_limit=limit)
+        Network([2, 3]).fit((x, np.zeros(4, int)), epochs=1, batch_size=2, memory_limit=limit)
 
 
 # One batch at the door.

@@ -46,7 +46,11 @@ def test_out_of_memory_is_a_memory_error_with_the_cure(name, error, text):
         raise error(text)
 
     net = Network([3, 4, 2], name, hidden=Activation("full", full, lambda xp, z, a: a))
-    for use in (lambda: net.fit((X, Y), 1, 2), lambda: net.feedforward(X), lambda: net.gradients(X, Y)):
+    for use in (
+        lambda: net.fit((X, Y), epochs=1, batch_size=2),
+        lambda: net.feedforward(X),
+        lambda: net.gradients(X, Y),
+    ):
         with pytest.raises(MemoryError, match=r"out of device memory \(.*smaller batch_size.*another device") as caught:
             use()
         assert type(caught.value) is MemoryError

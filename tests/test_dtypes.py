@@ -30,8 +30,10 @@ DOORS = {
     "copy_to_device": lambda backend, net, dtype: backend.copy_to_device(made(ROWS, dtype)),
     "feedforward": lambda backend, net, dtype: net.feedforward(made(ROWS, dtype)),
     "predict": lambda backend, net, dtype: net.predict(made(ROWS, dtype)),
-    "fit's x": lambda backend, net, dtype: net.fit((made(ROWS, dtype), LABELS), 1, 2),
-    "fit's y": lambda backend, net, dtype: net.fit((np.asarray(ROWS, "f4"), made(LABELS, dtype)), 1, 2),
+    "fit's x": lambda backend, net, dtype: net.fit((made(ROWS, dtype), LABELS), epochs=1, batch_size=2),
+    "fit's y": lambda backend, net, dtype: net.fit(
+        (np.asarray(ROWS, "f4"), made(LABELS, dtype)), epochs=1, batch_size=2
+    ),
     "evaluate": lambda backend, net, dtype: net.evaluate((made(ROWS, dtype), made(LABELS, dtype))),
     "gradients": lambda backend, net, dtype: net.gradients(made(ROWS, dtype), LABELS),
     "function": lambda backend, net, dtype: function(double, backend)(made(ROWS, dtype)),
@@ -102,7 +104,7 @@ def test_so_are_the_librarys_own_and_they_come_out(name):
         assert np.array_equal(backends.to_numpy(x).astype(float), ROWS), x.dtype
         assert np.array_equal(net.backend.to_numpy(net.backend.copy_to_device(x)), ROWS), x.dtype
         assert np.array_equal(net.backend.to_numpy(net.feedforward(x)), expected), x.dtype
-        net.fit((x, net.backend.asarray(LABELS)), 1, 2)
+        net.fit((x, net.backend.asarray(LABELS)), epochs=1, batch_size=2)
         net.predict(x)
         net = Network([3, 2], name)
 
@@ -137,7 +139,7 @@ def test_numbers_beyond_the_networks_dtype_are_refused(backend32, dtype, is_nati
     for use in (
         lambda: net.feedforward(x),
         lambda: net.predict(x),
-        lambda: net.fit((x, LABELS), 1, 2),
+        lambda: net.fit((x, LABELS), epochs=1, batch_size=2),
         lambda: backend32.copy_to_device(x),
         lambda: net.gradients(x, LABELS),
         lambda: function(double, backend32)(x),
@@ -220,5 +222,5 @@ def test_or_as_pytorch_has_it():
 def test_training_on_wide_numbers_is_training_on_narrow_ones(backend32):
     nets = [Network([3, 2], backend32) for _ in range(2)]
     for net, dtype in zip(nets, ("float32", "longdouble"), strict=True):
-        net.fit((np.asarray(ROWS, dtype), np.asarray(LABELS, "u8")), 2, 2, SGD(1.0))
+        net.fit((np.asarray(ROWS, dtype), np.asarray(LABELS, "u8")), epochs=2, batch_size=2, optimizer=SGD(1.0))
     assert np.array_equal(nets[0].weights[0], nets[1].weights[0])

@@ -72,7 +72,7 @@ def test_counts_are_exact_beyond_what_float32_counts_to(n_correct, monkeypatch, 
 def test_validation_metrics_are_those_of_the_faces(backend):
     x, y = examples()
     net = Network([4, 8, 3], backend)
-    (report,) = net.fit((x, y), 1, 10, validation=(x[:50], y[:50]))
+    (report,) = net.fit((x, y), epochs=1, batch_size=10, validation=(x[:50], y[:50]))
     assert (
         report.metrics["validation_accuracy"] == net.accuracy((x[:50], y[:50])) == net.evaluate((x[:50], y[:50])) / 50
     )
@@ -84,7 +84,7 @@ def test_regression_reports_its_cost_alone(rng):
     x = rng.standard_normal((100, 3))
     net = Network([3, 1], output="identity", dtype="float64")
     y = x @ [1.0, -2.0, 0.5] + 4.0
-    history = net.fit((x, y), 60, 10, SGD(0.1), validation=(x, y))
+    history = net.fit((x, y), epochs=60, batch_size=10, optimizer=SGD(0.1), validation=(x, y))
     assert set(history[-1].metrics) == {"validation_cost"}
     assert history[-1].n_correct is None
     assert history[-1].metrics["validation_cost"] < 1e-12
@@ -98,9 +98,11 @@ def test_regression_reports_its_cost_alone(rng):
 def test_labels_will_do_where_targets_are_compared(keywords, n):
     x, y = examples(n)
     net = Network([4, 3], **keywords)
-    (by_label,) = net.fit((x, y), 1, 2, SGD(0.01), validation=(x, y))
+    (by_label,) = net.fit((x, y), epochs=1, batch_size=2, optimizer=SGD(0.01), validation=(x, y))
     targets = np.eye(3)[y]
-    (by_target,) = Network([4, 3], **keywords).fit((x, targets), 1, 2, SGD(0.01), validation=(x, targets))
+    (by_target,) = Network([4, 3], **keywords).fit(
+        (x, targets), epochs=1, batch_size=2, optimizer=SGD(0.01), validation=(x, targets)
+    )
     assert by_label.metrics == by_target.metrics
     if net.task == "multilabel":
         assert net.evaluate((x, y)) == net.evaluate((x, targets))
@@ -112,7 +114,7 @@ def test_a_validation_cost_that_is_not_finite_stops_training(backend32, rng):
     x = rng.standard_normal((20, 2))
     net = Network([2, 1], backend32, output="identity")
     with pytest.raises(FloatingPointError, match="finite parameters and costs"):
-        net.fit((x, x[:, 0]), 1, 10, SGD(0.01), validation=(x * 1e30, x[:, 0]))
+        net.fit((x, x[:, 0]), epochs=1, batch_size=10, optimizer=SGD(0.01), validation=(x * 1e30, x[:, 0]))
 
 
 # The confusion matrix.

@@ -129,6 +129,72 @@ def test_what_is_no_data(data):
         as_dataset(data)
 
 
+# x and y in two arguments.
+
+DOORS = {
+    "fit": lambda net: net.fit,
+    "iter_fit": lambda net: lambda *data: list(net.iter_fit(*data)),
+    "evaluate": lambda net: net.evaluate,
+    "accuracy": lambda net: net.accuracy,
+    "confusion_matrix": lambda net: net.confusion_matrix,
+}
+
+
+@pytest.mark.slow_on("jax")
+def test_x_and_y_in_two_arguments_give_the_same_bits_as_in_one(backend, rng):
+    x, y = clusters(rng, n=40)
+    found = []
+    for data in ((x, y), ((x, y),), (Dataset(x, y),), (x.tolist(), y.tolist()), (Frame(x, range(40)), iter(y))):
+        net = Network([12, 5, 4], backend)
+        reports = net.fit(*data, epochs=2, batch_size=7, validation=(x, y))
+        list(net.iter_fit(x, y, epochs=1))
+        found.append([[report.metrics for report in reports], net.weights[0].tolist(), net.biases[1].tolist()])
+        for door in ("evaluate", "accuracy", "confusion_matrix"):
+            assert np.array_equal(getattr(net, door)(x, y), getattr(net, door)(Dataset(x, y)))
+    assert all(one == found[0] for one in found)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_two_arguments_go_through_the_same_door_as_a_pair(door, rng, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    x, y = clusters(rng, n=20)
+    names = np.array(["a", "b", "c", "d"])[y]
+    frame = pandas.DataFrame(x).assign(name=names).sample(frac=1.0, random_state=0)
+    masked = np.ma.masked_greater(x, 1.0)
+    for given in (
+        (frame[list(range(12))], frame["name"]),
+        (Sparse(x), y),
+        (OnDisk(x), OnDisk(y)),
+        (x, names),
+        ((row for row in x), (int(label) for label in y)),
+    ):
+        DOORS[door](Network([12, 4]))(*given)
+    for given, message in (
+        ((masked, y), "x: expected numbers all of which count"),
+        ((x, np.ma.masked_equal(y, 1)), "y: expected numbers all of which count"),
+        ((x, y[1:]), "y: expected 20 rows, as in x, got 19"),
+        ((frame, y), "with '.' in column 'name'"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            DOORS[door](Network([12, 4]))(*given)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_no_y_is_told_where_it_belongs(door, rng):
+    x, y = clusters(rng, n=20)
+    data = Dataset(x, y)
+    use = DOORS[door](Network([12, 4]))
+    for number in (30, np.int64(30)):
+        with pytest.raises(TypeError, match=r"y: expected what should come out .* All else goes by its name: epochs="):
+            use(data, number)
+    with pytest.raises(TypeError, match=r"x: expected an array of its own, got a Dataset, .*validation="):
+        use(data, data)
+    with pytest.raises(TypeError, match="y: expected an array of its own, got a Dataset"):
+        use(x, data)
+    with pytest.raises(TypeError, match=r"data: expected x and y, .*, got ndarray"):
+        use(x)
+
+
 # What is like an array.
 
 
@@ -142,7 +208,7 @@ def test_a_shuffled_frame_pairs_x_and_y_by_position(backend, rng):
             assert y[(x == row).all(axis=1)].tolist() == [label]
     nets = [Network([12, 4], backend) for _ in range(2)]
     for net, data in zip(nets, (frame, (x, y)), strict=True):
-        net.fit(data, 2, 10, validation=data)
+        net.fit(data, epochs=2, batch_size=10, validation=data)
         net.update_mini_batch(data, 0.5)
     assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
     for use in ("evaluate", "accuracy"):
@@ -209,7 +275,7 @@ def test_rows_of_sparse_matrices_and_files_do_as_arrays_do(backend, kind, tmp_pa
     nets = [Network([12, 5, 4], backend) for _ in range(2)]
     assert not Dataset(given, y).in_memory
     for net, a in zip(nets, (given, x), strict=True):
-        net.fit((a, y), 2, 7, SGD(0.5), validation=split(Dataset(a, y), 0.5, 0)[0])
+        net.fit((a, y), epochs=2, batch_size=7, optimizer=SGD(0.5), validation=split(Dataset(a, y), 0.5, 0)[0])
         net.update_mini_batch((a, y), 0.5)
     assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
     monkeypatch.setattr("anynet.batches.BLOCK_BYTES", 25 * 12 * 8)
@@ -238,8 +304,14 @@ def test_sparse_targets_and_labels_on_disk_are_read(rng):
 def test_what_can_be_read_once_and_what_yields_batches_is_told_so():
     pairs = iter([(np.ones((2, 1)), 0)])
     assert len(as_dataset(pairs)) == 1
-    with pytest.raises(ValueError, match=r"data: .* an iterator with none left. It can be read once: .* list\(pairs\)"):
+    with pytest.raises(
+        ValueError, match=r"data: .* an iterator with none left. It can be read once: .* list\(\.\.\.\)"
+    ):
         as_dataset(pairs)
+    rows = iter([[0.0, 1.0], [1.0, 0.0]])
+    assert as_dataset(rows, iter([0, 1])).x.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    with pytest.raises(ValueError, match="x: expected at least one example, got an iterator with none left"):
+        as_dataset(rows, [0, 1])
 
     class DataLoader:
         batch_size = 2
@@ -247,7 +319,7 @@ def test_what_can_be_read_once_and_what_yields_batches_is_told_so():
         def __iter__(self):
             return iter([(np.ones((2, 3)), np.zeros(2))])
 
-    with pytest.raises(TypeError, match=r"data: expected a Dataset, .* got DataLoader. It yields batches"):
+    with pytest.raises(TypeError, match=r"data: expected x and y, .* got DataLoader. It yields batches"):
         as_dataset(DataLoader())
 
 

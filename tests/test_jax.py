@@ -40,15 +40,17 @@ def test_two_programs_serve_every_epoch_fit_rate_and_chunk(jax, counted, rng):
     f, traced = counted
     net = Network([5, 4, 3], "jax", hidden_activation=f)
     data = examples(rng, 203)
-    net.fit(data, 1, 10, SGD(0.1))
+    net.fit(data, epochs=1, batch_size=10, optimizer=SGD(0.1))
     assert sorted(set(traced)) == [(3, 4), (10, 4)]  # whole mini-batches, and the short last
     once = len(traced)
-    net.fit(data, 3, 10, SGD(0.3))  # other epochs, another fit, another rate
-    net.fit(data, 1, 10, SGD(0.2), memory_limit=0)  # streamed
-    net.fit(examples(rng, 93), 1, 10, SGD(0.2))  # another length, of chunks too
-    Network([5, 4, 3], "jax", seed=1, hidden_activation=f).fit(data, 1, 10, SGD(0.1))  # the same as a value
+    net.fit(data, epochs=3, batch_size=10, optimizer=SGD(0.3))  # other epochs, another fit, another rate
+    net.fit(data, epochs=1, batch_size=10, optimizer=SGD(0.2), memory_limit=0)  # streamed
+    net.fit(examples(rng, 93), epochs=1, batch_size=10, optimizer=SGD(0.2))  # another length, of chunks too
+    Network([5, 4, 3], "jax", seed=1, hidden_activation=f).fit(
+        data, epochs=1, batch_size=10, optimizer=SGD(0.1)
+    )  # the same as a value
     assert len(traced) == once
-    net.fit(data, 1, 20, SGD(0.1))  # another batch size
+    net.fit(data, epochs=1, batch_size=20, optimizer=SGD(0.1))  # another batch size
     assert sorted(set(traced)) == [(3, 4), (10, 4), (20, 4)]
 
 
@@ -73,7 +75,7 @@ def test_a_chunk_by_program_is_one_step_after_the_other(jax, rng, monkeypatch):
         monkeypatch.setitem(backends.LIBRARIES, "jax", type(library)(**{**vars(library), "scan": scan}))
         net = Network([5, 6, 3], "jax", dtype="float64", hidden="relu", output="softmax")
         for _ in range(2):  # fits of two epochs, ragged: some 1000 steps in all
-            net.fit(data, 2, 5, SGD(0.3), validation=data)
+            net.fit(data, epochs=2, batch_size=5, optimizer=SGD(0.3), validation=data)
         found.append([*net.weights, *net.biases])
     for by_program, one_by_one in zip(*found, strict=True):
         assert relative_difference(by_program, one_by_one) <= 1e-12
@@ -83,7 +85,7 @@ def test_nothing_is_donated(jax, rng):
     net = Network([5, 4, 3], "jax")
     before = [*net.weights]
     held = net.train_state
-    net.fit(examples(rng, 40), 1, 10)
+    net.fit(examples(rng, 40), epochs=1, batch_size=10)
     for kept, then in zip(held.parameters, before, strict=True):
         assert np.array_equal(np.asarray(kept.weights), then)
 
@@ -102,7 +104,11 @@ def test_a_formula_that_cannot_be_compiled_is_named(jax, value, said, rng):
     f = Activation("mine", value, lambda xp, z, a: 1.0 - a * a)
     x, y = examples(rng, 20)
     net = Network([5, 4, 3], "jax", hidden_activation=f)
-    for use in (lambda: net.fit((x, y), 1, 10), lambda: net.feedforward(x), lambda: net.gradients(x, y)):
+    for use in (
+        lambda: net.fit((x, y), epochs=1, batch_size=10),
+        lambda: net.feedforward(x),
+        lambda: net.gradients(x, y),
+    ):
         with pytest.raises(TypeError, match=f"expected formulas that can be compiled.*({said})") as caught:
             use()
         assert "test_jax.py" in str(caught.value)
@@ -148,7 +154,7 @@ IMPATIENT_COST = Cost(
 )
 def test_so_is_a_layer_a_cost_and_an_optimizer(jax, sizes, keywords, optimizer, name, rng):
     with pytest.raises(TypeError, match=f"expected formulas that can be compiled, got {name}"):
-        Network(sizes, "jax", **keywords).fit(examples(rng, 20), 1, 10, optimizer)
+        Network(sizes, "jax", **keywords).fit(examples(rng, 20), epochs=1, batch_size=10, optimizer=optimizer)
 
 
 def test_another_error_of_a_formula_stays_what_it_is(jax, rng):
@@ -169,7 +175,7 @@ def test_a_chunk_of_narrow_examples_is_no_million_rows(jax):
 
 def test_numpy_takes_what_jax_cannot_compile(rng):
     f = Activation("mine", lambda xp, z: np.tanh(z), lambda xp, z, a: 1.0 - a * a)
-    Network([5, 4, 3], hidden_activation=f).fit(examples(rng, 20), 1, 10)
+    Network([5, 4, 3], hidden_activation=f).fit(examples(rng, 20), epochs=1, batch_size=10)
 
 
 def test_a_chunk_that_does_not_fit_is_a_memory_error_with_the_cure(jax, rng, monkeypatch):
@@ -179,7 +185,7 @@ def test_a_chunk_that_does_not_fit_is_a_memory_error_with_the_cure(jax, rng, mon
     monkeypatch.setattr(backends.jax, "_chunk_programs", lambda step: (full, full))
     net = Network([5, 4, 3], "jax")
     with pytest.raises(MemoryError, match=r"out of device memory.*smaller batch_size"):
-        net.fit(examples(rng, 20), 1, 10)
+        net.fit(examples(rng, 20), epochs=1, batch_size=10)
 
 
 def test_a_step_is_equal_by_value(jax):

@@ -76,7 +76,7 @@ class TestEveryKind:
         net = Network(recipes.sizes_with(kind), seed=2, output="softmax")
         x, y = recipes.inputs_for(net, 12, rng), np.arange(12) % 2
         before = learnt(net)
-        net.fit((x, y), 2, 5)
+        net.fit((x, y), epochs=2, batch_size=5)
         assert not all(np.array_equal(a, b) for a, b in zip(learnt(net), before, strict=True))
         loaded = Network.load(net.save(tmp_path / "net"))
         for other in (loaded, net.to("numpy"), pickle.loads(pickle.dumps(net))):
@@ -99,7 +99,7 @@ def test_a_layers_value_stands_among_sizes_and_takes_what_is_the_networks():
 def test_a_layer_without_parameters_trains_saves_and_loads(backend, registered, tmp_path):
     net, plain = net_of(own.Halve(), backend=backend), net_of(own.Halve())
     for n in (net, plain):
-        n.fit(data(), 2, 5, SGD(0.5))
+        n.fit(data(), epochs=2, batch_size=5, optimizer=SGD(0.5))
     assert net.parameters[1] == ()
     assert net.sizes == [4, 6, 6, 3]
     for a, b in zip(learnt(net), learnt(plain), strict=True):
@@ -127,7 +127,7 @@ def test_a_state_is_updated_in_training_and_used_in_evaluation(backend, register
     net, plain = net_of(own.Centre(), backend=backend), net_of(own.Centre())
     assert not backend.to_numpy(net.state[1].running).any()
     for n in (net, plain):
-        n.fit(data(), 2, 5, SGD(0.5), validation=data())
+        n.fit(data(), epochs=2, batch_size=5, optimizer=SGD(0.5), validation=data())
     assert_on(backend, net.parameters[1].scale, (6,))
     assert_on(backend, net.state[1].running, (6,))
     assert not np.array_equal(backend.to_numpy(net.parameters[1].scale), np.ones(6))
@@ -144,7 +144,7 @@ def test_a_state_is_updated_in_training_and_used_in_evaluation(backend, register
 def test_evaluation_uses_the_running_mean_and_leaves_it():
     net = net_of(own.Centre())
     x, y = data()
-    net.fit((x, y), 1, 5)
+    net.fit((x, y), epochs=1, batch_size=5)
     (w1, w2), (b1, b2) = net.weights, net.biases
     hidden = 1 / (1 + np.exp(-(x @ w1.T + b1.T)))
     centred = net.parameters[1].scale * (hidden - net.state[1].running)
@@ -169,10 +169,10 @@ def test_the_running_mean_is_that_of_the_mini_batches_in_their_order():
 def test_a_training_that_fails_brings_the_state_back_too():
     net = net_of(own.Centre(), output="identity", hidden="relu")
     x, y = data()
-    net.fit((x, np.eye(3)[y]), 1, 5, SGD(0.01))
+    net.fit((x, np.eye(3)[y]), epochs=1, batch_size=5, optimizer=SGD(0.01))
     before = learnt(net)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError):
-        net.fit((x, np.eye(3)[y]), 2, 5, SGD(1e200))
+        net.fit((x, np.eye(3)[y]), epochs=2, batch_size=5, optimizer=SGD(1e200))
     assert all(np.array_equal(a, b) for a, b in zip(learnt(net), before, strict=True))
 
 
@@ -199,7 +199,7 @@ def by_hand(net, x, y, size, rate):
 def test_noise_reaches_the_right_rows(backend, limit):
     net, expected = net_of(own.Noisy(), own.Halve(), backend=backend), net_of(own.Noisy(), own.Halve())
     x, y = data()
-    net.fit((x, y), 1, 5, SGD(0.5), memory_limit=limit)
+    net.fit((x, y), epochs=1, batch_size=5, optimizer=SGD(0.5), memory_limit=limit)
     by_hand(expected, x, y, 5, 0.5)
     for a, b in zip(learnt(net), learnt(expected), strict=True):
         assert relative_difference(a, b) <= 1e-12
@@ -210,7 +210,7 @@ def test_noise_on_jax_reaches_the_right_rows():
     need("jax")
     net, expected = net_of(own.Noisy(), own.Halve(), backend="jax"), net_of(own.Noisy(), own.Halve())
     x, y = data()
-    net.fit((x, y), 1, 5, SGD(0.5))
+    net.fit((x, y), epochs=1, batch_size=5, optimizer=SGD(0.5))
     by_hand(expected, x, y, 5, 0.5)
     assert all(relative_difference(a, b) <= 1e-12 for a, b in zip(learnt(net), learnt(expected), strict=True))
 
@@ -218,7 +218,7 @@ def test_noise_on_jax_reaches_the_right_rows():
 def test_noise_does_not_reorder_the_data():
     noisy, quiet = net_of(own.Noisy()), net_of()
     for net in (noisy, quiet):
-        net.fit(data(), 2, 5)
+        net.fit(data(), epochs=2, batch_size=5)
     orders = [pickle.dumps(net.streams.order) for net in (noisy, quiet)]
     assert orders[0] == orders[1]
     assert pickle.dumps(noisy.streams.noise) != pickle.dumps(quiet.streams.noise)

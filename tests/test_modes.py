@@ -19,7 +19,7 @@ Y = np.arange(12) % 3
 def session(name, folder, output="sigmoid", hidden="sigmoid", dtype="float32"):
     """Return all numbers of a network's life, and the network."""
     net = Network([3, 5, 3], name, hidden=hidden, output=output, dtype=dtype)
-    reports = net.fit((X, Y), 2, 5, validation=(X, Y))
+    reports = net.fit((X, Y), epochs=2, batch_size=5, validation=(X, Y))
     again = Network.load(net.save(folder / "net.npz"), name)
     numbers = [*again.weights, *again.biases, again.feedforward(X), again.predict(X), again.activations(X)[0]]
     cost, gradients = net.gradients(X, Y)
@@ -98,7 +98,7 @@ def test_a_network_computes_alike_in_a_mode_and_trains_on_outside(name, mode, ou
         assert found[4].dtype == np.float32
     assert same(found, expected)
     before = made_inside.weights[0]
-    made_inside.fit((X, Y), 1, 5)
+    made_inside.fit((X, Y), epochs=1, batch_size=5)
     made_inside.update_mini_batch((X, Y), 1.0)
     assert not np.array_equal(made_inside.weights[0], before)
 
@@ -117,10 +117,10 @@ def test_reports_may_be_consumed_in_a_mode(name, mode):
     need(name)
     net = Network([3, 5, 3], name)
     with mode_of(name, mode):
-        reports = net.iter_fit((X, Y), 1, 5)
+        reports = net.iter_fit((X, Y), epochs=1, batch_size=5)
         for _ in reports:
             pass
-    net.fit((X, Y), 1, 5)
+    net.fit((X, Y), epochs=1, batch_size=5)
     assert np.isfinite(net.weights[0]).all()
 
 
@@ -200,7 +200,7 @@ def test_jaxs_transformations_are_refused_in_our_words():
         jax.grad(lambda x: net.feedforward(x).sum()),
         jax.jit(net.predict),
         jax.jit(lambda x: net.evaluate((x, data[1]))),
-        jax.jit(lambda x: net.fit((x, data[1]), 1, 4)),
+        jax.jit(lambda x: net.fit((x, data[1]), epochs=1, batch_size=4)),
         jax.jit(lambda x: net.gradients(x, data[1])),
         jax.jit(net.backend.copy_to_device),
         jax.jit(backends.to_numpy),

@@ -63,7 +63,7 @@ def test_large_batches_are_worked_off_in_blocks_with_the_same_result(backend32, 
 def test_dtypes_are_kept_all_the_way(backend32, rng):
     net = Network([4, 5, 3], backend32, hidden="relu", output="softmax")
     x, y = rng.standard_normal((8, 4)), np.arange(8) % 3  # float64 and int64 go in
-    net.fit((x, y), 2, 4, SGD(np.float64(0.1)), validation=(x, y))
+    net.fit((x, y), epochs=2, batch_size=4, optimizer=SGD(np.float64(0.1)), validation=(x, y))
     _, gradients = net.gradients(backend32.asarray(x), backend32.asarray(y))
     for p, g in zip(net.parameters, gradients, strict=True):
         assert_on(backend32, p.weights, g.weights.shape)
@@ -98,11 +98,11 @@ def test_predict_answers_as_the_task_says(backend, rng):
 def test_pickles_and_deep_copies(backend, rng):
     net = Network([4, 5, 3], backend)
     x, y = rng.standard_normal((20, 4)), np.arange(20) % 3
-    net.fit((x, y), 1, 4)
+    net.fit((x, y), epochs=1, batch_size=4)
     for other in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
         assert np.array_equal(other.feedforward(x), net.feedforward(x))
-        other.fit((x, y), 1, 4)  # the streams went along, so both go on alike
-    net.fit((x, y), 1, 4)
+        other.fit((x, y), epochs=1, batch_size=4)  # the streams went along, so both go on alike
+    net.fit((x, y), epochs=1, batch_size=4)
     assert np.array_equal(other.feedforward(x), net.feedforward(x))
 
 
@@ -114,9 +114,9 @@ def test_to_another_backend_leaves_the_original_untouched(backend, rng):
     assert moved.weights[0].dtype == np.float32
     host = net.to("numpy")
     before = net.weights
-    host.fit((x, y), 1, 4)
+    host.fit((x, y), epochs=1, batch_size=4)
     assert all(np.array_equal(a, b) for a, b in zip(net.weights, before, strict=True))
-    net.fit((x, y), 1, 4)  # the same streams: the same order
+    net.fit((x, y), epochs=1, batch_size=4)  # the same streams: the same order
     assert relative_difference(net.weights[0], host.weights[0]) < 1e-12
 
 
@@ -136,13 +136,13 @@ def test_an_image_alone_is_one_example(backend, shape, rng):
 def test_numbers_that_the_dtype_does_not_hold_are_refused(backend32, rng):
     net, x, y = Network([4, 3], backend32), rng.standard_normal((6, 4)), np.arange(6) % 3
     x[2, 1] = -1e39
-    for use in (lambda: net.fit((x, y), 1, 2), lambda: net.evaluate((x, y)), lambda: net.predict(x)):
+    for use in (lambda: net.fit((x, y), epochs=1, batch_size=2), lambda: net.evaluate((x, y)), lambda: net.predict(x)):
         with pytest.raises(
             ValueError, match=r"x: expected numbers that float32 holds, up to 3.4e38, got 1e\+39 in size"
         ):
             use()
     with pytest.raises(ValueError, match="y: expected numbers that float32 holds"):
-        Network([4, 1], backend32, output="identity").fit((np.ones((6, 4)), x[:, 1]), 1, 2)
+        Network([4, 1], backend32, output="identity").fit((np.ones((6, 4)), x[:, 1]), epochs=1, batch_size=2)
 
 
 def test_predict_refuses_nan(backend):
@@ -191,7 +191,7 @@ def test_gradients_change_nothing(backend, rng):
 
 def test_classes_are_kept_from_the_data(rng):
     net = Network([4, 2])
-    net.fit(Dataset(rng.standard_normal((6, 4)), np.arange(6) % 2, ("cat", "dog")), 1, 2)
+    net.fit(Dataset(rng.standard_normal((6, 4)), np.arange(6) % 2, ("cat", "dog")), epochs=1, batch_size=2)
     assert net.class_names == ("cat", "dog")
 
 
@@ -200,7 +200,7 @@ def test_classes_of_any_kind_are_kept_as_text_and_only_if_they_are_as_many_as_cl
     for names in (np.array(["cat", "dog"]), [3, 8], np.array([3, 8])):
         for n_out in (2, 1):
             net = Network([4, n_out])
-            net.fit(Dataset(x, y, names), 1, 2)
+            net.fit(Dataset(x, y, names), epochs=1, batch_size=2)
             assert Network.load(net.save(tmp_path / "net")).class_names == tuple(map(str, names))
 
 
@@ -214,18 +214,18 @@ def test_names_are_kept_if_there_is_one_for_each_class_else_refused(n_out, n_nam
     net = Network([4, n_out])
     data = Dataset(rng.standard_normal((6, 4)), np.zeros(6, int), names)
     if is_kept:
-        net.fit(data, 1, 2)
+        net.fit(data, epochs=1, batch_size=2)
         assert net.class_names == names
     else:
         with pytest.raises(ValueError, match=f"class_names: expected {max(n_out, 2)}, .* got {n_names}: a"):
-            net.fit(data, 1, 2)
+            net.fit(data, epochs=1, batch_size=2)
 
 
 def test_names_that_were_kept_stay_where_other_data_bring_none(rng):
     net = Network([4, 2])
     x, y = rng.standard_normal((6, 4)), np.arange(6) % 2
-    net.fit(Dataset(x, y, ("cat", "dog")), 1, 2)
-    net.fit((x, y), 1, 2)
-    net.fit(Dataset(x, y, ("dog", "cat")), 1, 2)
+    net.fit(Dataset(x, y, ("cat", "dog")), epochs=1, batch_size=2)
+    net.fit((x, y), epochs=1, batch_size=2)
+    net.fit(Dataset(x, y, ("dog", "cat")), epochs=1, batch_size=2)
     assert net.class_names == ("cat", "dog")
     assert net.to("numpy").class_names == ("cat", "dog")

@@ -135,4 +135,6 @@ class Bare(Optimizer):
 
 def test_a_rule_that_returns_no_tuple_is_refused(backend, rng):
     with pytest.raises(TypeError, match=r"optimizer: expected a rule that returns a tuple of p and 0 slots, got"):
-        Network([3, 2], backend).fit((rng.standard_normal((4, 3)), [0, 1, 0, 1]), 1, 2, Bare())
+        Network([3, 2], backend).fit(
+            (rng.standard_normal((4, 3)), [0, 1, 0, 1]), epochs=1, batch_size=2, optimizer=Bare()
+        )

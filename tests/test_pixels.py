@@ -38,7 +38,7 @@ def test_uint8_means_pixels_and_nothing_else_does(backend):
 )
 def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
     with pytest.warns(UserWarning, match=message):
-        Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)
+        Network([64, 2], backend).fit((x, np.arange(30) % 2), epochs=1, batch_size=10)
 
 
 @pytest.mark.slow_on("jax")
@@ -46,7 +46,7 @@ def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
     "x", [np.tile(np.arange(64, dtype=np.uint8) * 4, (30, 1)), np.ones((30, 64)), np.full((30, 64), 200.5)]
 )
 def test_pixels_and_features_in_order_are_not_warned_of(backend, x):
-    Network([64, 2], backend).fit((x, np.arange(30) % 2), 1, 10)  # a warning would be an error
+    Network([64, 2], backend).fit((x, np.arange(30) % 2), epochs=1, batch_size=10)  # a warning would be an error
 
 
 def image(highest, lowest=0, shape=(3, 64)):
@@ -81,7 +81,7 @@ def test_what_looks_like_a_mistake(x, is_mistaken, backend):
 def test_the_first_hundred_examples_are_looked_at(at, is_warned, recwarn):
     x = np.zeros((150, 64), np.uint8)
     x[at] = 200
-    Network([64, 2]).fit((x, np.arange(150) % 2), 1, 50)
+    Network([64, 2]).fit((x, np.arange(150) % 2), epochs=1, batch_size=50)
     assert ["uint8 means pixels" in str(w.message) for w in recwarn] == [True] * is_warned
 
 
@@ -89,5 +89,5 @@ def test_the_first_hundred_examples_are_looked_at(at, is_warned, recwarn):
 def test_so_are_those_of_data_that_are_streamed(at, is_warned, recwarn):
     x = np.full((150, 64), 200.0)
     x[at] = 0.5
-    Network([64, 2]).fit((x, np.arange(150) % 2), 1, 50, memory_limit=0)
+    Network([64, 2]).fit((x, np.arange(150) % 2), epochs=1, batch_size=50, memory_limit=0)
     assert ["which look like pixels" in str(w.message) for w in recwarn] == [True] * is_warned

@@ -21,10 +21,10 @@ REPORTS = [
 def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
     data = rng.standard_normal((40, 12)), np.arange(40) % 4
     net = Network([12, 4])
-    net.fit(data, 1, 10)
-    net.fit(data, 1, 10, progress=False)
+    net.fit(data, epochs=1, batch_size=10)
+    net.fit(data, epochs=1, batch_size=10, progress=False)
     assert capsys.readouterr() == ("", "")
-    net.fit(data, 1, 10, progress=True, validation=data)
+    net.fit(data, epochs=1, batch_size=10, progress=True, validation=data)
     out, err = capsys.readouterr()
     assert out == ""
     assert "Epoch 0:   0%" in err

@@ -74,7 +74,7 @@ def test_fields_of_any_name_have_their_entries_in_the_file(tmp_path, monkeypatch
     for kind in (own.Halve, own.Centre):
         monkeypatch.setitem(LAYERS, kind.__name__, kind)
     net = Network([4, own.Centre(), 5, own.Halve(), own.Centre("tanh"), 2], dtype="float64")
-    net.fit((np.random.default_rng(1).standard_normal((12, 4)), np.arange(12) % 2), 1, 4)
+    net.fit((np.random.default_rng(1).standard_normal((12, 4)), np.arange(12) % 2), epochs=1, batch_size=4)
     path = net.save(tmp_path / "net")
     with np.load(path) as file:
         entries = {name: file[name] for name in file.files if name != "header"}

@@ -19,8 +19,10 @@ AS = {"int64": np.int64, "float64": np.float64, "float32": np.float32}
 
 def doors(net):
     return {
-        "fit": lambda y: net.fit((X, y), 1, 8, SGD(1e-6)),
-        "validation": lambda y: net.fit((X, np.zeros(N)), 1, 8, SGD(1e-6), validation=(X, y)),
+        "fit": lambda y: net.fit((X, y), epochs=1, batch_size=8, optimizer=SGD(1e-6)),
+        "validation": lambda y: net.fit(
+            (X, np.zeros(N)), epochs=1, batch_size=8, optimizer=SGD(1e-6), validation=(X, y)
+        ),
         "evaluate": lambda y: net.evaluate((X, y)),
         "accuracy": lambda y: net.accuracy((X, y)),
         "confusion_matrix": lambda y: net.confusion_matrix((X, y)),
@@ -53,16 +55,16 @@ def test_what_an_output_cannot_reach_is_refused_at_every_door_in_every_form(back
 def test_one_rule_for_whole_numbers_and_others(output, y):
     for given in (y, y[:, None]):
         with pytest.raises(ValueError, match=r"y: expected .*output=\"identity\""):
-            Network([3, 1], output=output).fit((X, given), 1)
-        Network([3, 1], output="identity").fit((X, given), 1, 8, SGD(1e-6))
+            Network([3, 1], output=output).fit((X, given), epochs=1)
+        Network([3, 1], output="identity").fit((X, given), epochs=1, batch_size=8, optimizer=SGD(1e-6))
 
 
 def test_targets_of_several_outputs_are_within_their_reach_too():
     for output in ("sigmoid", "tanh", "softmax"):
         with pytest.raises(ValueError, match="y: expected"):
-            Network([3, 2], output=output).fit((X, 3.0 * np.eye(2)[BITS]), 1)
+            Network([3, 2], output=output).fit((X, 3.0 * np.eye(2)[BITS]), epochs=1)
     rounded = np.nextafter(np.float32(1.0), np.float32(2.0)) * np.eye(2, dtype=np.float32)[BITS]
-    Network([3, 2]).fit((X, rounded), 1)  # of scaled values the largest may be 1 but for rounding
+    Network([3, 2]).fit((X, rounded), epochs=1)  # of scaled values the largest may be 1 but for rounding
 
 
 def test_a_cost_of_ones_own_takes_its_own_targets():
@@ -75,10 +77,10 @@ def test_a_cost_of_ones_own_takes_its_own_targets():
     for keywords, error in (({"cost": hinge}, None), ({}, "expected 0 and 1, .* Take")):
         net = Network([3, 1], output="identity", task="classification", **keywords)
         if error is None:
-            net.fit((X, 2.0 * BITS - 1.0), 1)
+            net.fit((X, 2.0 * BITS - 1.0), epochs=1)
         else:
             with pytest.raises(ValueError, match=error):
-                net.fit((X, 2.0 * BITS - 1.0), 1)
+                net.fit((X, 2.0 * BITS - 1.0), epochs=1)
 
 
 @pytest.mark.slow_on("jax")
@@ -87,7 +89,7 @@ def test_labels_train_alike_in_every_form(backend):
     nets = []
     for y in (one_hot, *forms, np.array(["ant", "bee", "cat"])[THREE]):
         net = Network([3, 3], backend)
-        net.fit((X, y), 2, 8, validation=(X, y))
+        net.fit((X, y), epochs=2, batch_size=8, validation=(X, y))
         assert net.evaluate((X, y)) == net.evaluate((X, THREE))
         assert net.gradients(X, y)[0] == net.gradients(X, THREE)[0]
         assert net.confusion_matrix((X, y)).tolist() == net.confusion_matrix((X, THREE)).tolist()
@@ -175,8 +177,8 @@ def test_classes_are_matched_by_name_wherever_they_meet(backend):
     names, order = ("a", "b", "c"), [2, 0, 1]
     other, y = tuple(names[i] for i in order), np.argsort(order)[THREE]
     nets = [Network([3, 3], backend) for _ in range(2)]
-    nets[0].fit(Dataset(X, THREE, names), 3, 8, validation=Dataset(X, THREE, names))
-    (*_, last) = nets[1].fit(Dataset(X, THREE, names), 3, 8, validation=Dataset(X, y, other))
+    nets[0].fit(Dataset(X, THREE, names), epochs=3, batch_size=8, validation=Dataset(X, THREE, names))
+    (*_, last) = nets[1].fit(Dataset(X, THREE, names), epochs=3, batch_size=8, validation=Dataset(X, y, other))
     net = nets[0]
     right = net.evaluate((X, THREE))
     assert last.n_correct == right
@@ -186,8 +188,8 @@ def test_classes_are_matched_by_name_wherever_they_meet(backend):
     of_c = THREE == 2
     assert net.evaluate(Dataset(X[of_c], ["c"] * of_c.sum())) == net.evaluate((X[of_c], THREE[of_c]))
     assert net.gradients(X, np.array(names)[THREE])[0] == net.gradients(X, THREE)[0]
-    nets[0].fit(Dataset(X, THREE, names), 1, 8)
-    nets[1].fit(Dataset(X, y, other), 1, 8)
+    nets[0].fit(Dataset(X, THREE, names), epochs=1, batch_size=8)
+    nets[1].fit(Dataset(X, y, other), epochs=1, batch_size=8)
     nets[0].update_mini_batch(Dataset(X, THREE, names), 0.1)
     nets[1].update_mini_batch(Dataset(X, y, other), 0.1)
     assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
@@ -196,23 +198,25 @@ def test_classes_are_matched_by_name_wherever_they_meet(backend):
 
 def test_classes_are_matched_where_a_regression_meets_their_one_hot_rows():
     net = Network([3, 2], output="identity")
-    net.fit(Dataset(X, BITS, ("a", "b")), 1, 8, SGD(1e-3))
+    net.fit(Dataset(X, BITS, ("a", "b")), epochs=1, batch_size=8, optimizer=SGD(1e-3))
     cost, _ = net.gradients(X, BITS)
-    (report,) = net.fit((X, BITS), 1, 8, SGD(1e-9), validation=Dataset(X, 1 - BITS, ("b", "a")))
+    (report,) = net.fit(
+        (X, BITS), epochs=1, batch_size=8, optimizer=SGD(1e-9), validation=Dataset(X, 1 - BITS, ("b", "a"))
+    )
     assert report.metrics["validation_cost"] == pytest.approx(cost, rel=1e-4)
-    net.fit(Dataset(X, 1 - BITS, ("b", "a")), 1, 8, SGD(1e-9))
+    net.fit(Dataset(X, 1 - BITS, ("b", "a")), epochs=1, batch_size=8, optimizer=SGD(1e-9))
     assert net.class_names == ("a", "b")
 
 
 def test_classes_that_the_network_does_not_know_are_refused():
     net = Network([3, 3])
-    net.fit(Dataset(X, THREE, ["a", "b", "c"]), 1)
+    net.fit(Dataset(X, THREE, ["a", "b", "c"]), epochs=1)
     for door in (net.fit, net.evaluate, net.accuracy, net.confusion_matrix):
         with pytest.raises(ValueError, match="class_names: expected those of the network, a, b, c, got bird"):
             door(Dataset(X, THREE, ("a", "b", "bird")))
     with pytest.raises(ValueError, match="class_names: expected 3, as many as the network tells apart, got 2: a, b"):
-        Network([3, 3]).fit((X, np.array(["a", "b"])[BITS]), 1)
+        Network([3, 3]).fit((X, np.array(["a", "b"])[BITS]), epochs=1)
     with pytest.raises(ValueError, match="y: expected values, for the network's task is regression, got the classes a"):
-        Network([3, 1], output="identity").fit((X, np.array(["a", "b"])[BITS]), 1)
+        Network([3, 1], output="identity").fit((X, np.array(["a", "b"])[BITS]), epochs=1)
     with pytest.raises(TypeError, match=r"y: expected numbers, got names of classes, such as 'a'. Make labels of them"):
         Network([3, 3]).gradients(X, np.array(["a", "b"])[BITS])

@@ -53,7 +53,7 @@ def test_networks_learn(backend32, case, rng):
     x, y = clusters(rng)
     targets = np.eye(4)[y]
     net = Network(sizes, backend32, **keywords)
-    first, *_, last = net.fit((x, targets), 20, 10, SGD(0.1), validation=(x, targets))
+    first, *_, last = net.fit((x, targets), epochs=20, batch_size=10, optimizer=SGD(0.1), validation=(x, targets))
     assert last.metrics["validation_cost"] < 0.7 * first.metrics["validation_cost"]
     if net.task == "classification":
         assert net.accuracy((x, y)) > 0.9
@@ -64,7 +64,15 @@ def test_reports_tell_how_far_training_has_come(backend32, rng, monkeypatch):
     set_chunk_bytes(monkeypatch, 2**21)
     x = rng.standard_normal((5000, 400))
     net = Network([400, 2], backend32)
-    reports = list(net.iter_fit((x, np.zeros(5000, int)), 2, 100, SGD(0.1), validation=(x[:10], np.zeros(10, int))))
+    reports = list(
+        net.iter_fit(
+            (x, np.zeros(5000, int)),
+            epochs=2,
+            batch_size=100,
+            optimizer=SGD(0.1),
+            validation=(x[:10], np.zeros(10, int)),
+        )
+    )
     ends = [r for r in reports if r.metrics is not None]
     assert len(reports) > 4
     assert [r.is_epoch_end for r in reports] == [r.examples == 5000 for r in reports]
@@ -112,14 +120,14 @@ def test_a_run_trains_whoever_holds_a_train_state(rng):
     reports = list(training.run(journey, learner))
     assert [r.metrics for r in reports] == [{}, {}]
     net_again = Network([12, 4], dtype="float64")
-    net_again.fit(clusters(np.random.default_rng(20260101)), 2, 10, SGD(0.5))
+    net_again.fit(clusters(np.random.default_rng(20260101)), epochs=2, batch_size=10, optimizer=SGD(0.5))
     assert np.array_equal(learner.train_state.parameters[0].weights, net_again.weights[0])
 
 
 def test_what_is_assigned_between_two_reports_is_trained_on(backend, rng):
     net = Network([12, 4], backend)
     zeros = [np.zeros((4, 12))]
-    for report in net.iter_fit(clusters(rng), 2, 200, SGD(1e-9)):
+    for report in net.iter_fit(clusters(rng), epochs=2, batch_size=200, optimizer=SGD(1e-9)):
         if report.epoch == 0:
             net.weights = zeros
     assert np.abs(net.weights[0]).max() < 1e-6
@@ -128,9 +136,9 @@ def test_what_is_assigned_between_two_reports_is_trained_on(backend, rng):
 def test_training_may_be_stopped_in_between_and_goes_on_where_it_stands(rng):
     data = clusters(rng)
     whole, halved = Network([12, 4]), Network([12, 4])
-    whole.fit(data, 4, 10)
-    halved.fit(data, 2, 10)
-    halved.fit(data, 2, 10)
+    whole.fit(data, epochs=4, batch_size=10)
+    halved.fit(data, epochs=2, batch_size=10)
+    halved.fit(data, epochs=2, batch_size=10)
     assert np.array_equal(whole.weights[0], halved.weights[0])
 
 
@@ -158,12 +166,12 @@ def test_parameters_that_are_no_longer_finite_stop_training_at_the_last_good_epo
     x, y = clusters(rng)
     net = Network([12, 8, 1], backend32, hidden="relu", output="identity")
     targets = y.astype(float)
-    net.fit((x, targets), 1, 10, SGD(0.01))
+    net.fit((x, targets), epochs=1, batch_size=10, optimizer=SGD(0.01))
     good = net.weights
     with pytest.raises(
         FloatingPointError, match=r"epoch 0: expected finite parameters and costs.*learning rate.*SGD\(learning_rate="
     ):
-        net.fit((x, targets), 3, 10, SGD(rate))
+        net.fit((x, targets), epochs=3, batch_size=10, optimizer=SGD(rate))
     assert all(np.array_equal(a, b) for a, b in zip(net.weights, good, strict=True))
     assert np.isfinite(net.feedforward(x)).all()
 
@@ -179,7 +187,7 @@ def test_users_own_values_train_to_numpys_weights_on_every_backend(backend, opti
     keywords = {"hidden": own.LEAKY, "output": "identity", "cost": own.SMOOTH, "initializer": own.SMALL}
     nets = [Network([12, 6, 4], b, dtype="float64", seed=3, **keywords) for b in (backend, "numpy")]
     for net in nets:
-        first, *_, last = net.fit((x, targets), 5, 10, optimizer, validation=(x, targets))
+        first, *_, last = net.fit((x, targets), epochs=5, batch_size=10, optimizer=optimizer, validation=(x, targets))
         assert last.metrics["validation_cost"] < first.metrics["validation_cost"]
         assert len(net.train_state.optimizer) == optimizer.slots
     for a, b in zip(*([*net.weights, *net.biases] for net in nets), strict=True):
@@ -203,7 +211,7 @@ def test_the_numbers_of_a_step_count_on_over_chunks_and_epochs(monkeypatch, rng)
             asked.append(step)
             return super().numbers(step)
 
-    Network([12, 4], dtype="float64").fit(clusters(rng, n=53), 2, 10, Counting(0.1))
+    Network([12, 4], dtype="float64").fit(clusters(rng, n=53), epochs=2, batch_size=10, optimizer=Counting(0.1))
     assert asked == list(range(12))
 
 
@@ -211,8 +219,8 @@ def test_the_numbers_of_a_step_count_on_over_chunks_and_epochs(monkeypatch, rng)
 def test_an_optimizer_may_be_named(name, rng):
     cases = clusters(rng)
     named, made = Network([12, 4]), Network([12, 4])
-    named.fit(cases, 2, 10, name)
-    made.fit(cases, 2, 10, OPTIMIZERS[name](made.book_learning_rate))
+    named.fit(cases, epochs=2, batch_size=10, optimizer=name)
+    made.fit(cases, epochs=2, batch_size=10, optimizer=OPTIMIZERS[name](made.book_learning_rate))
     assert np.array_equal(named.weights[0], made.weights[0])
 
 
@@ -221,7 +229,7 @@ def test_one_step_by_hand_is_a_step_of_training(backend, rng):
     x, y = clusters(rng, n=10)
     by_hand, trained_net = Network([12, 5, 4], backend), Network([12, 5, 4], backend)
     by_hand.update_mini_batch((x, y), 0.5)
-    trained_net.fit((x, y), 1, 10, SGD(0.5))
+    trained_net.fit((x, y), epochs=1, batch_size=10, optimizer=SGD(0.5))
     for a, b in zip(by_hand.weights, trained_net.weights, strict=True):
         assert relative_difference(a, b) <= 1e-12  # the order of the sum is another
 
@@ -247,7 +255,7 @@ def examples(rng, dtype, targets):
 def trained(backend, data, **keywords):
     """Return the network after two epochs, and the metrics."""
     net = Network([60, 5, 4], backend, seed=2)
-    reports = list(net.iter_fit(data, 2, 10, SGD(0.1), **keywords))
+    reports = list(net.iter_fit(data, epochs=2, batch_size=10, optimizer=SGD(0.1), **keywords))
     assert len(reports) > 4  # a few chunks in each
     return net, [r.metrics for r in reports if r.is_epoch_end]
 
@@ -278,7 +286,9 @@ def test_streamed_equals_resident_for_random_architectures(sizes, hidden, pair, 
         net = Network(sizes, hidden=hidden, output=pair[0], cost=pair[1])
         x = np.random.default_rng(1).standard_normal((n, sizes[0]))
         y = targets_for(net.cost, n, sizes[-1], np.random.default_rng(2))
-        report = net.fit((x, y), 2, min(size, n), SGD(0.01), validation=(x, y), memory_limit=limit)
+        report = net.fit(
+            (x, y), epochs=2, batch_size=min(size, n), optimizer=SGD(0.01), validation=(x, y), memory_limit=limit
+        )
         nets.append((net, [r.metrics for r in report]))
     assert is_same(*nets)
 
@@ -293,7 +303,7 @@ def test_weights_that_come_transposed_train_to_the_same_bits(keywords, rng):
         net = Network([12, 50, 4])
         net.weights = [np.asarray(w, order=order) for w in weights]
         assert all(a.flags.c_contiguous for a in arrays_of(net.parameters))
-        nets.append((net, [r.metrics for r in net.fit((x, y), 2, 10, validation=(x, y), **keywords)]))
+        nets.append((net, [r.metrics for r in net.fit((x, y), epochs=2, batch_size=10, validation=(x, y), **keywords)]))
     assert is_same(*nets)
 
 
@@ -304,8 +314,8 @@ def test_validation_data_get_the_room_that_training_data_leave(backend, rng, mon
     original = data.to_device
     monkeypatch.setattr(data, "to_device", lambda *args: (rooms.append(args[3]), original(*args))[1])
     net = Network([60, 4], backend)
-    net.fit((x, y), 1, 10, validation=(x, y), memory_limit=2**20)
-    net.fit((x, y), 1, 10, validation=(x, y))
+    net.fit((x, y), epochs=1, batch_size=10, validation=(x, y), memory_limit=2**20)
+    net.fit((x, y), epochs=1, batch_size=10, validation=(x, y))
     bytes_of_data = x.nbytes + 4 * N
     assert rooms == [2**20, 2**20 - bytes_of_data, np.inf, np.inf]
 
@@ -332,8 +342,8 @@ def test_a_device_that_is_full_streams(backend, rng, monkeypatch):
 
 def test_two_trainings_of_one_network_are_told_apart(backend, rng):
     data, net = clusters(rng), Network([12, 4], backend)
-    one = net.iter_fit(data, 2, 200, own.Momentum(0.1))
-    other = net.iter_fit(data, 2, 200, own.Momentum(0.1))  # made, not begun
+    one = net.iter_fit(data, epochs=2, batch_size=200, optimizer=own.Momentum(0.1))
+    other = net.iter_fit(data, epochs=2, batch_size=200, optimizer=own.Momentum(0.1))  # made, not begun
     next(one)
     next(other)
     with pytest.raises(RuntimeError, match="expected one training of a network at a time"):
@@ -343,15 +353,17 @@ def test_two_trainings_of_one_network_are_told_apart(backend, rng):
 
 def test_numbers_of_numpy_do_not_make_float32_float64(backend32, rng):
     net = Network([12, 4], backend32)
-    net.fit(clusters(rng), 1, 50, own.NumPyRate())
+    net.fit(clusters(rng), epochs=1, batch_size=50, optimizer=own.NumPyRate())
     assert str(net.parameters[0].weights.dtype).endswith("float32")
     with pytest.raises(TypeError, match=r"optimizer: expected numbers\(step\) to return a tuple of floats, got 0.1"):
-        net.fit(clusters(rng), 1, 50, own.NumPyRate(bare=True))
+        net.fit(clusters(rng), epochs=1, batch_size=50, optimizer=own.NumPyRate(bare=True))
 
 
 def test_a_network_without_parameters_has_nothing_to_learn(backend, rng):
     with pytest.raises(ValueError, match="layers: expected one with parameters"):
-        Network([3, own.Halve()], backend).fit((rng.standard_normal((4, 3)), rng.standard_normal((4, 3))), 1, 2)
+        Network([3, own.Halve()], backend).fit(
+            (rng.standard_normal((4, 3)), rng.standard_normal((4, 3))), epochs=1, batch_size=2
+        )
 
 
 def test_a_state_that_is_not_finite_stops_training(rng):
@@ -359,14 +371,14 @@ def test_a_state_that_is_not_finite_stops_training(rng):
     net = Network([3, own.Centre(), 2])
     net.train_state = net.train_state._replace(state=[type(s)(*[a + np.inf for a in s]) if s else s for s in net.state])
     with pytest.raises(FloatingPointError, match="finite parameters"):
-        net.fit((x, np.arange(20) % 2), 1, 10)
+        net.fit((x, np.arange(20) % 2), epochs=1, batch_size=10)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the overflow on the way
 def test_the_reports_stay_when_training_stops(rng):
     x, y = clusters(rng)
     net = Network([12, 1], output="identity")
-    assert net.fit((x, y.astype(float)), 2, 50, SGD(0.01)) == net.history
+    assert net.fit((x, y.astype(float)), epochs=2, batch_size=50, optimizer=SGD(0.01)) == net.history
     rates = iter([0.01] * 8 + [1e30] * 99)
 
     class Growing(Optimizer):
@@ -376,6 +388,6 @@ def test_the_reports_stay_when_training_stops(rng):
         rule = staticmethod(SGD.rule)
 
     with pytest.raises(FloatingPointError) as caught:
-        net.fit((x, y.astype(float)), 5, 50, Growing())
+        net.fit((x, y.astype(float)), epochs=5, batch_size=50, optimizer=Growing())
     assert [report.epoch for report in caught.value.history] == [0, 1]
     assert net.history is caught.value.history

@@ -121,7 +121,7 @@ def compared(sizes, keywords, dtype, device, steps):
 
 
 def trained(net, steps):
-    net.fit(examples(10 * steps), 1, 10, SGD(0.1), progress=False)
+    net.fit(examples(10 * steps), epochs=1, batch_size=10, optimizer=SGD(0.1), progress=False)
     return net
 
 
@@ -151,7 +151,9 @@ def print_timings(device, rows, steps):
 def seconds_of_step(net, batch_size, steps):
     """Return the best of three epochs after one that warms up; the clock waits for the device."""
     data = examples(batch_size * steps)
-    seconds = [report.seconds for report in net.fit(data, 4, batch_size, SGD(0.1), progress=False)]
+    seconds = [
+        report.seconds for report in net.fit(data, epochs=4, batch_size=batch_size, optimizer=SGD(0.1), progress=False)
+    ]
     return min(seconds[1:]) / steps
 
 

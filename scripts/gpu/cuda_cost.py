@@ -40,7 +40,9 @@ def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int
     data = rng.integers(0, 255, (n, net.sizes[0]), dtype="uint8"), rng.integers(0, net.sizes[-1], n)
     validation = data if validate else None
     with emulated_cuda.count() as counted:
-        net.fit(data, epochs, BATCH_SIZE, validation=validation, progress=False, memory_limit=memory_limit)
+        net.fit(
+            data, epochs=epochs, batch_size=BATCH_SIZE, validation=validation, progress=False, memory_limit=memory_limit
+        )
     return Cost(counted.launches + counted.d2d, counted.gemms, counted.h2d + counted.d2h, counted.syncs)
 
 

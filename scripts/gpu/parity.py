@@ -48,7 +48,7 @@ def weights_after(steps: int, name: str, dtype: str) -> list[np.ndarray]:
     train, _, _ = datasets.mnist()
     n = steps * BATCH_SIZE
     net = Network([784, 30, 10], name, DEVICES.get(name), dtype)
-    net.fit((train.x[:n], train.y[:n]), 1, BATCH_SIZE, SGD(3.0), progress=False)
+    net.fit((train.x[:n], train.y[:n]), epochs=1, batch_size=BATCH_SIZE, optimizer=SGD(3.0), progress=False)
     return [*net.weights, *net.biases]
 
 

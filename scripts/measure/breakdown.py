@@ -127,7 +127,7 @@ def watched_epoch(net: Network, data: Dataset, recipe: Recipe) -> tuple[Network,
     """Train a watched copy of the network for an epoch; return it, and the seconds of the parts of its steps."""
     watch = Watch()
     watched, optimizer = watched_network(net, recipe.seed, watch), watched_optimizer(recipe.learning_rate, watch)
-    watched.fit(data, 1, recipe.batch_size, optimizer, progress=False)
+    watched.fit(data, epochs=1, batch_size=recipe.batch_size, optimizer=optimizer, progress=False)
     seconds = watch.seconds
     seconds[FORMING] -= seconds.pop(PLAIN)
     return watched, {name: seconds[name] for name in (FORMING, LAYERS, ACTIVATIONS, ERROR, OPTIMIZER)}
@@ -141,7 +141,9 @@ def parts_of_step(recipe: Recipe, steps: int) -> dict[str, float]:
     net, floor = recipe.network(), BareProducts(recipe, data)
     found: list[dict[str, float]] = []
     for _ in range(REPEATS + 1):
-        fit = partial(net.fit, data, 1, recipe.batch_size, SGD(recipe.learning_rate), progress=False)
+        fit = partial(
+            net.fit, data, epochs=1, batch_size=recipe.batch_size, optimizer=SGD(recipe.learning_rate), progress=False
+        )
         plain = seconds_of(fit, repeats=1)
         _, parts = watched_epoch(net, data, recipe)
         products = seconds_of(partial(floor.train, 0, n), repeats=1)
@@ -160,7 +162,7 @@ def around_training() -> dict[str, float]:
             "Python and NumPy": process("-c", "import numpy"),
             "and anynet": process("-c", "from anynet import Network, datasets"),
             "loading MNIST": seconds_of(datasets.mnist),
-            "an epoch": seconds_of(lambda: net.fit(train, 1, progress=False)),
+            "an epoch": seconds_of(lambda: net.fit(train, epochs=1, progress=False)),
             "evaluating 10,000 images": seconds_of(lambda: net.evaluate(test), number=3),
             "outputs for 10,000 images": seconds_of(lambda: net.feedforward(test.x), number=3),
             "outputs for one image": seconds_of(lambda: net.feedforward(one), number=1000),

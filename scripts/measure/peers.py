@@ -50,7 +50,7 @@ class AnyNet:
     def train(self, start: int, stop: int) -> None:
         is_all = stop - start == len(self.data)
         part = self.data if is_all else Dataset(self.data.x[start:stop], self.data.y[start:stop])
-        self.net.fit(part, 1, self.recipe.batch_size, self.optimizer, progress=self.bar)
+        self.net.fit(part, epochs=1, batch_size=self.recipe.batch_size, optimizer=self.optimizer, progress=self.bar)
 
     def place(self, x: np.ndarray) -> Any:
         return self.net.backend.asarray(x)

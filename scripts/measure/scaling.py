@@ -141,7 +141,7 @@ def training(point: Point, data: Dataset, n: int) -> Callable[[], float]:
     net, part, optimizer = point.recipe.network(), Dataset(data.x[:n], data.y[:n]), SGD(point.recipe.learning_rate)
 
     def turn() -> float:
-        (report,) = net.fit(part, 1, point.recipe.batch_size, optimizer, progress=False)
+        (report,) = net.fit(part, epochs=1, batch_size=point.recipe.batch_size, optimizer=optimizer, progress=False)
         return report.seconds
 
     return turn
@@ -201,7 +201,9 @@ def over_epochs(settings: Settings) -> list[float]:
     """Return the anonymous memory after each epoch, in MB."""
     data, validation = synthetic(10_000), synthetic(1_000)
     net = book(10).network()
-    reports = net.iter_fit(data, settings.choose(100, 20), 10, SGD(3.0), validation=validation)
+    reports = net.iter_fit(
+        data, epochs=settings.choose(100, 20), batch_size=10, optimizer=SGD(3.0), validation=validation
+    )
     return [anonymous_mb() or 0.0 for report in reports if report.metrics is not None]
 
 
@@ -231,7 +233,7 @@ def mapped(settings: Settings, path: Path) -> Row:
     sampler.start()
     try:
         with threadpool_limits(settings.threads):
-            (report,) = net.fit(data, 1, 128, SGD(3.0), progress=False)
+            (report,) = net.fit(data, epochs=1, batch_size=128, optimizer=SGD(3.0), progress=False)
     finally:
         done.set()
         sampler.join()

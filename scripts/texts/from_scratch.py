@@ -77,7 +77,7 @@ def main() -> None:
         net = Network.load(arguments.weights, arguments.backend)
     else:
         net = Network([784, 50, 100, 10], arguments.backend, output="softmax")
-        net.fit((x_train[: arguments.examples], t_train[: arguments.examples]), arguments.epochs)
+        net.fit((x_train[: arguments.examples], t_train[: arguments.examples]), epochs=arguments.epochs)
     print_inference(net, x_test[: arguments.examples], t_test[: arguments.examples])
 
 

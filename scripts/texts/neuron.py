@@ -40,7 +40,9 @@ def print_is_it_a_four(backend: str, epochs: int, examples: int | None) -> None:
     print(f"always saying no: accuracy {np.mean(~y_test):.4f}, 0 of {y_test.sum()} fours found")
     for name, hidden in (("no hidden layer", []), ("one hidden layer", [30]), ("many hidden layers", [30, 20, 10])):
         net = Network([784, *hidden, 1], backend, cost="cross_entropy")
-        net.fit((x, y), epochs, batch_size=10, optimizer=SGD(3.0))  # shorter steps leave many layers asleep for long
+        net.fit(
+            (x, y), epochs=epochs, batch_size=10, optimizer=SGD(3.0)
+        )  # shorter steps leave many layers asleep for long
         found = int(net.predict(x_test)[y_test].sum())
         print(
             f"{name}, {net.sizes}: accuracy {net.accuracy((x_test, y_test)):.4f}, {found} of {y_test.sum()} fours found"

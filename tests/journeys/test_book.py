@@ -87,7 +87,7 @@ def test_test_data_need_answers_that_are_right_or_wrong():
 def test_validation_and_test_data_in_every_form_count_alike(backend32, book_data, mnist):
     net = Network([784, 30, 10], backend32)
     train = mnist[0]
-    net.fit((train.x[:3000], train.y[:3000]), 1, 10)
+    net.fit((train.x[:3000], train.y[:3000]), epochs=1, batch_size=10)
     pairs = book_data[2][:400]
     x, y = mnist[2].x[:400], mnist[2].y[:400]
     one_hot = [(a, datasets.vectorized_result(j)) for a, j in pairs]

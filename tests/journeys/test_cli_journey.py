@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
     """A network that has seen 10,000 images of MNIST, in a file."""
     train, _, _ = datasets.mnist()
     net = Network([784, 30, 10], output="softmax")
-    net.fit(datasets.Dataset(train.x[:10_000], train.y[:10_000], train.class_names), 2, 10)
+    net.fit(datasets.Dataset(train.x[:10_000], train.y[:10_000], train.class_names), epochs=2, batch_size=10)
     return net.save(tmp_path_factory.mktemp("trained") / "network.npz")
 
 

@@ -50,7 +50,7 @@ def test_a_network_with_step_computes_but_does_not_learn(backend, hidden, output
     net = Network([2, 3, 1], backend, hidden=hidden, output=output)
     before, data = net.weights, (INPUTS, [0, 1, 1, 0])
     for learn in (
-        lambda: net.fit(data, 1, 1),
+        lambda: net.fit(data, epochs=1, batch_size=1),
         lambda: net.SGD(data, 1, 1, 1.0),
         lambda: net.update_mini_batch(data, 1.0),
         lambda: net.gradients(*data),
@@ -128,7 +128,7 @@ def sample_weight(tmp_path_factory):
     """Return weights as he pickled them, learnt from some images: W1 to W3 (in, out) and b1 to b3, and their file."""
     (x_train, t_train), _ = datasets.load_mnist()
     net = Network([784, 50, 100, 10], hidden="sigmoid", output="softmax")
-    net.fit((x_train[:10_000], t_train[:10_000]), 5, 10, progress=False)
+    net.fit((x_train[:10_000], t_train[:10_000]), epochs=5, batch_size=10, progress=False)
     content = {f"W{i}": np.ascontiguousarray(w.T) for i, w in enumerate(net.weights, 1)}
     content |= {f"b{i}": b[:, 0] for i, b in enumerate(net.biases, 1)}
     path = tmp_path_factory.mktemp("weights") / "sample_weight.pkl"

@@ -51,7 +51,7 @@ def test_jax_written_out_by_hand_learns_what_anynet_learns(recipe, mnist):
     data = Dataset(mnist[0].x[:2000], mnist[0].y[:2000])
     net, rival = recipe.network(), JaxByHand(recipe, data)
     order = copy.deepcopy(net.streams.order).permutation(len(data))
-    net.fit(data, 1, recipe.batch_size, SGD(recipe.learning_rate), progress=False)
+    net.fit(data, epochs=1, batch_size=recipe.batch_size, optimizer=SGD(recipe.learning_rate), progress=False)
     rival.run(order)
     for (weights, biases), w, b in zip(rival.parameters, net.weights, net.biases, strict=True):
         np.testing.assert_allclose(weights, w, rtol=0, atol=1e-5)
@@ -73,7 +73,7 @@ def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
     data = Dataset(mnist[0].x[:100], mnist[0].y[:100])
     net, alike = recipe.network(), recipe.network()
     watched, parts = breakdown.watched_epoch(net, data, recipe)
-    alike.fit(data, 1, 10, SGD(recipe.learning_rate), progress=False)
+    alike.fit(data, epochs=1, batch_size=10, optimizer=SGD(recipe.learning_rate), progress=False)
     assert set(parts) == {
         "forming the batches",
         "layers",

@@ -63,12 +63,12 @@ def check_tells_fours(net, test):
 def test_is_it_a_four_with_no_hidden_layer_one_or_many(hidden, mnist):
     net = Network([784, *hidden, 1], cost="cross_entropy")
     assert net.num_layers == len(hidden) + 2
-    net.fit(fours(mnist[0], 5000), 3, 10, SGD(0.5), progress=False)
+    net.fit(fours(mnist[0], 5000), epochs=3, batch_size=10, optimizer=SGD(0.5), progress=False)
     check_tells_fours(net, fours(mnist[2]))
 
 
 @pytest.mark.slow
 def test_is_it_a_four_on_every_library(backend32, mnist):
     net = Network([784, 1], backend32, cost="cross_entropy")
-    net.fit(fours(mnist[0], 2000), 2, 10, SGD(0.5), progress=False)
+    net.fit(fours(mnist[0], 2000), epochs=2, batch_size=10, optimizer=SGD(0.5), progress=False)
     check_tells_fours(net, fours(mnist[2]))

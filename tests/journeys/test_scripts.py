@@ -109,7 +109,7 @@ def test_from_scratch(run, mnist):
 
 def test_from_scratch_with_his_weights(run, mnist, tmp_path):
     net = Network([784, 50, 100, 10], output="softmax")
-    net.fit((mnist[0].x[:2000], mnist[0].y[:2000]), 2, 10, progress=False)
+    net.fit((mnist[0].x[:2000], mnist[0].y[:2000]), epochs=2, batch_size=10, progress=False)
     content = {f"W{i}": w.T for i, w in enumerate(net.weights, 1)}
     content |= {f"b{i}": b[:, 0] for i, b in enumerate(net.biases, 1)}
     (tmp_path / "sample_weight.pkl").write_bytes(pickle.dumps(content, 3))
