@@ -132,7 +132,7 @@ class Network:
         y: Any = None,
         *,
         epochs: int = 30,
-        batch_size: int = 10,
+        batch_size: int | None = None,
         optimizer: str | Optimizer | None = None,
         validation: Any = None,
         progress: bool | None = None,
@@ -146,7 +146,8 @@ class Network:
                 host, with the same results.
             y: Labels (n,), names of classes, or targets (n, n_out). All else goes by its name.
             epochs: How often every example is seen; 30 as in the book.
-            batch_size: How many examples a step learns from; 10 as in the book.
+            batch_size: How many examples a step learns from; None is 10 as in the book. Where there
+                are fewer, all of them are one batch.
             optimizer: How it learns, started afresh; None is SGD at the book's learning rate.
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
                 say; None measures nothing.
@@ -189,7 +190,7 @@ class Network:
         y: Any = None,
         *,
         epochs: int = 30,
-        batch_size: int = 10,
+        batch_size: int | None = None,
         optimizer: str | Optimizer | None = None,
         validation: Any = None,
         memory_limit: int | None = None,

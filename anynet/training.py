@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from anynet import backprop, batches, data, evaluation, optimizers
 from anynet.architecture import Architecture, fused
 from anynet.backends import Backend
-from anynet.checks import whole_number
+from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.parameters import copied
@@ -21,6 +21,7 @@ from anynet.random import Streams
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 
 Noise = tuple[Array | None, ...]  # per layer
+BATCH_SIZE = 10  # as in the book
 RunChunk = Callable[[TrainState, batches.Chunk, Noise, int, int], TrainState]
 
 
@@ -104,7 +105,7 @@ def prepare(
     streams: Streams,
     examples: Any,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None,
     validation: Any,
     memory_limit: int | None,
 ) -> Training:
@@ -113,11 +114,18 @@ def prepare(
     budget = data.budget_of(memory_limit)
     placed = data.to_device(backend, examples, architecture, budget)
     held_out = None if validation is None else data.to_device(backend, validation, architecture, budget - placed.kept)
-    n = len(placed)
     whole_number("epochs", epochs)
-    whole_number("batch_size", batch_size, most=n, limits=f"1 to {n}, as many as there are examples")
+    size = _batch_size(batch_size, len(placed))
     data.warn_of_pixels(placed)
-    return Training(backend, architecture, optimizer, streams, int(batch_size), int(epochs), placed, held_out)
+    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out)
+
+
+def _batch_size(given: int | None, n: int) -> int:
+    """Return how many of n examples a step learns from; of fewer than it would be, all of them, as the book slices."""
+    size = BATCH_SIZE if given is None else whole_number("batch_size", given)
+    if given is not None and size > n:
+        warn(f"batch_size: expected 1 to {n}, as many as there are examples, got {size}. All of them are one batch.")
+    return min(size, n)
 
 
 def collect(reports: Iterator[Report], history: list[Report]) -> list[Report]:

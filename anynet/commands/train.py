@@ -57,7 +57,7 @@ def _add_network(add: Callable[..., Any]) -> None:
 
 def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
-    add("--batch-size", type=int, default=10, metavar="N", help="examples in a mini-batch (10)")
+    add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
     rates = ", ".join(_each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
     rates += f"; {RATE_FOR_VALUES} for values"
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
