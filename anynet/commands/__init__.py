@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     except (BrokenPipeError, OutputError):  # the door knows what to do
         raise
     except Exception as error:
-        return errors.tell(error, arguments.traceback)
+        return errors.tell(error, arguments)
     return 0
 
 

@@ -79,6 +79,8 @@ def _read(arguments: argparse.Namespace) -> Dataset:
     if len(arguments.data) > 2:
         raise ValueError("--data: expected one file, or IDX files of images and of labels, got more files.")
     path, *labels = arguments.data
+    if labels and loading.kind(path) in ("npz", "csv", "pickle"):
+        raise ValueError(f"--data: expected {path} alone, for it holds its own y, got {labels[0]} too. Leave that out.")
     data = datasets.read_data(path, labels[0] if labels else None, arguments.target)
     is_column = data.y.ndim == 2 and data.y.shape[1] == 1
     return Dataset(data.x, data.y[:, 0], data.class_names) if is_column else data

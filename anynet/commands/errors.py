@@ -4,10 +4,11 @@ A refusal, which says what was expected and what to do, comes from a `raise` in 
 anynet. What the interpreter or a library raises by itself, whatever its words, is a bug.
 """
 
+import argparse
 import sys
 import traceback
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from opcode import opmap
 
 FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
@@ -18,25 +19,6 @@ _CIRCUMSTANCES = (OSError, MemoryError)  # a file that is not there, a machine t
 
 class UsageError(Exception):
     """A mistake in what was typed, as opposed to a failure of what it asked for."""
-
-
-@contextmanager
-def usage_errors(options: Collection[str] = ()) -> Iterator[None]:
-    """Take refusals of what is done here for mistakes in what was typed.
-
-    Args:
-        options: The names of what was typed, as argparse keeps them. Where a refusal begins with
-            the name of such an argument, the option is named: `--batch-size` for `batch_size`.
-    """
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if not is_for_the_user(error):
-            raise
-        argument, colon, rest = str(error).partition(":")
-        name = argument.replace(" ", "_")
-        said = f"--{name.replace('_', '-')}{colon}{rest}" if name in options else str(error)
-        raise UsageError(said) from error
 
 
 def is_for_the_user(error: BaseException) -> bool:
@@ -60,17 +42,33 @@ def _is_refusal(error: BaseException) -> bool:
     return package == "anynet" and end.tb_frame.f_code.co_code[end.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
-def tell(error: Exception, with_traceback: bool = False) -> int:
-    """Print an error, and return the exit code that goes with it."""
-    if with_traceback:
+def tell(error: Exception, arguments: argparse.Namespace) -> int:
+    """Print an error, and return the exit code that goes with it: wrong usage where it is about what was typed.
+
+    Args:
+        error: What went wrong.
+        arguments: What was typed, as far as it has been read. Where a refusal begins with the
+            name of an argument, the option is named: `--batch-size` for `batch_size`.
+    """
+    if arguments.traceback:
         traceback.print_exception(error)
     if is_for_the_user(error):
-        complain(_words_of(error))
-        return USAGE if isinstance(error, UsageError) else FAILURE
+        words = _with_option(error, vars(arguments))
+        complain(words)
+        return USAGE if isinstance(error, UsageError) or words.startswith("--") else FAILURE
     what = f"{type(error).__name__}: {_words_of(error)}".rstrip(".")
-    cure = "Report it, with the lines above" if with_traceback else "Run again with --traceback, and report it"
+    cure = "Report it, with the lines above" if arguments.traceback else "Run again with --traceback, and report it"
     complain(f"this is a mistake of anynet's own, not yours: {what}. {cure}.")
     return OUR_MISTAKE
+
+
+def _with_option(error: Exception, options: Collection[str]) -> str:
+    """Return the words of an error, which name an option where the error names its argument."""
+    words = _words_of(error)
+    argument, colon, rest = words.partition(":")
+    name = argument.replace(" ", "_")
+    is_option = isinstance(error, (ValueError, TypeError)) and name in options
+    return f"--{name.replace('_', '-')}{colon}{rest}" if is_option else words
 
 
 def complain(sentence: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from anynet import backends
 from anynet.backends import Backend
-from anynet.commands.errors import UsageError, usage_errors
+from anynet.commands.errors import UsageError
 from anynet.formats import npz
 from anynet.network import Network
 
@@ -40,8 +40,7 @@ def add_saved_network(parser: argparse.ArgumentParser, nargs: str | None = None)
 
 def load_network(arguments: argparse.Namespace) -> Network:
     """Return the network in the file that was named, where it is to compute."""
-    with usage_errors(vars(arguments)):
-        backends.get(arguments.backend, arguments.device)
+    backends.get(arguments.backend, arguments.device)  # what was typed comes before what is in the file
     return Network.load(arguments.file, arguments.backend, arguments.device)
 
 

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a line per image or row; what is none is told, and the others follow."""
     net = options.load_network(arguments)
-    failures = 0
+    codes = []
     with options.threads(arguments.threads, net.backend):
         for path in arguments.images:
             try:
@@ -40,10 +40,10 @@ def run(arguments: argparse.Namespace) -> None:
             except (OSError, ValueError) as error:
                 if isinstance(error, (BrokenPipeError, OutputError)) or not errors.is_for_the_user(error):
                     raise
-                failures += 1
-                errors.tell(error, arguments.traceback)
-    if failures:
-        raise ValueError(f"{failures} of {len(arguments.images)} files could not be read as what the network takes.")
+                codes.append(errors.tell(error, arguments))
+    if codes:
+        kind = errors.UsageError if errors.USAGE in codes else ValueError
+        raise kind(f"{len(codes)} of {len(arguments.images)} files could not be read as what the network takes.")
 
 
 def _inputs(net: Network, path: str, arguments: argparse.Namespace) -> Iterator[tuple[str, HostArray]]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from anynet import plots
-from anynet.commands.errors import usage_errors
+from anynet.commands.errors import UsageError
 from anynet.commands.options import is_folder
 from anynet.commands.terminal import say, tell
 from anynet.datasets.mnist import mnist_test_images, mnist_training_images
@@ -23,13 +23,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Draw an image, and save it as a picture if asked to."""
     kind, (x, y) = ("training", mnist_training_images()) if arguments.train else ("test", mnist_test_images())
     i, output = arguments.index, _picture(arguments.output)
-    with usage_errors():
-        if output is not None and is_folder(arguments.output):
-            raise ValueError(f"--output: expected a file, got the folder {arguments.output!r}. Name a file in it.")
-        if not 0 <= i < len(x):
-            raise ValueError(f"INDEX: expected 0 to {len(x) - 1}, for there are {len(x):,} {kind} images, got {i}.")
-        if output is not None and output.exists():
-            raise ValueError(f"--output: expected a new file, got {output}, which exists. Give another name.")
+    if output is not None and is_folder(arguments.output):
+        raise UsageError(f"--output: expected a file, got the folder {arguments.output!r}. Name a file in it.")
+    if not 0 <= i < len(x):
+        raise UsageError(f"INDEX: expected 0 to {len(x) - 1}, for there are {len(x):,} {kind} images, got {i}.")
+    if output is not None and output.exists():
+        raise UsageError(f"--output: expected a new file, got {output}, which exists. Give another name.")
     say(f"{kind} image {i}: {y[i]}")
     tell(plots.as_text(x[i]))
     if output is not None:

@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
 from anynet.commands import options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
-from anynet.commands.errors import usage_errors
+from anynet.commands.errors import UsageError
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.network import Network
@@ -78,11 +78,10 @@ def _each(names: Iterable[str]) -> list[str]:
 def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
     say = terminal.be_silent if arguments.quiet else terminal.say
-    with usage_errors(vars(arguments)):
-        output = options.output_path(arguments.output, arguments.force)
-        data = training_data(arguments)
-        net = _network(arguments, data.train, data.asked or Asked(1))
-        reports = _reports(arguments, net, data)
+    output = options.output_path(arguments.output, arguments.force)
+    data = training_data(arguments)
+    net = _network(arguments, data.train, data.asked or Asked(1))
+    reports = _reports(arguments, net, data)
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
         say(f"Training {net.sizes} on {net.backend.label}, {net.backend.dtype}")
         say(f"{len(data.train):,} examples; output: {output}")
@@ -139,8 +138,11 @@ def _badness(report: Report) -> float:
 
 def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
     """Return a network before training, of the sizes that were given or that suit the data."""
+    suitable = [math.prod(train.x.shape[1:]), 30, asked.n_outputs]
+    if arguments.sizes:
+        _check_sizes(arguments.sizes, suitable, train.y.ndim == 1)
     return Network(
-        arguments.sizes or [math.prod(train.x.shape[1:]), 30, asked.n_outputs],
+        arguments.sizes or suitable,
         arguments.backend,
         arguments.device,
         arguments.dtype,
@@ -150,6 +152,19 @@ def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Net
         cost=arguments.cost,
         task=asked.task,
     )
+
+
+def _check_sizes(sizes: Sequence[int], suitable: Sequence[int], may_have_one_output: bool) -> None:
+    """Check that a network of these sizes takes the data, and has an output for each of what y asks for."""
+    if min(sizes) < 1:
+        raise UsageError(f"--sizes: expected whole numbers, at least 1 neuron in each layer, got {min(sizes)}.")
+    if len(sizes) < 2:
+        raise UsageError(f"--sizes: expected an input and at least one layer, got {sizes[0]} alone.")
+    if sizes[0] != suitable[0]:
+        raise UsageError(f"--sizes: expected {suitable[0]} first, for so many numbers has an example, got {sizes[0]}.")
+    allowed = {suitable[-1], 1} if suitable[-1] == 2 and may_have_one_output else {suitable[-1]}
+    if sizes[-1] not in allowed:
+        raise UsageError(f"--sizes: expected {suitable[-1]} last, an output for each of what y asks, got {sizes[-1]}.")
 
 
 def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) -> Iterator[Report]:
