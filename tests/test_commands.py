@@ -404,7 +404,7 @@ def test_train_on_ones_own_data(capsys, rng):
         == 0
     )
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Training [3, 30, 3] on numpy (cpu), float32", "240 examples; output: own-net.npz"]
+    assert lines[:2] == ["Training [3, 30, 3] on numpy (cpu), float32; output: own-net.npz", "240 examples"]
     assert re.fullmatch(r"Epoch 19: \d+ / 60", lines[21])
     assert "Saved the network of epoch 19, " in lines[-1]
     assert lines[-1].count(" / 60 on the validation data") == 1

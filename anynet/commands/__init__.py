@@ -6,15 +6,15 @@ file of the command that is asked for is loaded: `anynet --help` answers before 
 """
 
 import argparse
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import NoReturn
 
 from anynet import __version__
 from anynet.commands import errors
+from anynet.commands.standard_input import taken_for_a_dash
 from anynet.commands.terminal import OutputError
 
 COMMANDS = {
@@ -29,14 +29,16 @@ COMMANDS = {
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; what goes wrong is told in one line."""
     arguments = argparse.Namespace(traceback="--traceback" in argv, quiet=False)  # until they are read
-    try:
-        _parser(argv).parse_args(argv, arguments)
-        with _warnings_told(arguments.quiet):
+    with ExitStack() as stack:
+        try:
+            _parser(argv).parse_args(argv, arguments)
+            stack.enter_context(_warnings_told(arguments.quiet))
+            stack.enter_context(taken_for_a_dash(arguments))
             arguments.run(arguments)
-    except (BrokenPipeError, OutputError):  # the door knows what to do
-        raise
-    except Exception as error:
-        return errors.tell(error, arguments)
+        except (BrokenPipeError, OutputError):  # the door knows what to do
+            raise
+        except Exception as error:
+            return errors.tell(error, arguments)
     return 0
 
 
@@ -93,4 +95,4 @@ def _warnings_told(is_quiet: bool) -> Iterator[None]:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning; what it is called with is what Python hands to `warnings.showwarning`."""
-    print(f"anynet: {message}", file=sys.stderr)
+    errors.complain(str(message))

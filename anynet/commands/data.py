@@ -39,8 +39,8 @@ class Asked(NamedTuple):
 
 def add_data(parser: Any, default: str) -> None:
     """Add `--data` and `--target`."""
-    files = f"an .npz of x and y, a CSV file, IDX files of images and of labels, or the book's mnist.pkl.gz ({default})"
-    parser.add_argument("--data", nargs="+", metavar="FILE", help=files)
+    files = "an .npz of x and y, a CSV file, IDX files of images and of labels, or the book's mnist.pkl.gz"
+    parser.add_argument("--data", nargs="+", metavar="FILE", help=f"{files}; - is standard input ({default})")
     add_target(parser)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from opcode import opmap
 
+from anynet.commands.terminal import as_called
+
 FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
 
 _REFUSALS = (ValueError, TypeError, ImportError, RuntimeError, FloatingPointError)
@@ -74,7 +76,7 @@ def _with_option(error: Exception, options: Collection[str]) -> str:
 def complain(sentence: str) -> None:
     """Print a line on standard error, if that takes one."""
     with suppress(OSError):
-        print(f"anynet: {sentence}", file=sys.stderr)
+        print(f"anynet: {as_called(sentence)}", file=sys.stderr)
 
 
 def _words_of(error: Exception) -> str:

@@ -34,7 +34,9 @@ def add_backend(parser: Any) -> None:
 
 def add_saved_network(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """Add the file of a saved network, and where it is to compute."""
-    parser.add_argument("file", nargs=nargs, metavar="FILE", help="a saved network, such as train wrote")
+    parser.add_argument(
+        "file", nargs=nargs, metavar="FILE", help="a saved network, such as train wrote; - is standard input"
+    )
     add_backend(parser)
 
 
@@ -95,6 +97,8 @@ def output_path(given: str | None, force: bool) -> Path:
     else:
         if is_folder(given):
             raise ValueError(f"--output: expected a file, got the folder {given!r}. Name a file in it, or another.")
+        if given == "-":
+            raise ValueError("--output: expected a file, got '-', and standard output takes no network. Name a file.")
         path = npz.with_suffix(given)
         if path.exists() and not force:
             raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     options.add_saved_network(parser)
     what = "a picture (PNG, JPEG, ...) or an IDX file of a digit; or rows in an .npz of x, a CSV or an IDX file"
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help=what)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help=f"{what}; - is standard input")
     add_target(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per image or row")
 

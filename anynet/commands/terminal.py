@@ -3,10 +3,31 @@
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_names: dict[str, str] = {}  # path -> what it is called instead in what is printed
 
 
 class OutputError(OSError):
     """Standard output takes no more: no fault of what was asked, and nothing to go on with."""
+
+
+@contextmanager
+def called(path: str, name: str) -> Iterator[None]:
+    """Call a file by another name than its path in all that is printed, for the `with` statement."""
+    _names[path] = name
+    try:
+        yield
+    finally:
+        del _names[path]
+
+
+def as_called(text: str) -> str:
+    """Return a text with the names of files that are called otherwise than by their paths."""
+    for path, name in _names.items():
+        text = text.replace(path, name)
+    return text
 
 
 def tell(line: str) -> None:
@@ -17,7 +38,7 @@ def tell(line: str) -> None:
         BrokenPipeError: Its reader, such as `head`, has seen enough.
     """
     try:
-        print(line, flush=True)
+        print(as_called(line), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -26,7 +47,7 @@ def tell(line: str) -> None:
 
 def say(text: str, hanging: int = 2) -> None:
     """Print, folded to the width of the terminal where there is one, and at once; what is folded hangs so far."""
-    columns = width()
+    columns, text = width(), as_called(text)
     if columns is not None:
         wrapper = textwrap.TextWrapper(  # what is to be copied, a path or an option, stays whole
             columns, subsequent_indent=hanging * " ", break_on_hyphens=False, break_long_words=False

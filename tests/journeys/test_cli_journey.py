@@ -31,7 +31,7 @@ def test_train_shows_the_books_lines_and_saves_a_network_that_evaluate_counts_al
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
-    assert lines[:2] == ["Training [784, 30, 10] on numpy (cpu), float32", "50,000 examples; output: network.npz"]
+    assert lines[:2] == ["Training [784, 30, 10] on numpy (cpu), float32; output: network.npz", "50,000 examples"]
     assert re.fullmatch(r"Epoch 0: \d{4} / 10000", lines[2])
     last = re.fullmatch(r"Epoch 1: (\d{4}) / 10000", lines[3])[1]
     assert int(last) > 9000
