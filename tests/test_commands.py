@@ -1,5 +1,6 @@
 """The commands, run in this process on small files: what the options do, and how mistakes are told."""
 
+import io
 import json
 import re
 import sys
@@ -575,6 +576,22 @@ def test_a_confusion_matrix_fits_the_terminal(columns, capsys, monkeypatch):
     assert max(map(len, out.splitlines())) <= max(columns, 22)  # a name and one column at the least
     table = out.split("\n\n", 1)[1]
     assert [table.split().count(name) for name in net.class_names] == [1 + {20: 4, 40: 2, 80: 1}[columns]] * 4
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"), [("ascii", ("\\xe9t\\xe9", "\\u732b")), ("utf-8", ("\u00e9t\u00e9", "\u732b"))]
+)
+def test_a_confusion_matrix_stands_straight_whatever_the_terminal_shows(encoding, names, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    net = Network([6, 4])
+    net.class_names = ("\u00e9t\u00e9", "\u732b", "dog", "bird")
+    net.save("four.npz")
+    assert main(["evaluate", "four.npz", "--data", DATA]) == 0
+    table = stream.buffer.getvalue().decode(encoding).split("\n\n", 1)[1].splitlines()
+    assert (table[1].split()[0], table[2].split()[0]) == names
+    widths = {len(line) + line.count("\u732b") for line in table[:5]}  # that character takes two columns
+    assert len(widths) == 1
 
 
 def test_help_says_that_nothing_is_judged_without_a_fraction(capsys, monkeypatch):

@@ -128,6 +128,59 @@ def test_values_make_a_regression_and_say_so(form, capsys, tmp_path, rng):
     assert float(first.removeprefix(f"{data}[0]: ")) == pytest.approx(y[0], rel=0.1, abs=0.2)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_names_are_given_to_numbers_and_printed(first, flowers, capsys):
+    x, y = flowers
+    np.savez("own.npz", x=x, y=y + first)
+    names = ["--names", "setosa, versicolor,virginica"]
+    assert main(["train", "--data", "own.npz", "--epochs", "20", "--quiet", "--output", "net", *names]) == 0
+    assert main(["train", "--data", "own.npz", "--epochs", "20", "--quiet", "--output", "numbers"]) == 0
+    told = []
+    for words in (["net"], ["numbers", *names]):
+        assert main(["predict", words[0], "own.npz", *words[1:]]) == 0
+        told.append(capsys.readouterr().out)
+        assert main(["evaluate", *words, "--data", "own.npz"]) == 0
+        told.append(capsys.readouterr().out.partition("right")[2])
+    assert told[0].startswith("own.npz[0]: setosa  (outputs: setosa ")
+    assert "virginica          .          .         30" in told[1]
+    assert told[:2] == told[2:]
+
+
+@pytest.mark.parametrize(
+    ("command", "names", "message"),
+    [
+        ("train --data own.npz", "a,b", "--names: expected 3, a name for each class, got 2."),
+        ("train --data own.npz", "a,b,", "--names: expected different names with commas between them, got 'a,b,'"),
+        ("train --data own.npz", "a,b,a", "--names: expected different names"),
+        ("train --data own.npz --output-activation identity", "a,b,c", "--names: expected classes to name, got values"),
+        ("train --data named.npz", "a,b,c", "--names: expected classes without names, got setosa, versicolor"),
+        ("train", "a,b,c", "--names: expected 10, a name for each class, got 3."),
+        ("predict net own.npz", "a", "--names: expected 2, a name for each class, got 1."),
+        ("evaluate net --data own.npz", "a,b", "--names: expected classes without names, got no, yes."),
+    ],
+)
+def test_names_that_do_not_suit_are_told(command, names, message, flowers, capsys):
+    x, y = flowers
+    np.savez("own.npz", x=x, y=y)
+    np.savez("named.npz", x=x, y=NAMES[y])
+    net = Network([3, 1])
+    net.class_names = ("no", "yes")
+    net.save("net")
+    try:
+        assert main([*command.split(), "--names", names]) == 2
+    except SystemExit as end:
+        assert end.code == 2  # noqa: PT017
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("n_in", "task", "answers"), [(7, None, "classes"), (784, "regression", "values")])
+def test_what_is_not_for_mnist_is_not_judged_by_it(n_in, task, answers, capsys):
+    Network([n_in, 3], output="identity" if task else "sigmoid", task=task).save("net")
+    assert main(["evaluate", "net"]) == 2
+    expected = f"anynet: --data: expected data for a network that takes {n_in} numbers and answers with {answers}"
+    assert capsys.readouterr().err.startswith(expected)
+
+
 @pytest.mark.parametrize("y", ["a", "7"])
 def test_one_class_is_nothing_to_learn(y, capsys, tmp_path):
     (tmp_path / "own.csv").write_text(f"1,2,{y}\n3,4,{y}\n")

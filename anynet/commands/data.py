@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from anynet import datasets, random
+from anynet.commands import options
+from anynet.commands.errors import UsageError
 from anynet.datasets import Dataset, loading
 from anynet.network import Network
 
@@ -57,8 +59,11 @@ def training_data(arguments: argparse.Namespace) -> TrainingData:
         if fraction is not None:
             raise ValueError("--validation-fraction: expected other --data with it, for MNIST has its own test images.")
         train, _, test = datasets.mnist() if arguments.data is None else _book(arguments.data[0])
-        return TrainingData(train, test, "the test images", Asked(10, output or "sigmoid"))
+        asked = Asked(10, output or "sigmoid")
+        train, test = (_renamed(data, arguments.names, asked) for data in (train, test))
+        return TrainingData(train, test, "the test images", asked)
     data, asked = asked_of(_read(arguments), sizes, output)
+    data = _renamed(data, arguments.names, asked)
     if fraction is None:
         return TrainingData(data, asked=asked)
     train, held_out = datasets.split(data, fraction, random.spawn(arguments.seed).split)
@@ -68,10 +73,22 @@ def training_data(arguments: argparse.Namespace) -> TrainingData:
 def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
     """Return the data to judge a network by, MNIST's test images or those of `--data`, classes numbered as by it."""
     if arguments.data is None:
-        return datasets.mnist()[2]
-    if _is_book(arguments.data):
-        return _book(arguments.data[0])[2]
-    return _named(_read(arguments), net)
+        data = datasets.mnist()[2]
+        if net.sizes[0] != data.x.shape[1] or net.task == "regression":
+            answers = "values" if net.task == "regression" else "classes"
+            raise UsageError(
+                f"--data: expected data for a network that takes {net.sizes[0]} numbers and answers with {answers}, "
+                "got none, and MNIST's test images are no such data. Name the file."
+            )
+    else:
+        data = _book(arguments.data[0])[2] if _is_book(arguments.data) else _read(arguments)
+    return _named(data, net)
+
+
+def _renamed(data: Dataset, names: tuple[str, ...] | None, asked: "Asked") -> Dataset:
+    """Return the data, their classes called as `--names` says, if it does."""
+    n_classes = None if asked.output_activation == "identity" else max(asked.n_outputs, 2)
+    return Dataset(data.x, data.y, options.names(names, data.class_names, n_classes))
 
 
 def _read(arguments: argparse.Namespace) -> Dataset:
@@ -93,6 +110,11 @@ def _is_book(files: Sequence[str]) -> bool:
 def _book(path: str) -> list[Dataset]:
     """Return the three parts of the book's file."""
     return [Dataset(x, y, _texts(range(10))) for x, y in datasets.load_data(path)]
+
+
+def n_classes_of(net: Network) -> int | None:
+    """Return how many classes a network tells apart; None if it answers with values."""
+    return None if net.task == "regression" else net.architecture.n_classes
 
 
 # What y asks of a network.
@@ -150,11 +172,12 @@ def _named(data: Dataset, net: Network) -> Dataset:
     if names is None or y.ndim != 1:
         return data
     if given is None:
-        are_numbers = all(name.lstrip("-").isdecimal() for name in names)
-        if not are_numbers or (y.dtype.kind == "f" and bool((y != np.round(y)).any())):
+        labels, numbers = np.unique(y, return_inverse=True)
+        if (labels != np.round(labels)).any() or not (options.are_numbers(names) or len(labels) == len(names)):
             return data
-        labels, y = np.unique(y, return_inverse=True)
-        given = _texts(labels)
+        y, given = numbers, _texts(labels)
+    if options.are_numbers(given) and not options.are_numbers(names) and len(given) == len(names):
+        given = names  # in the order of the numbers, as --names gave them
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(f"y: expected classes among {', '.join(names)[:100]}, got {unknown[0]}. Leave it out.")

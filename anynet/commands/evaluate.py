@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from anynet.commands import options
-from anynet.commands.data import add_data, data_to_judge_by
+from anynet.commands.data import add_data, data_to_judge_by, n_classes_of
 from anynet.commands.errors import UsageError
-from anynet.commands.terminal import say, tell, width
+from anynet.commands.terminal import as_shown, columns_of, say, tell, to_the_right, width
 from anynet.datasets import Dataset
 from anynet.network import Network
 from anynet.typing import HostArray
@@ -22,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     options.add_saved_network(parser, nargs="?")
     add_data(parser, "MNIST's test images")
+    options.add_names(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print how many answers are right, and what is taken for what."""
     _find_network_after_data(arguments)
     net = options.load_network(arguments)
+    names = options.names(arguments.names, net.class_names, n_classes_of(net))
     data = data_to_judge_by(arguments, net)
     with options.threads(arguments.threads, net.backend):
         result, confusion = _judged(net, data)
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         error, cost = result["mean_squared_error"], result["cost"]
         say(f"{arguments.file}: mean squared error {error:.6g}, cost {cost:.6g}, over {result['total']} examples")
     if confusion is not None:
-        tell("\n" + _table(confusion, net.class_names, width()))
+        tell("\n" + _table(confusion, names, width()))
         say("(rows: what they are; columns: what they are taken for)")
 
 
@@ -76,15 +78,15 @@ def _find_network_after_data(arguments: argparse.Namespace) -> None:
 
 def _table(confusion: HostArray, class_names: Sequence[str] | None, columns: int | None) -> str:
     """Return a confusion matrix as text, its columns in so many parts, one below the other, that each fits."""
-    names = [str(name)[:12] for name in class_names or range(len(confusion))]
-    side = max(map(len, names))
+    names = [as_shown(str(name)[:12]) for name in class_names or range(len(confusion))]
+    side = max(map(columns_of, names))
     cell = 1 + max(side, len(str(confusion.max())))
     step = len(names) if columns is None else max(1, (columns - side) // cell)
     parts = []
     for begin in range(0, len(names), step):
         part = slice(begin, begin + step)
         rows = zip(names, confusion[:, part], strict=True)
-        parts += [" " * side + "".join(f"{name:>{cell}}" for name in names[part])]
-        parts += [f"{name:>{side}}" + "".join(f"{n or '.':>{cell}}" for n in row) for name, row in rows]
+        parts += [" " * side + "".join(to_the_right(name, cell) for name in names[part])]
+        parts += [to_the_right(name, side) + "".join(f"{n or '.':>{cell}}" for n in row) for name, row in rows]
         parts += [""]
     return "\n".join(parts[:-1])

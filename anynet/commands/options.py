@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from anynet import backends
 from anynet.backends import Backend
 from anynet.commands.errors import UsageError
+from anynet.datasets import loading
 from anynet.formats import npz
 from anynet.network import Network
 
@@ -44,6 +45,43 @@ def load_network(arguments: argparse.Namespace) -> Network:
     """Return the network in the file that was named, where it is to compute."""
     backends.get(arguments.backend, arguments.device)  # what was typed comes before what is in the file
     return Network.load(arguments.file, arguments.backend, arguments.device)
+
+
+def add_names(parser: Any) -> None:
+    """Add `--names`."""
+    help_ = "of the classes, in their order: cat,dog (those of the data, or of the network; else numbers)"
+    parser.add_argument("--names", type=_names, metavar="NAME,...", help=help_)
+
+
+def names(given: tuple[str, ...] | None, known: Sequence[str] | None, n_classes: int | None) -> tuple[str, ...] | None:
+    """Return the names of the classes: those that were given, if there are any, or those that are known.
+
+    Raises:
+        UsageError: They are too few or too many, name values, or would rename what has names.
+    """
+    if given is None:
+        return None if known is None else tuple(known)
+    if n_classes is None:
+        raise UsageError("--names: expected classes to name, got values, which have none. Leave it out.")
+    if len(given) != n_classes:
+        raise UsageError(f"--names: expected {n_classes}, a name for each class, got {len(given)}.")
+    if known is not None and not are_numbers(known):
+        raise UsageError(f"--names: expected classes without names, got {', '.join(known)[:100]}. Leave it out.")
+    return given
+
+
+def are_numbers(names: Sequence[str]) -> bool:
+    """Return whether these names of classes are whole numbers."""
+    return all(name.lstrip("-").isdecimal() for name in names)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return names that were typed with commas between them."""
+    given = tuple(name.strip() for name in text.split(","))
+    faulty = [name for name in given if not name.isprintable() or not 0 < len(name) <= loading.MAX_NAME]
+    if faulty or len(set(given)) < len(given):
+        raise argparse.ArgumentTypeError(f"expected different names with commas between them, got {text[:100]!r}")
+    return given
 
 
 def _device(text: str) -> int | str:

@@ -2,14 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from anynet import datasets
 from anynet.commands import errors, options
-from anynet.commands.data import add_target
+from anynet.commands.data import add_target, n_classes_of
 from anynet.commands.terminal import OutputError, say, tell
 from anynet.datasets import loading
 from anynet.network import Network
@@ -25,18 +25,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what = "a picture (PNG, JPEG, ...) or an IDX file of a digit; or rows in an .npz of x, a CSV or an IDX file"
     parser.add_argument("images", nargs="+", metavar="IMAGE", help=f"{what}; - is standard input")
     add_target(parser)
+    options.add_names(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per image or row")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line per image or row; what is none is told, and the others follow."""
     net = options.load_network(arguments)
+    names = options.names(arguments.names, net.class_names, n_classes_of(net))
     codes = []
     with options.threads(arguments.threads, net.backend):
         for path in arguments.images:
             try:
                 for name, x in _inputs(net, path, arguments):
-                    _tell(net, name, x, arguments.json)
+                    _tell(net, names, name, x, arguments.json)
             except (OSError, ValueError) as error:
                 if isinstance(error, (BrokenPipeError, OutputError)) or not errors.is_for_the_user(error):
                     raise
@@ -71,13 +73,13 @@ def _inputs(net: Network, path: str, arguments: argparse.Namespace) -> Iterator[
         yield name, framed
 
 
-def _tell(net: Network, name: str, x: HostArray, as_json: bool) -> None:
+def _tell(net: Network, names: Sequence[str] | None, name: str, x: HostArray, as_json: bool) -> None:
     """Print what the network answers, and its leading outputs."""
     outputs = net.feedforward(x)[0]
     if net.task == "classification" and len(outputs) == 1:  # it tells the second class from the first
         lowest = -1 if net.architecture.output_name == "tanh" else 0
         outputs = np.array([1 + lowest - outputs[0], outputs[0]])
-    names = net.class_names or [str(i) for i in range(len(outputs))]
+    names = names or [str(i) for i in range(len(outputs))]
     leading = np.argsort(-outputs)[:LEADING]
     kind = "probabilities" if net.architecture.output_name == "softmax" else "outputs"
     answer: Any = names[leading[0]]

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,6 +60,23 @@ def say(text: str, hanging: int = 2) -> None:
 def width() -> int | None:
     """Return how many columns the terminal has; None if the output goes elsewhere."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def as_shown(text: str) -> str:
+    """Return a text as standard output will show it: escaped where its encoding lacks a character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese characters take two, combining ones none."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def to_the_right(text: str, columns: int) -> str:
+    """Return a text after as many blanks as make it end at a column."""
+    return " " * (columns - columns_of(text)) + text
 
 
 def be_silent(text: str) -> None:

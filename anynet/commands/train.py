@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
+    options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
     data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
     _add_network(parser.add_argument_group("network").add_argument)
