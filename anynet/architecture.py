@@ -44,22 +44,22 @@ class Architecture:
         return hash((self.input_shape, self.stages, self.cost, self.task))
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> tuple[Layer, ...]:
         """The layers, with the activations and initializers that they take."""
-        return [layer for layer, _ in self.stages]
+        return tuple(layer for layer, _ in self.stages)
 
     @cached_property
-    def shapes(self) -> list[Shape]:
+    def shapes(self) -> tuple[Shape, ...]:
         """The shape of one example, and of what each layer makes of it."""
         shapes = [self.input_shape]
         for layer, _ in self.stages:
             shapes.append(layer.output_shape(shapes[-1]))
-        return shapes
+        return tuple(shapes)
 
     @cached_property
-    def sizes(self) -> list[int]:
+    def sizes(self) -> tuple[int, ...]:
         """How many values go in, and come out of each layer."""
-        return [math.prod(shape) for shape in self.shapes]
+        return tuple(math.prod(shape) for shape in self.shapes)
 
     @property
     def n_out(self) -> int:
@@ -130,12 +130,10 @@ class Architecture:
         if self.cost_name != "quadratic":
             raise ValueError(f"cost_derivative: expected the quadratic cost, got {self.cost_name}. Use backprop(x, y).")
 
-    def check_classifies(self) -> None:
-        """Raise ValueError unless answers are classes."""
+    def check_classifies(self, what: str) -> None:
+        """Raise ValueError, in the name of what is asked for, unless answers are classes."""
         if self.task != "classification":
-            raise ValueError(
-                f"confusion_matrix: expected a network that classifies, got one whose task is {self.task}."
-            )
+            raise ValueError(f"{what}: expected a network that classifies, got one whose task is {self.task}.")
 
     def initialize(self, rng: Generator) -> tuple[list[Any], list[Any]]:
         """Return the initial parameters and state of each layer, as host arrays."""
@@ -149,11 +147,16 @@ class Architecture:
         asked = [layer.parameter_shapes(shape) for (layer, _), shape in zip(self.stages, self.shapes, strict=False)]
         return [parameters for parameters, _ in asked], [state for _, state in asked]
 
-    def table(self) -> str:
-        """Return the layers, the shapes of their outputs and their parameters as text."""
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Return the names of a table's columns, and a row of it for the input and each layer."""
         rows = [("layer", "output", "activation", "parameters"), ("input", str(self.input_shape), "", "")]
         for (layer, f), shape, p in zip(self.stages, self.shapes[1:], self.parameter_shapes()[0], strict=True):
             rows.append((type(layer).__name__, str(shape), f.name if f else "", f"{sum(map(math.prod, p)):,}"))
+        return rows
+
+    def table(self) -> str:
+        """Return the layers, the shapes of their outputs and their parameters as text."""
+        rows = self.rows()
         widths = [
             max(floor, *map(len, column))
             for floor, column in zip((9, 15, 11, 12), zip(*rows, strict=True), strict=True)

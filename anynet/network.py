@@ -1,64 +1,34 @@
 """The network: the face of everything else.
 
-`Network` holds an architecture, a backend, what it has learnt, its random streams and the
-names of its classes; it checks what comes in at the door and hands on. The mathematics is in
-backprop.py, the journeys in training.py and evaluation.py.
+`Network` is a `Brain`, which holds an architecture, a backend, what it has learnt, its random
+streams and the names of its classes; here stand the journeys. It checks what comes in at the
+door and hands on. The mathematics is in backprop.py, the journeys themselves in training.py and
+evaluation.py.
 """
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
-from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
-from anynet import backends, evaluation, optimizers, parameters, random, saving, training
+from anynet import backends, evaluation, optimizers, parameters, random, training
 from anynet.activations import Activation
-from anynet.architecture import Architecture, build
+from anynet.architecture import build
 from anynet.backends import Backend, on_device
-from anynet.checks import warn
+from anynet.brain import Brain, made_of
 from anynet.costs import Cost
 from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
-from anynet.formats.bounded import MAX_BYTES
 from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column, map_arrays
 from anynet.progress import epoch_line, with_progress
-from anynet.random import Streams
-from anynet.saving import SavedNetwork
 from anynet.training import Report
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
 __all__ = ["Network"]
 
 
-def _made_of(
-    architecture: Architecture,
-    backend: Backend,
-    train_state: TrainState,
-    streams: Streams,
-    class_names: tuple[str, ...] | None = None,
-) -> dict[str, Any]:
-    """Return all that a network holds, by name."""
-    return locals() | {"history": []}
-
-
-def _field(name: str, doc: str) -> Any:
-    """Return the property of a field of each layer's parameters, read and assigned as NumPy arrays."""
-
-    def read(net: "Network") -> tuple[HostArray, ...]:
-        arrays = map(net.backend.to_numpy, parameters.field_of(net.parameters, name))
-        return parameters.read_only(map(as_column, arrays) if name == "biases" else arrays)
-
-    def assign(net: "Network", new: Sequence[ArrayLike]) -> None:
-        assigned = parameters.with_field(net.parameters, name, new, net.backend.copy_to_device, net.sizes)
-        net.train_state = net.train_state._replace(parameters=assigned)
-
-    return property(read, assign, doc=doc)
-
-
-class Network:
+class Network(Brain):
     """A feedforward network, as in Nielsen's network.py, on any array library.
 
     Args:
@@ -88,13 +58,6 @@ class Network:
         [784, 30, 10]
     """
 
-    architecture: Architecture
-    backend: Backend
-    train_state: TrainState
-    streams: Streams
-    class_names: tuple[str, ...] | None
-    history: list[Report]  # of the last `fit`
-
     def __init__(
         self,
         sizes: Sequence[Any],
@@ -115,14 +78,7 @@ class Network:
         output = output_activation if output is None else output
         architecture, streams = build(sizes, hidden, output, cost, initializer, task), random.spawn(seed)
         start = TrainState(*architecture.initialize(streams.initial), ())
-        self.__setstate__(_made_of(architecture, backends.get(backend, device, dtype), start, streams))
-
-    parameters = property(attrgetter("train_state.parameters"), doc="What gradients move: a named tuple per layer.")
-    state = property(attrgetter("train_state.state"), doc="What the layers carry that no gradient moves.")
-    layers = property(attrgetter("architecture.layers"), doc="The layers, activations and initializers filled in.")
-    shapes = property(attrgetter("architecture.shapes"), doc="Of one example, and of what each layer makes of it.")
-    cost = property(attrgetter("architecture.cost"), doc="The `Cost`; None for a network that cannot learn.")
-    task = property(attrgetter("architecture.task"), doc="What `predict` returns: a name of `metrics.TASKS`.")
+        self.__setstate__(made_of(architecture, backends.get(backend, device, dtype), start, streams))
 
     # Today's face.
 
@@ -150,7 +106,7 @@ class Network:
                 are fewer, all of them are one batch.
             optimizer: How it learns, started afresh; None is SGD at the book's learning rate.
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
-                say; None measures nothing.
+                say; without it they are the cost of each epoch's last mini-batch.
             progress: Whether to draw a bar; None draws one on a terminal only.
             memory_limit: In bytes, of x and y that are put on the device to stay, the training
                 data first; None is as much as fits. Parameters, chunks, blocks of evaluation and
@@ -171,7 +127,7 @@ class Network:
             >>> x, y = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
             >>> [report] = Network([2, 3, 2]).fit(x, y, epochs=1, batch_size=2, validation=(x, y))
             >>> sorted(report.metrics)
-            ['validation_accuracy', 'validation_cost']
+            ['cost', 'validation_accuracy', 'validation_cost']
         """
         how: dict[str, Any] = {
             "epochs": epochs,
@@ -224,6 +180,31 @@ class Network:
         if not isinstance(batch, Streamed):  # which is checked as it is read
             check_finite(batch, "x", self.backend.dtype)
         return restore(evaluation.decisions(self._trained, batch))
+
+    def predict_names(self, x: ArrayLike) -> str | tuple[str, ...]:
+        """Return the name of the class that the network takes each example for; of one example alone its name.
+
+        Args:
+            x: As in `feedforward`.
+
+        Raises:
+            ValueError: The network knows no names of classes, or its answers are no classes.
+
+        Example:
+            >>> net = Network([2, 2])
+            >>> net.class_names = ("no", "yes")
+            >>> net.predict_names([[0.0, 1.0]]) in (("no",), ("yes",))
+            True
+        """
+        self.architecture.check_classifies("predict_names")
+        names = self.class_names
+        if names is None:
+            raise ValueError(
+                "predict_names: expected a network that knows the names of its classes, got one that does not. Train "
+                "it on names, or assign them in the order of the labels: net.class_names = (...)."
+            )
+        labels = backends.to_numpy(self.predict(x))
+        return names[int(labels)] if labels.ndim == 0 else tuple(names[int(label)] for label in labels)
 
     @on_device
     def feedforward(self, x: ArrayLike) -> Array:
@@ -281,39 +262,7 @@ class Network:
         examples = self._to_device(x, y)
         return self.evaluate(examples) / len(examples)
 
-    def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> "Network":
-        """Return a copy of the network on another backend, its streams as they stand.
-
-        Args:
-            backend: As in the constructor.
-            device: Likewise.
-            dtype: Likewise; None keeps the network's.
-        """
-        chosen = backends.get(backend, device, dtype or self.backend.dtype)
-        moved = object.__new__(type(self))
-        moved.__setstate__(self.__getstate__() | {"backend": chosen, "streams": deepcopy(self.streams)})
-        return moved
-
-    def summary(self) -> str:
-        """Return the layers, the shapes of their outputs and their parameters as a table."""
-        total = f"{parameters.count(self.parameters):,} parameters of {self.backend.dtype} on {self.backend.label}"
-        return f"{self.architecture.table()}\n{total}, cost {self.architecture.cost_name}"
-
-    def __repr__(self) -> str:
-        return f"<Network {self.sizes} on {self.backend.label}, {self.backend.dtype}>"
-
     # The book's face.
-
-    sizes = property(lambda net: list(net.architecture.sizes), doc="How many values go in, and come out of each layer.")
-    book_learning_rate = property(attrgetter("architecture.book_learning_rate"), doc="Of its cost (chapters 1 and 3).")
-    num_layers = property(lambda net: len(net.shapes), doc="The number of layers, the input counted.")
-
-    weights = _field(
-        "weights", "Of each layer that has some, (n_out, n_in), as read-only NumPy copies; assigning copies in."
-    )
-    biases = _field(
-        "biases", "Of each layer that has some, columns (n_out, 1): read-only NumPy copies; assigning copies in."
-    )
 
     def SGD(self, training_data: Any, epochs: int, mini_batch_size: int, eta: float, test_data: Any = None) -> None:
         """Train by stochastic gradient descent and print "Epoch 0: 9045 / 10000" per epoch, as in the book.
@@ -374,7 +323,7 @@ class Network:
             x: As in `fit`.
             y: Likewise.
         """
-        self.architecture.check_classifies()
+        self.architecture.check_classifies("confusion_matrix")
         return evaluation.confusion_matrix(self._trained, self._to_device(x, y))
 
     @on_device
@@ -382,75 +331,6 @@ class Network:
         """Return dC/da = a - y, the derivative of the quadratic cost of one example; ValueError for another cost."""
         self.architecture.check_quadratic()
         return output_activations - y
-
-    def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
-        """Take over the weights and biases in a file, and nothing else of it.
-
-        Args:
-            path: Any file that `load` opens; the sizes must be the same.
-            max_bytes: As in `load`.
-        """
-        saved, before = saving.read(path, max_bytes, self.backend.dtype), self.train_state
-        try:
-            self.weights = parameters.field_of(saved.parameters, "weights")
-            self.biases = parameters.field_of(saved.parameters, "biases")
-        except (ValueError, MemoryError) as error:  # out of memory between the two, say
-            self.train_state = before
-            raise type(error)(f"{path}: {error}") from None
-
-    def save(self, path: str | Path) -> Path:
-        """Write the network to an `.npz` file, atomically, and return its path.
-
-        For `np.load` it holds sizes `s`, weights `w1`, ..., biases `b1`, ..., and a JSON `header`.
-
-        Args:
-            path: The file; ".npz" is added to a name that lacks it.
-
-        Raises:
-            OSError: It cannot be written; what was there is then still there.
-            ValueError: The network holds a formula of your own, which no file can bring along.
-        """
-        parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
-        saved = SavedNetwork(self.architecture, self.backend.dtype, self.class_names, parameters, state)
-        return saving.write(path, saved)
-
-    @classmethod
-    def load(
-        cls,
-        path: str | Path,
-        backend: str | Backend = "numpy",
-        device: DeviceLike = None,
-        dtype: str | None = None,
-        max_bytes: int = MAX_BYTES,
-    ) -> "Network":
-        """Return the network in a file. No file is trusted, and nothing is unpickled.
-
-        Args:
-            path: What `save` wrote, ".npz" or not, or `np.savez` by hand from the book's network;
-                network2's JSON (Nielsen); sample_weight.pkl (Saito).
-            backend: As in the constructor.
-            device: Likewise.
-            dtype: Likewise; None is the file's.
-            max_bytes: At most so much is unpacked of other programs' files; 512 MiB.
-
-        Raises:
-            OSError: The file cannot be read.
-            ValueError: It holds no network.
-        """
-        saved = saving.read(path, max_bytes, backend.dtype if isinstance(backend, Backend) else dtype)
-        if saved.assumption:
-            warn(f"{path}: {saved.assumption}.")
-        chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
-        net = object.__new__(cls)
-        net.__setstate__(_made_of(saved.architecture, chosen, start, random.spawn(0), saved.class_names))
-        return net
-
-    def __getstate__(self) -> dict[str, Any]:  # as NumPy arrays: not every library's can be pickled
-        return self.__dict__ | {"train_state": map_arrays(self.backend.to_numpy, self.train_state)}
-
-    def __setstate__(self, attributes: dict[str, Any]) -> None:
-        self.__dict__.update(attributes)
-        self.train_state = map_arrays(self.backend.copy_to_device, self.train_state)
 
     @property
     def _trained(self) -> Trained:

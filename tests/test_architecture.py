@@ -287,7 +287,7 @@ def test_shapes_run_through_random_architectures(sizes, hidden, pair, initialize
     output, cost = pair
     net = Network(sizes, hidden=hidden, output=output, cost=cost, initializer=initializer)
     assert net.sizes == sizes
-    assert net.shapes == [(size,) for size in sizes]
+    assert net.shapes == tuple((size,) for size in sizes)
     assert [tuple(w.shape) for w in net.weights] == list(zip(sizes[1:], sizes[:-1], strict=True))
     assert net.architecture.parameter_shapes()[0] == [tuple(a.shape for a in p) for p in net.parameters]
     assert net.architecture.widest_shape == (max(sizes),)

@@ -85,7 +85,7 @@ def test_device_rooms_name_no_array_library():
             assert name.split(".")[1:2] != ["numpy"], f"{path.name} imports {name}"
         named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         assert not named & (LIBRARIES | SHORT_NAMES), path.name
-        defaults = {"numpy"} if room == "network" else set()  # the default of `backend=`
+        defaults = {"numpy"} if room in {"network", "brain"} else set()  # the default of `backend=`
         assert not (strings(tree) - defaults) & LIBRARIES, path.name
 
 

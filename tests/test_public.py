@@ -91,12 +91,13 @@ def documented():
 
 
 def methods(where, kind):
-    """Yield (name, function) of the public methods and properties that a class defines itself."""
-    for name, member in vars(kind).items():
+    """Yield (name, function) of the public methods and properties that a class, or a private room for it, defines."""
+    bases = [base for base in kind.__mro__ if base is kind or base.__module__ == "anynet.brain"]
+    for name, member in [each for base in bases for each in vars(base).items()]:
         if name.startswith("_"):
             continue
         function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-        is_settled = any(name in vars(base) for base in kind.__mro__[1:])  # described there
+        is_settled = any(name in vars(base) for base in kind.__mro__ if base not in bases)  # described there
         is_field = name in getattr(kind, "__dataclass_fields__", ())  # described with the class
         if inspect.isfunction(function) and not is_settled and not is_field:
             yield f"{where}.{name}", member if isinstance(member, property) else function

@@ -1,0 +1,109 @@
+"""The brain: what is assigned to a network acts, or is refused; what is loaded goes on by chance of its own."""
+
+import copy
+
+import numpy as np
+import pytest
+from recipes import clusters
+
+from anynet import Dataset, Network
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("learning_rate", r"fit\(x, y, optimizer=SGD\(learning_rate\)\)"),
+        ("eta", r"optimizer=SGD\(eta\)"),
+        ("epochs", r"fit\(x, y, epochs=...\)"),
+        ("batch_size", r"fit\(x, y, batch_size=...\)"),
+        ("mini_batch_size", r"fit\(x, y, batch_size=...\)"),
+        ("optimizer", r"fit\(x, y, optimizer=...\)"),
+        ("sizes", r"Network\(sizes, sizes=...\)"),
+        ("layers", "Make a network of it"),
+        ("shapes", "Make a network of it"),
+        ("cost", r"Network\(sizes, cost=...\)"),
+        ("output", r"Network\(sizes, output=...\)"),
+        ("hidden_activation", r"Network\(sizes, hidden_activation=...\)"),
+        ("seed", r"Network\(sizes, seed=...\)"),
+        ("backend", r"net.to\(backend"),
+        ("dtype", r"net.to\(.*dtype=...\)"),
+        ("device", r"net.to\(.*device=..."),
+        ("parameters", "Assign to net.weights and net.biases"),
+    ],
+)
+def test_what_would_not_act_cannot_be_assigned(name, cure):
+    net = Network([3, 2])
+    with pytest.raises(AttributeError, match=f"^{name}: expected an attribute that acts, got .*{cure}"):
+        setattr(net, name, 0.1)
+    assert name not in vars(net) or name == "backend"
+    assert net.backend.name == "numpy"
+
+
+def test_whoever_makes_a_network_of_their_own_has_attributes_of_their_own():
+    class Own(Network):
+        lmbda = eta = 0.5
+
+        def __init__(self, sizes):
+            super().__init__(sizes)
+            self.note = "mine"
+            self.eta = 0.1
+
+    net = Own([3, 2])
+    assert (net.note, net.eta, net.lmbda) == ("mine", 0.1, 0.5)
+    for other in (copy.deepcopy(net), net.to("numpy")):
+        assert (type(other), other.note, other.eta) == (Own, "mine", 0.1)
+    with pytest.raises(AttributeError, match="epochs: expected an attribute that acts"):
+        net.epochs = 3
+
+
+def test_what_is_settled_cannot_be_changed_from_within():
+    """Sizes are a list for the books' sake: one of its own each time."""
+    net = Network([4, 5, 3])
+    net.sizes[0] = 7
+    assert net.sizes == [4, 5, 3]
+    for settled in (net.layers, net.shapes, net.weights, net.biases):
+        assert type(settled) is tuple
+
+
+def order_of(net):
+    """Return what a training of one epoch makes of a network, which depends on the order of the examples."""
+    net.fit(clusters(np.random.default_rng(0), n=40), epochs=1)
+    return net.weights[0].tolist()
+
+
+def test_what_is_loaded_takes_examples_in_an_order_of_its_own(tmp_path):
+    path = Network([12, 4]).save(tmp_path / "net")
+    orders = [order_of(Network.load(path)) for _ in range(3)]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    settled = [order_of(Network.load(path, seed=seed)) for seed in (0, 0, 1)]
+    assert settled[0] == settled[1] != settled[2]
+    assert settled[0] == order_of(Network([12, 4]))  # whose seed is 0
+    with pytest.raises(ValueError, match="seed: expected a number from 0"):
+        Network.load(path, seed=-1)
+
+
+def test_a_network_that_knows_its_classes_answers_by_name(backend, tmp_path, rng):
+    x, y = clusters(rng, n=60)
+    names = np.array(["ant", "bee", "cat", "dog"])
+    net = Network([12, 4], backend)
+    net.fit(Dataset(x, names[y]), epochs=5)
+    expected = tuple(names[net.predict(x)].tolist())
+    assert len(set(expected)) == 4
+    for known in (net, Network.load(net.save(tmp_path / "net")), net.to("numpy")):
+        assert known.predict_names(x) == expected
+        assert known.predict_names(x[7]) == known.predict_names(x[7][:, None]) == expected[7]
+        assert type(known.predict_names(x[7])) is type(expected[7]) is str
+    assert net.predict_names(backend.asarray(x[:3])) == expected[:3]
+
+
+def test_of_two_classes_that_one_output_tells_apart_the_name_is_told():
+    net = Network([2, 1])
+    net.fit(Dataset([[0.0, 1.0], [1.0, 0.0]] * 5, ["no", "yes"] * 5), epochs=60)
+    assert net.predict_names([[0.0, 1.0], [1.0, 0.0]]) == ("no", "yes")
+
+
+def test_names_are_told_where_there_are_some():
+    with pytest.raises(ValueError, match=r"predict_names: expected a network that knows .* net.class_names = "):
+        Network([2, 2]).predict_names([[0.0, 1.0]])
+    with pytest.raises(ValueError, match=r"predict_names: expected a network that classifies, got .* regression"):
+        Network([2, 2], output="identity").predict_names([[0.0, 1.0]])
