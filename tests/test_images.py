@@ -51,6 +51,32 @@ def test_sixteen_bits_keep_their_greys(tmp_path: Path, gradient: HostArray) -> N
     assert read_images(saved(tmp_path / "b.png", darkest_of_white)).tolist() == [[[254, 255]]]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"), [("u2", 255), ("i4", 255), ("i4", 65535), ("i4", 2**31 - 1), ("f4", 1), ("f4", 255)]
+)
+def test_greys_beyond_bytes_are_taken_by_their_range(
+    dtype: str, white: int, tmp_path: Path, gradient: HostArray
+) -> None:
+    greys = gradient.astype(np.float64) - gradient.min()
+    greys /= greys.max()
+    path = saved(tmp_path / "a.tif", Image.fromarray((greys * white).astype(dtype)))
+    assert np.abs(read_images(path)[0] - 255 * greys).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_white_ink_on_transparency_is_seen(mode: str, tmp_path: Path) -> None:
+    ink = np.zeros((6, 8), np.uint8)
+    ink[2:4, 2:6] = 255
+    if mode == "P":
+        path = saved(tmp_path / "a.gif", Image.fromarray(ink).convert("P"), transparency=0)
+    else:
+        path = saved(
+            tmp_path / "a.png",
+            Image.merge(mode, [Image.new("L", (8, 6), 255)] * (len(mode) - 1) + [Image.fromarray(ink)]),
+        )
+    assert np.array_equal(read_images(path)[0], ink)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_is_white(mode: str, tmp_path: Path) -> None:
     if mode == "P":

@@ -25,9 +25,10 @@ def read_images(path: str | Path) -> HostArray:
 
     Args:
         path: An IDX file of uint8, plain or gzipped, or a picture in one of `FORMATS`. Of a
-            picture, colours become luminance, what is transparent is laid on white, 16 bits
-            become 8, and the orientation in its EXIF data is followed. Of several pictures in
-            one file, as in an animation, the first is taken.
+            picture, colours become luminance, what is transparent is laid on white, or on black
+            where that alone shows it, greys of 16 or 32 bits become bytes, 0 to 255 as well as
+            their whole range, and the orientation in its EXIF data is followed. Of several
+            pictures in one file, as in an animation, the first is taken.
 
     Returns:
         The images, (n, height, width) uint8, 0 black to 255 white; n is 1 for a picture.
@@ -93,14 +94,29 @@ def _got(file: BinaryIO, error: Exception) -> str:
 
 def _luminance(picture: Any) -> HostArray:
     """Return the greys of an open picture, (height, width) uint8, as it is to be seen."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
-        return np.asarray(np.clip(np.asarray(picture), 0, 65535) // 257, np.uint8)
+    if picture.mode.startswith(("I", "F")):  # numbers beyond bytes, which Pillow would clip at 255
+        return _scaled(np.asarray(picture, np.float32))
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        on_white, on_black = (_laid_on(paper, picture) for paper in ("white", "black"))
+        return on_black if 4 * np.ptp(on_white) < np.ptp(on_black) else on_white  # white ink is seen on black
     if picture.mode not in ("1", "L"):
         picture = picture.convert("RGB")
     return np.array(picture.convert("L"))
+
+
+def _laid_on(paper: str, picture: Any) -> HostArray:
+    """Return the greys of a picture that is transparent in parts, laid on a colour."""
+    from PIL import Image
+
+    picture = picture.convert("RGBA")
+    greys = Image.alpha_composite(Image.new("RGBA", picture.size, paper), picture).convert("RGB").convert("L")
+    return np.array(greys)
+
+
+def _scaled(greys: HostArray) -> HostArray:
+    """Return greys of any numbers as bytes: the least of the usual ranges that holds them is theirs."""
+    white = next((white for white in (1, 255, 65535) if greys.max() <= white), 2**31 - 1)
+    return np.asarray(np.clip(greys * np.float32(255 / white), 0, 255), np.uint8)
