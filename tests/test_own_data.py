@@ -173,6 +173,22 @@ def test_names_that_do_not_suit_are_told(command, names, message, flowers, capsy
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("train --data net.npz", "net.npz: expected arrays x and y, got a saved network. Give the data."),
+        ("evaluate own.npz", "own.npz: expected an entry 's', got x, y. These are data, not a network."),
+        ("predict net.npz net.npz", "net.npz: expected arrays x and y, got a saved network."),
+        ("predict own.npz net.npz", "own.npz: expected an entry 's', got x, y. These are data, not a network."),
+    ],
+)
+def test_data_and_network_that_are_taken_for_each_other_are_told(command, message, flowers, capsys):
+    np.savez("own.npz", x=flowers[0], y=flowers[1])
+    Network([3, 3]).save("net.npz")
+    assert main(command.split()) == 1
+    assert capsys.readouterr().err.startswith(f"anynet: {message}")
+
+
 @pytest.mark.parametrize(("n_in", "task", "answers"), [(7, None, "classes"), (784, "regression", "values")])
 def test_what_is_not_for_mnist_is_not_judged_by_it(n_in, task, answers, capsys):
     Network([n_in, 3], output="identity" if task else "sigmoid", task=task).save("net")

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     net = _network(arguments, data.train, data.asked or Asked(1))
     reports = _reports(arguments, net, data)
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
-        say(f"Training {net.sizes} on {net.backend.label}, {net.backend.dtype}; output: {output}")
+        say(f"Training {list(net.sizes)} on {net.backend.label}, {net.backend.dtype}; output: {output}")
         say(f"{len(data.train):,} examples")
         if data.asked is not None and data.asked.remark is not None:
             say(data.asked.remark)

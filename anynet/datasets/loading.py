@@ -97,7 +97,7 @@ def read_inputs(path: str | Path, n_in: int, target: str | int = -1) -> HostArra
     """
     found = kind(path)
     if found == "npz":
-        x = _of_numbers(npz.read(path, names=("x",))[0], "x", path)
+        x = _of_numbers(npz.read(path, names=("x", "s"))[0], "x", path)
     elif found == "csv":
         x = csv.read(path, target, n_in).x
     elif found == "idx":
@@ -136,7 +136,7 @@ def read_npz_dataset(path: str | Path) -> Dataset:
         >>> data.x.shape, data.y.shape
         ((3, 1), (3, 1))
     """
-    arrays, _ = npz.read(path, names=("x", "y", "classes"))
+    arrays, _ = npz.read(path, names=("x", "y", "classes", "s"))
     x, y = _of_numbers(arrays, "x", path), _of_numbers(arrays, "y", path, or_names=True)
     names = arrays.get("classes")
     if names is not None and names.ndim != 1:
@@ -146,6 +146,8 @@ def read_npz_dataset(path: str | Path) -> Dataset:
 
 def _of_numbers(arrays: dict[str, HostArray], name: str, path: str | Path, or_names: bool = False) -> HostArray:
     """Return an array of a file, found to be there and to hold what it should."""
+    if name not in arrays and "s" in arrays:
+        raise ValueError(f"{path}: expected arrays x and y, got a saved network. Give the data.")
     if name not in arrays:
         raise ValueError(f"{path}: expected arrays x and y, got no {name}. Save them with np.savez(path, x=x, y=y).")
     a = arrays[name]

@@ -31,6 +31,7 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0": "an Excel file",
     b"<?xml": "an XML file",
 }
+_IDX = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x40]")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|\(l?p?\d*\n?\(|\(dp?\d*\n|cnumpy|\}q")
 
 
@@ -53,6 +54,8 @@ def kind_of(head: bytes) -> str:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
+    if _IDX.match(head):
+        return "an IDX file"
     if _PICKLE.match(head):
         return "a pickle"
     return _kind_of_text(head) or f"bytes that begin with {head[:4].hex()}"
@@ -87,6 +90,6 @@ def refuse_others(reader: "Reader") -> "Reader":
         reader: Of the file. What pickles of the first protocols look like is text, or a table.
     """
     head = bytes(reader.peek()[:1000])
-    if kind_of(head) in {*_MAGIC.values(), *_ELSEWHERE, "a JSON file", "an empty file"}:
+    if kind_of(head) in {*_MAGIC.values(), *_ELSEWHERE, "an IDX file", "a JSON file", "an empty file"}:
         raise ValueError(f"{reader.name}: expected a pickle of plain NumPy arrays, {got(head, 'Give another file')}")
     return reader

@@ -90,7 +90,8 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     try:
         saved = _by_hand(arrays) if header is None else _with_header(arrays, header)
     except KeyError as error:
-        raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.") from None
+        cure = " These are data, not a network." if "x" in arrays else ""
+        raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.{cure}") from None
     except ImpossibleNetworkError as error:
         raise ValueError(f"{path}: {error}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
