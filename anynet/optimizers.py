@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from anynet.checks import look_up, positive_number
-from anynet.parameters import map_arrays
+from anynet.trees import map_arrays
 from anynet.typing import Array, Namespace, Numbers, Parameters, Tree
 
 __all__ = ["OPTIMIZERS", "SGD", "Optimizer", "get", "initialize"]

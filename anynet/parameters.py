@@ -1,8 +1,7 @@
 """Parameters: what a network has learnt, a tree of arrays.
 
 Parameters, gradients, the layers' state and an optimizer's slots have one structure: a list
-with an entry per layer, a named tuple of arrays, `()` for a layer without. The functions
-here walk such trees, and whatever else is nested of lists, tuples and named tuples.
+with an entry per layer, a named tuple of arrays, `()` for a layer without.
 """
 
 import math
@@ -10,24 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
+from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, HostArray, Namespace, Numbers, Parameters, Rule, Shape, Tree
-
-
-def map_arrays(f: Callable[[Array], Array], tree: Tree) -> Tree:
-    """Return the tree with f applied to each array."""
-    if tree is None:
-        return None
-    if isinstance(tree, (list, tuple)):
-        mapped = [map_arrays(f, part) for part in tree]
-        return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
-    return f(tree)
-
-
-def arrays_of(tree: Tree) -> list[Array]:
-    """Return the arrays of a tree, in order."""
-    if isinstance(tree, (list, tuple)):
-        return [array for part in tree for array in arrays_of(part)]
-    return [] if tree is None else [tree]
 
 
 def count(tree: Tree) -> int:

@@ -17,7 +17,7 @@ from anynet import Network, backprop
 from anynet.activations import ACTIVATIONS
 from anynet.costs import COSTS
 from anynet.layers import LAYERS
-from anynet.parameters import arrays_of, map_arrays
+from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Batch
 
 SHAPES = {1: [4, 3], 2: [4, 5, 3], 4: [4, 5, 4, 6, 3]}

@@ -15,7 +15,7 @@ from anynet import SGD, Dense, Layer, Network, backprop
 from anynet.activations import ACTIVATIONS
 from anynet.backends import get as get_backend
 from anynet.layers import LAYERS
-from anynet.parameters import arrays_of, map_arrays
+from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Batch
 
 OWN = {"Halve": own.Halve, "Centre": own.Centre, "Noisy": own.Noisy}

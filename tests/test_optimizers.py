@@ -10,7 +10,8 @@ from compare import assert_on, relative_difference
 from anynet import SGD, Network, Optimizer, optimizers
 from anynet.layers.dense import DenseParameters
 from anynet.optimizers import OPTIMIZERS
-from anynet.parameters import arrays_of, updated
+from anynet.parameters import updated
+from anynet.trees import arrays_of
 
 
 def parameters(backend, weights, biases):

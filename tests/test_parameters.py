@@ -9,7 +9,8 @@ from compare import assert_on
 
 from anynet import Network
 from anynet.layers.dense import DenseParameters
-from anynet.parameters import all_finite, arrays_of, count, field_of, map_arrays, updated
+from anynet.parameters import all_finite, count, field_of, updated
+from anynet.trees import arrays_of, map_arrays
 from anynet.typing import TrainState
 
 

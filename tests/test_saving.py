@@ -14,7 +14,7 @@ from recipes import FOR_HIDDEN, PAIRS
 from anynet import Network, metrics, saving
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
 from anynet.layers import LAYERS
-from anynet.parameters import arrays_of
+from anynet.trees import arrays_of
 
 SAVED = Path(__file__).parent / "fixtures" / "first_format"  # saved by 0.1.0, at commit 0a0dac5
 EXPECTED = json.loads((SAVED / "expected.json").read_text(encoding="utf-8"))

@@ -11,10 +11,10 @@ import numpy as np
 
 from anynet.checks import warn
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, opened
-from anynet.parameters import arrays_of, map_arrays
 from anynet.saving import native, network2, saito
 from anynet.saving.native import write
 from anynet.saving.saved import SavedNetwork
+from anynet.trees import arrays_of, map_arrays
 
 __all__ = ["PROGRAMS", "SavedNetwork", "read", "write"]
 

@@ -13,7 +13,7 @@ from anynet import Dense, Layer, Network
 from anynet.activations import ACTIVATIONS
 from anynet.costs import COSTS, Cost
 from anynet.layers import LAYERS
-from anynet.parameters import arrays_of, map_arrays
+from anynet.trees import arrays_of, map_arrays
 
 DIFFERENTIABLE = [name for name, f in ACTIVATIONS.items() if f.derivative is not None]
 FOR_HIDDEN = [name for name in DIFFERENTIABLE if not ACTIVATIONS[name].is_for_outputs_only]

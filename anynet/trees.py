@@ -1,0 +1,27 @@
+"""Trees: arrays nested in lists, tuples and named tuples, with None and () where there is none.
+
+Parameters, gradients, the layers' state and an optimizer's slots are such trees, and so is all
+that a training step changes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from anynet.typing import Array, Tree
+
+
+def map_arrays(f: Callable[[Array], Any], tree: Tree) -> Tree:
+    """Return the tree with f applied to each array."""
+    if tree is None:
+        return None
+    if isinstance(tree, (list, tuple)):
+        mapped = [map_arrays(f, part) for part in tree]
+        return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
+    return f(tree)
+
+
+def arrays_of(tree: Tree) -> list[Array]:
+    """Return the arrays of a tree, in order."""
+    if isinstance(tree, (list, tuple)):
+        return [array for part in tree for array in arrays_of(part)]
+    return [] if tree is None else [tree]
