@@ -7,21 +7,22 @@ is not asked here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from anynet import random
-from anynet.backends import library_of
+from anynet.backends import library_of, to_numpy
+from anynet.backends.dtypes import refuse_masked
 from anynet.typing import ArrayLike, HostArray
 
 _TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Dataset:
     """n examples: inputs x, what should come out, y, and the names of the classes.
 
@@ -50,16 +51,15 @@ class Dataset:
 
     x: Any
     y: Any
-    class_names: tuple[str, ...] | None = None
-    classes: InitVar[Any] = None
+    class_names: tuple[str, ...] | None
 
-    def __post_init__(self, classes: Any) -> None:
-        names = self.class_names if classes is None else classes
+    def __init__(self, x: Any, y: Any, class_names: Any = None, classes: Any = None) -> None:
+        names = class_names if classes is None else classes
         if isinstance(names, str):
             raise TypeError(f"class_names: expected a sequence of names, got the text {names!r}.")
         # Those of np.unique(y) are NumPy's, and a file takes plain text.
         names = None if names is None else tuple(map(str, names))
-        x, y = array_of(self.x), y_of(self.y)
+        x, y = array_of(x), y_of(y)
         if names is None and is_text(y):
             names = tuple(np.unique(_texts(y)).tolist())
         y = labels_of_names(y, names)
@@ -80,13 +80,68 @@ class Dataset:
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
+    def __getitem__(self, rows: Any) -> "Dataset":
+        """Return the examples that a slice, a mask (n,) or indices choose, as a data set; of a file they are read."""
+        key = _chosen(rows, len(self))
+        return Dataset(rows_at(self.x, key), rows_at(self.y, key), self.class_names)
+
+    def __repr__(self) -> str:
+        x, y = (f"{tuple(a.shape)} of {a.dtype}" for a in (self.x, self.y))
+        names = self.class_names or ()
+        said = f", classes {', '.join(names[:10])}{', ...' * (len(names) > 10)}" * bool(names)
+        return f"<Dataset of {len(self)}: x {x}, y {y}{said}>"
+
+    def counts(self) -> dict[Any, int]:
+        """Return how many examples there are of each class, by its name where names are known, else by its label.
+
+        Raises:
+            ValueError: y holds values, and no classes.
+
+        Example:
+            >>> Dataset([[0.0], [1.0], [2.0]], ["yes", "no", "yes"]).counts()
+            {'no': 1, 'yes': 2}
+        """
+        labels = _labels(self.y)
+        names = self.class_names if self.class_names and labels.max() < len(self.class_names) else ()
+        found, counts = np.unique(labels, return_counts=True)
+        by_label = dict(zip(found.tolist(), counts.tolist(), strict=True))
+        return {name: by_label.get(label, 0) for label, name in enumerate(names)} or by_label
+
     @property
     def in_memory(self) -> bool:
         """Whether x is a plain array; anything else is read a chunk at a time."""
         return is_in_memory(self.x)
 
 
-del Dataset.classes  # type: ignore[attr-defined] # the default of an argument, which would otherwise be read as an attribute
+def _chosen(rows: Any, n: int) -> HostArray | slice:
+    """Return what chooses some of n rows as a slice that every library takes, or as indices from 0."""
+    if isinstance(rows, slice):
+        start, stop, step = rows.indices(n)
+        return slice(start, stop, step) if step > 0 else np.arange(n)[rows]
+    a = to_numpy(rows)
+    if a.ndim != 1 or a.dtype.kind not in "biu":
+        got = repr(rows) if a.ndim == 0 else f"an array of {a.dtype} of the shape {a.shape}"
+        raise TypeError(
+            f"data: expected a slice, a mask, or indices (n,), got {got}. One example alone is data[i:i + 1], or "
+            "data.x[i] and data.y[i]."
+        )
+    try:
+        chosen: HostArray = np.arange(n)[a]
+    except IndexError as error:
+        raise IndexError(f"data: expected indices of {n} examples, or a mask of as many, got others: {error}") from None
+    return chosen
+
+
+def _labels(y: Any) -> HostArray:
+    """Return the class of each example as a whole number, of labels or of one-hot rows; -1 and 1 are 0 and 1."""
+    rows = to_numpy(y)
+    is_one_hot = rows.ndim == 2 and rows.shape[1] > 1
+    if is_one_hot and ((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all():
+        return np.asarray(rows.argmax(axis=1))
+    if is_one_hot or not (rows == np.round(rows)).all():
+        raise ValueError("y: expected classes, labels or one-hot rows, got values. Count them with np.histogram, say.")
+    rows = rows.ravel().astype(np.int64)
+    return (rows + 1) // 2 if rows.min() == -1 and (abs(rows) == 1).all() else rows
 
 
 def as_dataset(data: Any, y: Any = None) -> Dataset:
@@ -243,8 +298,7 @@ def _as_array(x: ArrayLike, argument: str) -> Any:
         return x
     if isinstance(x, Iterator):
         x = _listed(x, argument)
-    for part in x if isinstance(x, (list, tuple)) else (x,):
-        refuse_masked(part, argument)
+    refuse_masked(x, argument)
     if is_sparse(x):
         return x.tocsr()
     if is_read_by_rows(x):
@@ -279,25 +333,18 @@ def is_in_memory(x: Any) -> bool:
     return library_of(x) is not None and not isinstance(x, np.memmap)
 
 
-def rows_at(source: Any, rows: HostArray) -> Any:
+def rows_at(source: Any, rows: HostArray | slice) -> Any:
     """Return rows of whatever has rows, in the order asked for; a file is read in its own, as HDF5 demands."""
-    if library_of(source) is not None or is_sparse(source):
+    library = library_of(source)
+    if isinstance(rows, slice):
+        return source[rows] if library is None else source[rows, ...]
+    if library == "numpy" or is_sparse(source):
         return source[rows]
-    order = np.argsort(rows)
-    found = np.asarray(refuse_masked(source[rows[order]], "x"))
-    back = np.empty_like(found)
-    back[order] = found
-    return back
-
-
-def refuse_masked(a: Any, argument: str) -> Any:
-    """Return what is given; ValueError if some of it is masked: to drop the mask would be to use what it hides."""
-    if isinstance(a, np.ma.MaskedArray) and np.ma.getmaskarray(a).any():
-        raise ValueError(
-            f"{argument}: expected numbers all of which count, got an array with {int(a.mask.sum())} of them masked. "
-            f"Fill them, {argument}.filled(0) say, or choose rows that have none."
-        )
-    return a
+    if library is not None:
+        xp = array_namespace(source)
+        return xp.take(source, xp.asarray(np.ascontiguousarray(rows), device=device(source)), axis=0)
+    increasing, back = np.unique(rows, return_inverse=True)
+    return np.asarray(refuse_masked(source[increasing], "x"))[back]
 
 
 def _numbers(x: Any, a: HostArray, argument: str) -> HostArray:
@@ -342,8 +389,7 @@ def _stacked(columns: Sequence[Any], argument: str) -> Any:
 
 def _listed(iterator: Iterator[Any], argument: str) -> list[Any]:
     """Return what an iterator yields, which is read here, once; ValueError if it is used up."""
-    found = list(iterator)
-    if not found:
+    if not (found := list(iterator)):
         raise ValueError(
             f"{argument}: expected at least one example, got an iterator with none left. It can be read once: "
             "make a list of it, list(...), and hand that over each time."

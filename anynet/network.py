@@ -178,7 +178,7 @@ class Network(Brain):
         """
         batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
         if not isinstance(batch, Streamed):  # which is checked as it is read
-            check_finite(batch, "x", self.backend.dtype)
+            check_finite(batch, "x")
         return restore(evaluation.decisions(self._trained, batch))
 
     def predict_names(self, x: ArrayLike) -> str | tuple[str, ...]:

@@ -160,7 +160,7 @@ def test_importing_and_training_on_numpy_loads_no_other_library():
         "import sys, anynet, numpy as np\n"
         "assert 'numpy' in sys.modules\n"
         "net = anynet.Network([4, 3, 2])\n"
-        "net.fit((np.ones((8, 4)), np.zeros(8, int)), 2, 4, validation=(np.ones((8, 4)), np.zeros(8, int)))\n"
+        "net.fit((np.ones((8, 4)), np.zeros(8, int)), epochs=2, validation=(np.ones((8, 4)), np.zeros(8, int)))\n"
         "net.to('numpy'); net.summary()\n"
         "print(*sorted({m.split('.')[0] for m in sys.modules}))\n"
     )

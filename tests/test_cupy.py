@@ -340,7 +340,7 @@ def difference():
 
 
 def fit(net, batch_size, **keywords):
-    return net.fit((x, y), 1, batch_size, progress=False, **keywords)[0].metrics
+    return net.fit((x, y), epochs=1, batch_size=batch_size, progress=False, **keywords)[0].metrics
 
 
 metrics = fit(on_numpy, 10, validation=(x, y))

@@ -1,10 +1,12 @@
 """Examples: what is like an array is one from the door on, and what is none is told for what it is."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from recipes import clusters
 
-from anynet import SGD, Dataset, Network
+from anynet import SGD, Dataset, Network, backends
 from anynet.backends import library_of
 from anynet.datasets import as_dataset, split
 
@@ -127,6 +129,102 @@ def test_names_of_classes_are_kept_as_text_and_have_a_former_name():
 def test_what_is_no_data(data):
     with pytest.raises((TypeError, ValueError), match="data: expected"):
         as_dataset(data)
+
+
+# Some of a data set.
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        slice(3, 9), slice(-4, None), slice(None, None, 3), slice(None, None, -2), np.arange(20) % 3 == 1,
+        [5, 0, -1, 5], np.array([7], np.uint8),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["array", "list", "native", Sparse, OnDisk, "memmap", "h5py"])
+def test_a_part_of_a_data_set_is_one(rows, kind, tmp_path, rng, backend32):
+    x, y = clusters(rng, n=20)
+    x = x.astype(np.float32)
+    given = {"array": x, "list": x.tolist()}.get(kind) if isinstance(kind, str) else kind(x)
+    if kind == "native":
+        given = backend32.asarray(x)
+    elif kind == "memmap":
+        np.save(tmp_path / "x.npy", x)
+        given = np.load(tmp_path / "x.npy", mmap_mode="r")
+    elif kind == "h5py":
+        given = pytest.importorskip("h5py").File(tmp_path / "x.h5", "w").create_dataset("x", data=x)
+    data = Dataset(given, backend32.asarray(y) if kind == "native" else y, ("a", "b", "c", "d"))
+    part = data[rows]
+    found = part.x.toarray() if kind is Sparse else backends.to_numpy(part.x)
+    assert np.array_equal(found, np.asarray(x)[rows])
+    assert np.array_equal(backends.to_numpy(part.y), y[rows])
+    assert (len(part), part.class_names) == (len(y[rows]), data.class_names)
+    if kind in ("native", "memmap"):
+        assert library_of(part.x) == library_of(given)
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        (3, TypeError, "data: expected a slice, a mask, or indices .*, got 3. One example alone is"),
+        (np.int64(3), TypeError, "One example alone"),
+        ("x", TypeError, "data: expected a slice"),
+        ([0.5], TypeError, "got an array of float64"),
+        (np.ones((4, 2), bool), TypeError, "data: expected a slice"),
+        ([4], IndexError, "data: expected indices of 4 examples, or a mask of as many, got others: index 4 is out of"),
+        ([-5], IndexError, "data: expected indices of 4 examples"),
+        (np.ones(3, bool), IndexError, "or a mask of as many, got others: boolean index did not match"),
+        (slice(9, 9), ValueError, "at least one example"),
+        ([], (TypeError, ValueError), "expected"),
+    ],
+)
+def test_what_chooses_no_examples(rows, error, message):
+    with pytest.raises(error, match=message):
+        Dataset(np.ones((4, 3)), [0, 1, 0, 1])[rows]
+
+
+@pytest.mark.parametrize(
+    ("y", "names", "counts"),
+    [
+        ([2, 0, 2], None, {0: 1, 2: 2}),
+        ([2.0, 0.0, 2.0], ("a", "b", "c"), {"a": 1, "b": 0, "c": 2}),
+        ([[2], [0], [2]], None, {0: 1, 2: 2}),
+        (np.eye(3)[[2, 0, 2]], ("a", "b", "c"), {"a": 1, "b": 0, "c": 2}),
+        (["c", "a", "c"], None, {"a": 1, "c": 2}),
+        ([-1, 1, 1], ("no", "yes"), {"no": 1, "yes": 2}),
+        ([True, False, True], None, {0: 1, 1: 2}),
+    ],
+)
+def test_examples_are_counted_by_class(y, names, counts, backend):
+    data = Dataset(np.ones((3, 2)), y, names)
+    assert data.counts() == counts
+    assert list(data.counts()) == list(counts)
+    assert Dataset(np.ones((3, 2)), backend.asarray(data.y), data.class_names).counts() == counts
+
+
+@pytest.mark.parametrize("y", [[0.5, 1.0, 2.0], np.ones((3, 2)), [[0.2, 0.8]] * 3])
+def test_values_are_no_classes_to_count(y):
+    with pytest.raises(ValueError, match="y: expected classes, labels or one-hot rows, got values"):
+        Dataset(np.ones((3, 2)), y).counts()
+
+
+def test_a_data_set_shows_what_it_is_and_no_numbers():
+    data = Dataset(np.ones((3, 784), np.uint8), ["b", "a", "b"])
+    assert repr(data) == "<Dataset of 3: x (3, 784) of uint8, y (3,) of int64, classes a, b>"
+    many = Dataset(np.ones((30, 2)), [f"{i:02}" for i in range(30)])
+    assert repr(many).endswith("classes 00, 01, 02, 03, 04, 05, 06, 07, 08, 09, ...>")
+
+
+def test_a_data_set_is_changed_by_making_another():
+    data = Dataset(np.ones((3, 2)), ["b", "a", "b"])
+    for name in ("x", "y", "class_names"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(data, name, None)
+    other = dataclasses.replace(data, x=np.zeros((3, 5)))
+    assert (other.x.shape, other.class_names) == ((3, 5), ("a", "b"))
+    assert np.array_equal(other.y, data.y)
+    assert dataclasses.replace(data, class_names=("no", "yes")).class_names == ("no", "yes")
 
 
 # x and y in two arguments.
@@ -260,7 +358,22 @@ def test_what_is_masked_is_refused_at_every_door(backend, rng):
     for use in (net.fit, lambda d: net.gradients(*d), lambda d: net.update_mini_batch(d, 1.0)):
         with pytest.raises(ValueError, match="y: expected numbers all of which count, got an array with 5 of them"):
             use((x, label))
-    assert type(Dataset(np.ma.masked_greater(x, 1e9), y).x) is np.ndarray
+    weights, biases = np.ma.masked_greater(net.weights[0], 0.0), np.ma.masked_less(net.biases[0], 1e9)
+    for door, use in {
+        r"weights\[0\]": lambda: setattr(net, "weights", [weights]),
+        r"biases\[0\]": lambda: setattr(net, "biases", [biases]),
+        "x": lambda: backend.asarray(masked),
+        "given": lambda: backend.asarray(list(masked), "given"),
+        "copied": lambda: backend.copy_to_device(masked, "copied"),
+        "x ": lambda: backends.to_numpy(masked),
+        " x": lambda: net.predict(masked[0]),
+    }.items():
+        with pytest.raises(ValueError, match=rf"^{door.strip()}: expected numbers all of which count, .*filled\(0\)"):
+            use()
+    whole = np.ma.masked_greater(x, 1e9)  # of which nothing is masked
+    assert type(Dataset(whole, y).x) is np.ndarray
+    for found in (net.feedforward(whole), backend.to_numpy(backend.asarray(whole))):
+        assert type(found) is np.ndarray
 
 
 @pytest.mark.slow_on("jax")

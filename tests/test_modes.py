@@ -153,9 +153,9 @@ first, second = jax.devices()
 for device in (0, 1):
     net = Network([3, 4, 2], "jax", device)
     with jax.default_device(jax.devices()[1 - device]):
-        net.fit((x, y), 1, 4, validation=(x, y))
+        net.fit((x, y), epochs=1, batch_size=4, validation=(x, y))
         made = Network([3, 4, 2], "jax", device)
-        made.fit((x, y), 1, 4)
+        made.fit((x, y), epochs=1, batch_size=4)
         assert np.array_equal(made.weights[0], net.weights[0])
     for n in (net, made):
         assert {a.device for p in n.parameters for a in p} == {jax.devices()[device]}

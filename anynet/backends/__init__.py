@@ -17,7 +17,7 @@ import numpy as np
 
 from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
-from anynet.backends.dtypes import as_numpy, check_range, check_real, held
+from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refuse_masked
 from anynet.backends.errors import Active, no_such_device, not_placed
 from anynet.backends.interface import Library, Run, Step, identity
 from anynet.checks import look_up, warn
@@ -97,7 +97,8 @@ class Backend:
 
         Raises:
             TypeError: It belongs to another library, or holds no real numbers.
-            ValueError: It lives on another device, or holds numbers beyond this backend's dtype.
+            ValueError: It lives on another device, holds numbers beyond this backend's dtype, or
+                some of it is masked.
         """
         checked = self.checked(x, argument)
         if self.is_native(checked):
@@ -107,6 +108,8 @@ class Backend:
 
     def checked(self, x: ArrayLike, argument: str = "x") -> Array:
         """Return x where it is, on the host or on this backend's device; raise as `asarray`."""
+        if type(x) is not np.ndarray:
+            refuse_masked(x, argument)
         if not self.is_native(x):
             return self._on_host(x, argument)
         x = self._library.plain(x, argument)
@@ -394,9 +397,13 @@ def to_numpy(x: ArrayLike) -> HostArray:
     Returns:
         A NumPy array of the same shape and dtype, which shares no memory with x.
 
+    Raises:
+        ValueError: Some of x is masked.
+
     Example:
         >>> to_numpy([1.0, 2.0])
         array([1., 2.])
     """
     library = library_of(x)
+    refuse_masked(x, "x")
     return np.array(x) if library is None else LIBRARIES[library].to_numpy(x)

@@ -44,6 +44,17 @@ def as_numpy(x: Any, argument: str) -> HostArray:
     return a.astype(a.dtype.newbyteorder("="), copy=False)
 
 
+def refuse_masked(a: Any, argument: str) -> Any:
+    """Return what is given; ValueError if some of it is masked: to drop the mask would be to use what it hides."""
+    for part in a if isinstance(a, (list, tuple)) else (a,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.getmaskarray(part).any():
+            raise ValueError(
+                f"{argument}: expected numbers all of which count, got an array with {int(part.mask.sum())} of them "
+                f"masked. Fill them, {argument}.filled(0) say, or choose rows that have none."
+            )
+    return a
+
+
 def widened(a: HostArray) -> HostArray:
     """Return an array of NumPy with bfloat16 and the like, which others add to it, as float32."""
     is_added = a.dtype.kind == "V" and a.dtype.names is None and np.can_cast(a.dtype, np.float32)

@@ -44,7 +44,7 @@ rng = np.random.default_rng(1)
 net = Network([50, 20, 5])
 sizes = []
 data = (rng.standard_normal((2000, 50)), rng.integers(0, 5, 2000))
-for report in net.iter_fit(data, 100, 10, validation=data):
+for report in net.iter_fit(data, epochs=100, validation=data):
     if report.is_epoch_end:
         sizes.append(anonymous())
 print(sizes[-1] - sizes[1])
