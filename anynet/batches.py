@@ -44,6 +44,16 @@ def shuffled(backend: Backend, data: DeviceData, batch_size: int, shape: Shape, 
             yield Chunk((x, y), None, stop - start)
 
 
+def tail(backend: Backend, chunk: Chunk, n: int) -> tuple[Array, Array]:
+    """Return the n examples that a chunk ends with, (x, y), in their own dtypes; of a streamed one only its own."""
+    if chunk.order is None:
+        x, y = (a[max(0, chunk.n - n) : chunk.n, ...] for a in chunk.data)
+    else:
+        chosen = chunk.order.indices[max(0, chunk.order.stop - n) : chunk.order.stop]
+        x, y = (backend.xp.take(a, chosen, axis=0) for a in chunk.data)
+    return x, y
+
+
 def _gathered(backend: Backend, a: Array | Streamed, rows: Order, on_host: HostArray) -> Array:
     """Return the rows of x or y on the device; which ones is known there and on the host."""
     if isinstance(a, Streamed):

@@ -17,7 +17,8 @@ from anynet import backprop, batches, data, metrics
 from anynet.architecture import Architecture, fused
 from anynet.backends import Backend
 from anynet.data import DeviceData, Streamed
-from anynet.parameters import all_finite, map_arrays
+from anynet.parameters import all_finite
+from anynet.trees import map_arrays
 from anynet.typing import Array, Batch, Fuse, HostArray, Namespace, Parameters, Tree
 
 Learnt = tuple[Parameters, list[Any]]  # parameters and state
@@ -156,26 +157,47 @@ class Measured(NamedTuple):
 
     is_finite: bool
     n_correct: int | None
-    cost: float | None  # the mean
+    cost: float  # the mean over the last examples of training
+    validation_cost: float | None  # the mean over the validation data
+    besides: list[float]
 
 
-def measure(net: Trained, validation: DeviceData | None) -> Measured:
-    """Return whether parameters and costs are finite, and how the network does on the validation data.
+def measure(
+    net: Trained, validation: DeviceData | None, last: tuple[Array, Array], besides: Array | None = None
+) -> Measured:
+    """Return whether parameters and costs are finite, and how the network does.
 
     The device is waited for once.
+
+    Args:
+        net: The network.
+        validation: On which to count right answers, and to take the mean cost; None has neither.
+        last: Some examples (x, y) on the device, whose mean cost is taken.
+        besides: Numbers, (n,), that are to be read along.
     """
     backend, xp, dtype = net.backend, net.backend.xp, getattr(net.backend.xp, net.backend.dtype)
-    found = [xp.astype(backend.compile(all_finite)(net.learnt), dtype)]
-    total = Totals(None, None)
+    found = {"finite": xp.astype(backend.compile(all_finite)(net.learnt), dtype), "cost": _mean_cost(net, *last)}
     if validation is not None:
-        total = totals(net, validation)
-        found.append(total.cost / len(validation))
-    if total.n_correct is not None:  # in two parts: a float32 alone counts to 2**24
-        found += [xp.astype(part, dtype) for part in (total.n_correct // 2**16, total.n_correct % 2**16)]
-    finite, *numbers = backend.to_numpy(xp.stack(found)).tolist()
-    is_finite = finite == 1.0 and all(map(math.isfinite, numbers[:1]))
-    n_correct = int(numbers[1]) * 2**16 + int(numbers[2]) if is_finite and len(numbers) > 1 else None
-    return Measured(is_finite, n_correct, numbers[0] if numbers else None)
+        n_correct, cost = totals(net, validation)
+        found["validation_cost"] = cost / len(validation)
+        if n_correct is not None:  # in two parts: a float32 alone counts to 2**24
+            found["high"], found["low"] = (xp.astype(part, dtype) for part in (n_correct // 2**16, n_correct % 2**16))
+    numbers_there = xp.stack(list(found.values()))
+    if besides is not None:
+        numbers_there = xp.concat([numbers_there, besides])
+    read = backend.to_numpy(numbers_there).tolist()
+    numbers = dict(zip(found, read, strict=False))
+    is_finite = numbers.pop("finite") == 1.0 and all(map(math.isfinite, numbers.values()))
+    n_correct = int(numbers["high"]) * 2**16 + int(numbers["low"]) if is_finite and "high" in numbers else None
+    return Measured(is_finite, n_correct, numbers["cost"], numbers.get("validation_cost"), read[len(found) :])
+
+
+def _mean_cost(net: Trained, x: Array, y: Array) -> Array:
+    """Return the mean cost of examples on the device, (0-d), by inference."""
+    backend, architecture = net.backend, net.architecture
+    targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
+    _, costs = net.ask(Verdicts)(net.learnt, x, y if architecture.task == "classification" else targets, targets)
+    return backend.xp.mean(costs)
 
 
 def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:

@@ -74,13 +74,16 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
 
 
 def metrics_line(report: "Report", columns: int) -> str:
-    """Return an epoch's metrics in a line of at most so many columns: what finds no room is shortened, or left out."""
+    """Return an epoch's metrics in a line of at most so many columns: what finds no room is shortened, or left out.
+
+    The cost in training, the least of them, goes first.
+    """
     values = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
-    begin, parts = f"Epoch {report.epoch}: ", [f"{name} {value}" for name, value in values.items()]
-    if not parts:
-        return f"Epoch {report.epoch} complete"
-    if len(begin + ", ".join(parts)) > columns:
-        parts = [f"{name.removeprefix('validation_')} {value}" for name, value in values.items()]
-    while len(parts) > 1 and len(begin + ", ".join(parts)) > columns:
-        parts.pop()
-    return begin + ", ".join(parts)
+    judged = {name: value for name, value in values.items() if name.startswith("validation_")} or values
+    shortened = {name.removeprefix("validation_"): value for name, value in judged.items()}
+    fewer = [dict(list(shortened.items())[:n]) for n in range(len(shortened), 0, -1)]
+    for shown in (values, judged, *fewer):
+        line = f"Epoch {report.epoch}: " + ", ".join(f"{name} {value}" for name, value in shown.items())
+        if len(line) <= columns:
+            break
+    return line

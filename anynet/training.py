@@ -5,19 +5,21 @@ becomes of it. Whoever consumes the reports can draw a bar, keep a history, save
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, optimizers
+from anynet import backprop, batches, data, evaluation, optimizers, symptoms
 from anynet.architecture import Architecture, fused
-from anynet.backends import Backend
+from anynet.backends import Backend, is_on_host
 from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
+from anynet.examples import as_dataset
 from anynet.optimizers import Optimizer
 from anynet.parameters import copied
 from anynet.random import Streams
+from anynet.symptoms import Doctor
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 
 Noise = tuple[Array | None, ...]  # per layer
@@ -35,7 +37,9 @@ class Report:
         examples: How many have been seen in it.
         total: How many there are.
         seconds: Of training in this epoch, evaluation not counted.
-        metrics: On the validation data, by name; None until the epoch is over.
+        metrics: By name; None until the epoch is over. "validation_accuracy" and "validation_cost"
+            are means over the validation data, where there are some, and "cost" is one over the
+            epoch's last mini-batch, of which no more than the last 256 examples are taken.
         n_correct: How many of the validation data are answered rightly, where that can be said.
 
     Example:
@@ -96,6 +100,7 @@ class Training:
     epochs: int
     examples: DeviceData
     validation: DeviceData | None
+    doctor: Doctor
 
 
 def prepare(
@@ -111,13 +116,18 @@ def prepare(
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
-    budget = data.budget_of(memory_limit)
+    budget, examples = data.budget_of(memory_limit), as_dataset(examples)
     placed = data.to_device(backend, examples, architecture, budget)
-    held_out = None if validation is None else data.to_device(backend, validation, architecture, budget - placed.kept)
+    rest = budget - placed.kept
+    held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(placed))
-    data.warn_of_pixels(placed)
-    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out)
+    doctor = Doctor(architecture, optimizer, len(placed))
+    if data.warn_of_pixels(placed):
+        doctor.trust_inputs()
+    elif examples.in_memory and is_on_host(examples.x):
+        doctor.judge_inputs(examples.x)
+    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out, doctor)
 
 
 def _batch_size(given: int | None, n: int) -> int:
@@ -162,12 +172,8 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
     last_good = copy_of(learner.train_state)
     take_chunk = _taking_chunks(training, learner)
     for epoch in range(training.epochs):
-        for report in _epoch(training, take_chunk, epoch):
-            if report.examples < report.total:
-                yield report
-        parameters, state, _ = learner.train_state
-        net = evaluation.Trained(training.backend, training.architecture, parameters, state)
-        measured = evaluation.measure(net, training.validation)
+        report, chunk = yield from _epoch(training, take_chunk, epoch)
+        measured = _measured(training, learner.train_state, chunk, looks=epoch in (0, training.epochs - 1))
         if not measured.is_finite:
             learner.train_state = last_good
             raise FloatingPointError(
@@ -175,8 +181,20 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
                 f"learning rate is too large; here the optimizer is {training.optimizer}. The network is as it was "
                 "before this epoch."
             )
+        if measured.besides:
+            n_steps = (epoch + 1) * -(-report.total // training.batch_size)
+            training.doctor.judge(measured.besides, n_steps, is_last=epoch == training.epochs - 1)
         last_good = copy_of(learner.train_state)
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
+
+
+def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk, looks: bool) -> evaluation.Measured:
+    """Return how an epoch ended that ended with this chunk, and, if somebody looks, what symptoms show."""
+    backend, most = training.backend, symptoms.MOST_ROWS
+    net = evaluation.Trained(backend, training.architecture, train_state.parameters, train_state.state)
+    found = symptoms.look(net, *batches.tail(backend, chunk, most)) if looks else None
+    n_last = (len(training.examples) - 1) % training.batch_size + 1
+    return evaluation.measure(net, training.validation, batches.tail(backend, chunk, min(n_last, most)), found)
 
 
 def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, int], TrainState]:
@@ -201,8 +219,10 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     return take_chunk
 
 
-def _epoch(training: Training, take_chunk: Callable[[batches.Chunk, int], TrainState], epoch: int) -> Iterator[Report]:
-    """Train for an epoch, and yield a report after each chunk."""
+def _epoch(
+    training: Training, take_chunk: Callable[[batches.Chunk, int], TrainState], epoch: int
+) -> Generator[Report, None, tuple[Report, batches.Chunk]]:
+    """Train for an epoch, and yield a report after each chunk but the last: that report is returned, and the chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
     shape, order = training.architecture.widest_shape, training.streams.order
     examples, seconds, begin = 0, 0.0, time.perf_counter()
@@ -212,18 +232,21 @@ def _epoch(training: Training, take_chunk: Callable[[batches.Chunk, int], TrainS
         if examples == total:
             backend.synchronize(train_state)  # so that the clock is honest
         seconds += time.perf_counter() - begin
-        yield Report(epoch, training.epochs, examples, total, seconds)
+        report = Report(epoch, training.epochs, examples, total, seconds)
+        if examples < total:
+            yield report
         begin = time.perf_counter()
+    return report, chunk
 
 
 def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, float]:
-    """Return how the network does on the validation data, by name; empty without them."""
+    """Return how the network does, by name, on the validation data first."""
     metrics = {}
     if training.validation is not None and measured.n_correct is not None:
         metrics["validation_accuracy"] = measured.n_correct / len(training.validation)
-    if measured.cost is not None:
-        metrics["validation_cost"] = measured.cost
-    return metrics
+    if measured.validation_cost is not None:
+        metrics["validation_cost"] = measured.validation_cost
+    return metrics | {"cost": measured.cost}
 
 
 def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer) -> RunChunk:

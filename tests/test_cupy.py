@@ -94,6 +94,7 @@ def forget_compiled_formulas():
 
 
 @on_emulator
+@pytest.mark.filterwarnings("ignore:outputs")  # which is another way to notice
 def test_a_kernel_with_a_wrong_sign_is_noticed(wrong_sign, few):
     with pytest.raises(AssertionError):
         check_steps("the book's", "float64", few)

@@ -51,10 +51,14 @@ def test_totals_are_sums_over_all_blocks(backend, task, limit, in_blocks):
 def test_an_epochs_measures_are_those_sums(backend, in_blocks):
     net = Network([4, 5, 3], backend)
     data = to_device(backend, examples(), net.architecture)
-    found = evaluation.measure(trained(net), data)
+    last = data.x[:7, ...], data.y[:7]
+    besides = backend.copy_to_device([2.0, -3.0])
+    found = evaluation.measure(trained(net), data, last, besides)
     total = evaluation.totals(trained(net), data)
-    assert found == (True, int(total.n_correct), pytest.approx(float(total.cost) / N, rel=1e-12))
-    assert evaluation.measure(trained(net), None) == (True, None, None)
+    costs = 0.5 * ((net.feedforward(examples()[0]) - np.eye(3)[examples()[1]]) ** 2).sum(axis=1)
+    validation_cost, cost = pytest.approx(float(total.cost) / N, rel=1e-12), pytest.approx(costs[:7].mean(), rel=1e-12)
+    assert found == (True, int(total.n_correct), cost, validation_cost, [2.0, -3.0])
+    assert evaluation.measure(trained(net), None, last) == (True, None, cost, None, [])
 
 
 @pytest.mark.parametrize("n_correct", [0, 1, 2**16 - 1, 2**16, 2**24 + 1, 2**31 - 1])
@@ -65,7 +69,7 @@ def test_counts_are_exact_beyond_what_float32_counts_to(n_correct, monkeypatch, 
     total = evaluation.Totals(count, backend32.copy_to_device(1.0))
     monkeypatch.setattr(evaluation, "totals", lambda *args: total)
     data = to_device(backend32, (np.ones((2, 2)), [0, 1]), net.architecture)
-    assert evaluation.measure(trained(net), data).n_correct == n_correct
+    assert evaluation.measure(trained(net), data, (data.x, data.y)).n_correct == n_correct
 
 
 @pytest.mark.slow_on("jax")
@@ -85,7 +89,7 @@ def test_regression_reports_its_cost_alone(rng):
     net = Network([3, 1], output="identity", dtype="float64")
     y = x @ [1.0, -2.0, 0.5] + 4.0
     history = net.fit((x, y), epochs=60, batch_size=10, optimizer=SGD(0.1), validation=(x, y))
-    assert set(history[-1].metrics) == {"validation_cost"}
+    assert set(history[-1].metrics) == {"validation_cost", "cost"}
     assert history[-1].n_correct is None
     assert history[-1].metrics["validation_cost"] < 1e-12
     assert net.weights[0][0] == pytest.approx([1, -2, 0.5])

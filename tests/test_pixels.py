@@ -45,6 +45,7 @@ def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
 @pytest.mark.parametrize(
     "x", [np.tile(np.arange(64, dtype=np.uint8) * 4, (30, 1)), np.ones((30, 64)), np.full((30, 64), 200.5)]
 )
+@pytest.mark.filterwarnings("ignore:x. expected inputs of about 1 in size, got 200")  # pixels or not, they are large
 def test_pixels_and_features_in_order_are_not_warned_of(backend, x):
     Network([64, 2], backend).fit((x, np.arange(30) % 2), epochs=1, batch_size=10)  # a warning would be an error
 
@@ -90,4 +91,4 @@ def test_so_are_those_of_data_that_are_streamed(at, is_warned, recwarn):
     x = np.full((150, 64), 200.0)
     x[at] = 0.5
     Network([64, 2]).fit((x, np.arange(150) % 2), epochs=1, batch_size=50, memory_limit=0)
-    assert ["which look like pixels" in str(w.message) for w in recwarn] == [True] * is_warned
+    assert sum("which look like pixels" in str(w.message) for w in recwarn) == is_warned

@@ -24,6 +24,8 @@ def test_a_bar_is_drawn_only_where_asked_for_or_on_a_terminal(capsys, rng):
     net.fit(data, epochs=1, batch_size=10)
     net.fit(data, epochs=1, batch_size=10, progress=False)
     assert capsys.readouterr() == ("", "")
+    net.fit(data, epochs=1, batch_size=10, progress=True)
+    assert "Epoch 0: cost 0." in capsys.readouterr().err
     net.fit(data, epochs=1, batch_size=10, progress=True, validation=data)
     out, err = capsys.readouterr()
     assert out == ""
@@ -88,7 +90,9 @@ def test_a_notebook_shows_the_plain_bar(monkeypatch):
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (80, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234"),
+        (80, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234, cost 0.0009877"),
+        (77, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234, cost 0.0009877"),
+        (76, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234"),
         (61, "Epoch 12: validation_accuracy 0.9045, validation_cost 0.01234"),
         (60, "Epoch 12: accuracy 0.9045, cost 0.01234"),
         (38, "Epoch 12: accuracy 0.9045"),
@@ -96,9 +100,13 @@ def test_a_notebook_shows_the_plain_bar(monkeypatch):
     ],
 )
 def test_the_line_of_an_epoch_fits(columns, line):
-    metrics = {"validation_accuracy": 0.9045, "validation_cost": 0.012341}
+    metrics = {"validation_accuracy": 0.9045, "validation_cost": 0.012341, "cost": 0.00098765}
     assert metrics_line(Report(12, 30, 50, 50, 1.0, metrics), columns) == line
-    assert metrics_line(Report(12, 30, 50, 50, 1.0, {}), columns) == "Epoch 12 complete"
+
+
+@pytest.mark.parametrize("columns", [80, 10])
+def test_without_validation_data_the_line_tells_the_cost_in_training(columns):
+    assert metrics_line(Report(12, 30, 50, 50, 1.0, {"cost": 0.00098765}), columns) == "Epoch 12: cost 0.0009877"
 
 
 def test_an_error_passes_the_bar(capsys):
@@ -116,7 +124,7 @@ def test_an_error_passes_the_bar(capsys):
         ({"validation_accuracy": 0.9045, "validation_cost": 0.5}, 9045, "Epoch 3: 9045 / 10000"),
         ({"validation_accuracy": 0.0, "validation_cost": 0.5}, 0, "Epoch 3: 0 / 10000"),
         ({"validation_cost": 0.0123}, None, "Epoch 3: cost 0.0123"),
-        ({}, None, "Epoch 3 complete"),
+        ({"cost": 0.0123}, None, "Epoch 3 complete"),
     ],
 )
 def test_the_line_of_an_epoch_is_the_books(metrics, n_correct, line):
