@@ -15,10 +15,11 @@ from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.checks import warn
 from anynet.formats.bounded import MAX_BYTES
-from anynet.parameters import as_column, map_arrays
+from anynet.parameters import as_column
 from anynet.random import Streams
 from anynet.saving import SavedNetwork
 from anynet.training import Report
+from anynet.trees import map_arrays
 from anynet.typing import ArrayLike, DeviceLike, HostArray, TrainState
 
 _MAKE = "Make a network of it: Network(sizes, {name}=...)"
@@ -49,6 +50,7 @@ def made_of(
     train_state: TrainState,
     streams: Streams,
     class_names: tuple[str, ...] | None = None,
+    input_scale: str | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
     return locals() | {"history": []}
@@ -76,6 +78,7 @@ class Brain:
     train_state: TrainState
     streams: Streams
     class_names: tuple[str, ...] | None
+    input_scale: str | None = None  # of what it has learnt from, as in `pixels.scale_of`; kept from then on
     history: list[Report]  # of the last `fit`
 
     parameters = property(attrgetter("train_state.parameters"), doc="What gradients move: a named tuple per layer.")
@@ -162,7 +165,9 @@ class Brain:
             ValueError: The network holds a formula of your own, which no file can bring along.
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
-        saved = SavedNetwork(self.architecture, self.backend.dtype, self.class_names, parameters, state)
+        saved = SavedNetwork(
+            self.architecture, self.backend.dtype, self.class_names, parameters, state, self.input_scale
+        )
         return saving.write(path, saved)
 
     @classmethod
@@ -197,7 +202,7 @@ class Brain:
             warn(f"{path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
-        net.__setstate__(made_of(saved.architecture, chosen, start, streams, saved.class_names))
+        net.__setstate__(made_of(saved.architecture, chosen, start, streams, saved.class_names, saved.input_scale))
         return net
 
     def __getstate__(self) -> dict[str, Any]:  # as NumPy arrays: not every library's can be pickled

@@ -60,13 +60,14 @@ class DeviceData:
     """A data set, checked, and put where batches are made from it.
 
     Each of x and y is an array on the device, or `Streamed`. `kept` is how many bytes were
-    put on the device, to stay there.
+    put on the device, to stay there; `scale` is that of x, as in `pixels.scale_of`.
     """
 
     x: Array | Streamed
     y: Array | Streamed
     class_names: tuple[str, ...] | None
     kept: int
+    scale: str | None
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
@@ -75,7 +76,13 @@ class DeviceData:
 # To the device.
 
 
-def to_device(backend: "Backend", data: Any, architecture: "Architecture", budget: float = math.inf) -> DeviceData:
+def to_device(
+    backend: "Backend",
+    data: Any,
+    architecture: "Architecture",
+    budget: float = math.inf,
+    learnt_scale: str | None = None,
+) -> DeviceData:
     """Return data in any of their forms, checked and on the device: x (n, *input_shape), y labels or targets.
 
     Args:
@@ -84,6 +91,7 @@ def to_device(backend: "Backend", data: Any, architecture: "Architecture", budge
         architecture: Of the network that they are for.
         budget: How many bytes may be put on the device to stay, y before x; what does not fit
             there, or is not in memory, is streamed.
+        learnt_scale: Of what the network has learnt from, or will have; None is any.
 
     Raises:
         ValueError: Shapes, labels or numbers are not what the network takes.
@@ -101,10 +109,10 @@ def to_device(backend: "Backend", data: Any, architecture: "Architecture", budge
     else:
         _check_shape(tuple(data.x.shape), shape)
         x = Streamed(data.x, (len(data), *shape), "x")
-    y = targets_of.checked(array_namespace(y), y, architecture)
+    y, scale = targets_of.checked(array_namespace(y), y, architecture), look_at_scale(x, learnt_scale)
     y, kept_of_y = _keep(backend, y, "y", budget)
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
-    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y)
+    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale)
 
 
 def _keep(backend: "Backend", a: Array | Streamed, argument: str, budget: float) -> tuple[Array | Streamed, int]:
@@ -126,10 +134,31 @@ def budget_of(memory_limit: int | None) -> float:
     return whole_number("memory_limit", memory_limit, least=0, limits="a number of bytes from 0")
 
 
+def look_at_scale(x: Array | Streamed, learnt: str | None) -> str | None:
+    """Return the scale of the first examples of x, and warn if the network has learnt on another.
+
+    For this no device is waited for: of floats that are there already nothing is known.
+    """
+    if not isinstance(x, Streamed) and not is_on_host(x) and array_namespace(x).isdtype(x.dtype, "real floating"):
+        return None
+    first = _first(x)
+    scale = pixels.scale_of(first)
+    if learnt is not None and scale not in (None, learnt):
+        warn(pixels.of_another_scale(first, learnt))
+    return scale
+
+
+def _first(x: Array | Streamed) -> Array:
+    """Return the first hundred examples, by which others are judged."""
+    n = min(100, x.shape[0])
+    if isinstance(x, Streamed):
+        return x.read(slice(0, n))
+    return x if n == x.shape[0] else x[:n, ...]
+
+
 def warn_of_pixels(data: DeviceData) -> bool:
     """Warn if the first examples look as if what uint8 means had been forgotten; return whether they do."""
-    first = slice(0, min(100, len(data)))
-    mistake = pixels.mistaken(data.x.read(first) if isinstance(data.x, Streamed) else data.x[first, ...])
+    mistake = pixels.mistaken(_first(data.x))
     if mistake is not None:
         warn(mistake)
     return mistake is not None

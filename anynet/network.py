@@ -6,7 +6,7 @@ door and hands on. The mathematics is in backprop.py, the journeys themselves in
 evaluation.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from anynet import backends, evaluation, optimizers, parameters, random, training
@@ -15,14 +15,15 @@ from anynet.architecture import build
 from anynet.backends import Backend, on_device
 from anynet.brain import Brain, made_of
 from anynet.costs import Cost
-from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device
+from anynet.data import DeviceData, Streamed, by_name, check_finite, look_at_scale, rows_of, to_batch, to_device
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
 from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
-from anynet.parameters import as_column, map_arrays
+from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
 from anynet.training import Report
+from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
 __all__ = ["Network"]
@@ -160,6 +161,7 @@ class Network(Brain):
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
         journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit)
+        self.input_scale = journey.examples.scale
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names
         return self.backend.iterate_active(training.run(journey, self))
@@ -176,7 +178,7 @@ class Network(Brain):
         Raises:
             ValueError: x has another shape, or holds NaN or infinity.
         """
-        batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
+        batch, restore = self._to_batch(x)
         if not isinstance(batch, Streamed):  # which is checked as it is read
             check_finite(batch, "x")
         return restore(evaluation.decisions(self._trained, batch))
@@ -222,7 +224,7 @@ class Network(Brain):
             >>> Network([2, 3]).feedforward([[0.0, 1.0]]).shape
             (1, 3)
         """
-        batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
+        batch, restore = self._to_batch(x)
         return restore(evaluation.over_rows(evaluation.Outputs, self._trained, batch))
 
     @on_device
@@ -232,7 +234,7 @@ class Network(Brain):
         Args:
             x: As in `feedforward`.
         """
-        batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
+        batch, restore = self._to_batch(x)
         return [restore(a) for a in evaluation.over_rows(evaluation.Activations, self._trained, batch)]
 
     @on_device
@@ -245,10 +247,11 @@ class Network(Brain):
                 column too.
         """
         self.architecture.learnable_cost()
-        batch, _ = to_batch(self.backend, x, self.architecture.input_shape)
+        batch, _ = self._to_batch(x)
         rows = batch.read(slice(None)) if isinstance(batch, Streamed) else batch
         labels = rows_of(self.backend, y, batch.shape[0], self.architecture.n_out, self.class_names)
-        examples = self._to_device(Dataset(self.backend.asarray(rows), labels))
+        named = self._by_name(Dataset(self.backend.asarray(rows), labels))
+        examples = to_device(self.backend, named, self.architecture)
         cost, gradients = evaluation.gradients(self._trained, examples)
         return cost, gradients if self.backend.is_native(x) else map_arrays(self.backend.to_numpy, gradients)
 
@@ -343,4 +346,11 @@ class Network(Brain):
     def _to_device(self, data: Any, y: Any = None) -> DeviceData:
         if isinstance(data, DeviceData):
             return data
-        return to_device(self.backend, self._by_name(as_dataset(data, y)), self.architecture)
+        named = self._by_name(as_dataset(data, y))
+        return to_device(self.backend, named, self.architecture, learnt_scale=self.input_scale)
+
+    def _to_batch(self, x: ArrayLike) -> tuple[Array | Streamed, Callable[[Array], Array]]:
+        batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
+        if self.input_scale is not None:
+            look_at_scale(batch, self.input_scale)
+        return batch, restore

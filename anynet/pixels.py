@@ -10,6 +10,10 @@ from array_api_compat import array_namespace
 
 from anynet.typing import Array, Namespace
 
+# What a network has learnt from, where it can be told: pixels as numbers up to 1, or whole numbers as they are.
+UNIT, WHOLE = "[0, 1]", "[0, 255]"
+SCALES = UNIT, WHOLE
+
 
 def to_unit_interval(xp: Namespace, x: Array, dtype: object) -> Array:
     """Return x in the dtype given: pixels (uint8) divided by 255, anything else as it is."""
@@ -26,6 +30,8 @@ def mistaken(x: Array) -> str | None:
     of an image hardly anything else.
     """
     xp = array_namespace(x)
+    if xp.isdtype(x.dtype, "bool"):
+        return None
     if x.dtype == xp.uint8:
         if int(xp.max(x)) > 1:
             return None
@@ -44,6 +50,40 @@ def mistaken(x: Array) -> str | None:
     return (
         f"x: expected inputs of about 1 in size, got whole numbers from {lowest:g} to {highest:g}, which look like "
         "pixels. Scale them, x / 255, or hand them over as uint8."
+    )
+
+
+def scale_of(x: Array) -> str | None:
+    """Return the scale on which a network sees examples x (n, ...): one of `SCALES`, None if they might be on either.
+
+    uint8 is seen in [0, 1], and so are images of fractions; whole numbers of another dtype, some
+    above 1 and none above 255, are taken as they are.
+    """
+    xp = array_namespace(x)
+    if x.dtype == xp.uint8:
+        return UNIT
+    if xp.isdtype(x.dtype, "bool"):
+        return None
+    highest = float(xp.max(x))
+    if not 0 < highest <= 255 or float(xp.min(x)) < 0:
+        return None
+    are_whole = xp.isdtype(x.dtype, "integral") or bool(xp.all(xp.round(x) == x))
+    if highest > 1:
+        return WHOLE if are_whole else None
+    return UNIT if _is_image(x.shape[1:]) and not are_whole else None
+
+
+def of_another_scale(x: Array, learnt: str) -> str:
+    """Return what is wrong with examples x for a network that has learnt on the scale that is not theirs."""
+    if learnt == UNIT:
+        return (
+            f"x: expected pixels as the network has learnt from them, uint8 or numbers up to 1, got whole numbers "
+            f"above 1 of {x.dtype}, taken as they are. Hand them over as uint8, or divide them as those were."
+        )
+    got = "uint8, which is divided by 255" if x.dtype == array_namespace(x).uint8 else "numbers up to 1"
+    return (
+        f"x: expected whole numbers as the network has learnt from them, not divided by anything, got {got}. "
+        "Hand them over as those were, x.astype('float32') say."
     )
 
 

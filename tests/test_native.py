@@ -37,6 +37,17 @@ def test_the_file_is_the_texts_brain(tmp_path):
     assert [layer["activation"] for layer in header["layers"]] == ["sigmoid", "sigmoid"]
 
 
+def test_a_scale_that_cannot_be_is_refused_and_none_is_none(tmp_path):
+    path = Network([2, 3]).save(tmp_path / "net.npz")
+    arrays, header = npz.read(path)
+    npz.write(path, arrays, header | {"input_scale": ["[0, 1]"]})
+    with pytest.raises(ValueError, match=r"expected an input scale of \[0, 1\] or \[0, 255\], got "):
+        Network.load(path)
+    del header["input_scale"]  # as earlier versions have it
+    npz.write(path, arrays, header)
+    assert Network.load(path).input_scale is None
+
+
 def test_an_archive_saved_by_hand_loads_with_a_warning(tmp_path, rng):
     net = Network([4, 5, 3], dtype="float64")
     (w1, w2), (b1, b2) = net.weights, net.biases

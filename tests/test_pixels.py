@@ -1,5 +1,7 @@
 """Pixels: what uint8 means, and what looks as if that had been forgotten."""
 
+import copy
+
 import numpy as np
 import pytest
 from compare import assert_on, relative_difference
@@ -48,6 +50,89 @@ def test_pixels_that_seem_mistaken_are_warned_of(backend, x, message):
 @pytest.mark.filterwarnings("ignore:x. expected inputs of about 1 in size, got 200")  # pixels or not, they are large
 def test_pixels_and_features_in_order_are_not_warned_of(backend, x):
     Network([64, 2], backend).fit((x, np.arange(30) % 2), epochs=1, batch_size=10)  # a warning would be an error
+
+
+# On which scale a network has learnt.
+
+AGES = np.tile(np.arange(20, 80, 6, dtype=np.int64), (20, 1))
+DOORS = {
+    "predict": lambda net, x, y: net.predict(x),
+    "one example": lambda net, x, y: net.predict(x[0]),
+    "feedforward": lambda net, x, y: net.feedforward(x),
+    "activations": lambda net, x, y: net.activations(x),
+    "gradients": lambda net, x, y: net.gradients(x, y),
+    "evaluate": lambda net, x, y: net.evaluate(x, y),
+    "accuracy": lambda net, x, y: net.accuracy(x, y),
+    "confusion_matrix": lambda net, x, y: net.confusion_matrix(x, y),
+    "update_mini_batch": lambda net, x, y: net.update_mini_batch((x, y), 1e-9),
+    "validation": lambda net, x, y: net.fit(x.astype(np.uint8), y, epochs=1, validation=(x, y)),
+}
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.float32])
+def test_who_has_learnt_from_pixels_is_told_of_whole_numbers(backend32, door, dtype):
+    y = np.arange(20) % 2
+    net = Network([10, 2], backend32)
+    net.fit(AGES.astype(np.uint8), y, epochs=1)
+    said = rf"x: expected pixels .*, got whole numbers above 1 of {np.dtype(dtype)}, .*Hand them over as uint8"
+    with pytest.warns(UserWarning, match=said) as found:
+        DOORS[door](net, AGES.astype(dtype), y)
+    assert len(found) == 1
+    DOORS["predict"](net, AGES.astype(np.uint8), y)  # a warning would be an error
+    for use in (door for name, door in DOORS.items() if name != "validation"):
+        use(net, AGES / 255, y)
+
+
+@pytest.mark.filterwarnings("ignore:x. expected inputs of about 1 in size")
+@pytest.mark.parametrize("door", [door for door in DOORS if door != "validation"])
+def test_who_has_learnt_from_whole_numbers_is_told_of_pixels(door):
+    y = np.arange(20) % 2
+    net = Network([10, 2])
+    net.fit(AGES, y, epochs=1, validation=(AGES.astype(float), y))
+    with pytest.warns(UserWarning, match="x: expected whole numbers .*, got uint8, which is divided by 255"):
+        DOORS[door](net, AGES.astype(np.uint8), y)
+    DOORS[door](net, AGES.astype(np.float32), y)
+    digits = Network([64, 2])
+    x = np.tile(np.arange(64) % 17.0, (20, 1))
+    digits.fit(x, y, epochs=1)
+    with pytest.warns(UserWarning, match="x: expected whole numbers .*, got numbers up to 1"):
+        DOORS[door](digits, x / 16, y)
+    digits.fit(x / 16, y, epochs=1)  # and is of that scale from here on
+    with pytest.warns(UserWarning, match="x: expected pixels as the network has learnt from them"):
+        DOORS[door](digits, x, y)
+
+
+def test_the_scale_goes_where_the_network_goes(tmp_path):
+    net = Network([10, 2])
+    net.fit(AGES.astype(np.uint8), np.arange(20) % 2, epochs=1)
+    for other in (Network.load(net.save(tmp_path / "net")), net.to("numpy", dtype="float64"), copy.deepcopy(net)):
+        with pytest.warns(UserWarning, match="x: expected pixels"):
+            other.predict(AGES)
+    fresh = Network([10, 2])
+    assert Network.load(fresh.save(tmp_path / "net")).input_scale is fresh.input_scale is None
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (np.zeros((3, 4), np.uint8), "[0, 1]"),
+        (np.array([[0, 2]]), "[0, 255]"),
+        (np.array([[0.0, 255.0]]), "[0, 255]"),
+        (np.array([[0.0, 256.0]]), None),
+        (np.array([[-1.0, 255.0]]), None),
+        (np.array([[0.5, 255.0]]), None),
+        (np.array([[0, 1]]), None),
+        (np.array([[0, 0]]), None),
+        (np.array([[0.5, 1.0]]), None),  # features
+        (np.full((3, 64), 0.5), "[0, 1]"),  # an image
+        (np.full((3, 64), 1.0), None),
+        (np.array([[False, True]]), None),
+    ],
+)
+def test_the_scale_is_told_where_it_can_be(x, scale, backend):
+    assert pixels.scale_of(backend.asarray(x)) == scale
 
 
 def image(highest, lowest=0, shape=(3, 64)):

@@ -18,6 +18,7 @@ from anynet.backends import DTYPES
 from anynet.formats import npz
 from anynet.formats.bounded import MAX_BYTES
 from anynet.parameters import as_column
+from anynet.pixels import SCALES
 from anynet.saving.saved import SavedNetwork
 from anynet.typing import HostArray, Shape
 
@@ -54,6 +55,7 @@ def write(path: str | Path, saved: SavedNetwork) -> Path:
         "task": architecture.task,
         "dtype": saved.dtype,
         "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
+        "input_scale": saved.input_scale,
         "classes": saved.class_names,
     }
     return npz.write(path, arrays, header)
@@ -118,7 +120,11 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
     layers = [layer_from_dict(description) for description in header["layers"]]
     sizes = [tuple(header["input_shape"]), *layers]
     architecture = build(sizes, "sigmoid", "sigmoid", header["cost"], "lecun_normal", header["task"])
-    return _filled(architecture, header["dtype"], _class_names(header["classes"], architecture.n_classes), arrays)
+    scale = header.get("input_scale")  # earlier versions have not written it
+    if scale is not None and scale not in SCALES:
+        raise ImpossibleNetworkError(f"expected an input scale of {' or '.join(SCALES)}, got {str(scale)[:20]}.")
+    names = _class_names(header["classes"], architecture.n_classes)
+    return replace(_filled(architecture, header["dtype"], names, arrays), input_scale=scale)
 
 
 def _class_names(names: Any, n: int) -> tuple[str, ...] | None:

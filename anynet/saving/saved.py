@@ -14,13 +14,17 @@ REFUSAL = "The file is no whole network."
 
 @dataclass(frozen=True, eq=False)
 class SavedNetwork:
-    """What a file says of a network, checked; its arrays are host arrays. `assumption` is what it did not say."""
+    """What a file says of a network, checked; its arrays are host arrays.
+
+    `input_scale` is that of what it has learnt from, `assumption` what the file did not say.
+    """
 
     architecture: Architecture
     dtype: str
     class_names: tuple[str, ...] | None
     parameters: Parameters
     state: list[Any]
+    input_scale: str | None = None
     assumption: str | None = None
 
 
