@@ -74,10 +74,10 @@ class Symptoms:
 
 def _scales(xp: Namespace, x: Array) -> tuple[Array, Array, Array]:
     """Return the root mean square of x (n, ...), and by how much its features vary, the narrowest and the widest."""
-    size = xp.maximum(xp.max(xp.abs(x)), float(xp.finfo(x.dtype).smallest_normal))
+    size = xp.maximum(xp.max(xp.abs(x)), 1e-36)
     a = xp.reshape(x, (x.shape[0], -1)) / size  # so that no square overflows
     varies = xp.max(a, axis=0) - xp.min(a, axis=0)
-    is_told = (xp.count_nonzero(a, axis=0) * 2 > a.shape[0]) & (varies > 0.0)
+    is_told = (xp.mean(xp.astype(a != 0.0, a.dtype), axis=0) > 0.5) & (varies > 0.0)
     narrowest, widest = xp.min(xp.where(is_told, varies, 2.0)), xp.max(xp.where(is_told, varies, 0.0))
     return size * xp.sqrt(xp.mean(a * a)), size * narrowest, size * widest
 

@@ -178,8 +178,8 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
             learner.train_state = last_good
             raise FloatingPointError(
                 f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
-                f"learning rate is too large; here the optimizer is {training.optimizer}. The network is as it was "
-                "before this epoch."
+                f"learning rate is too large: take a tenth of it. Here the optimizer is {training.optimizer}. "
+                f"The network is as it was before {'this epoch' if epoch else 'training'}."
             )
         if measured.besides:
             n_steps = (epoch + 1) * -(-report.total // training.batch_size)

@@ -186,11 +186,14 @@ def test_parameters_that_are_no_longer_finite_stop_training_at_the_last_good_epo
     net.fit((x, targets), epochs=1, batch_size=10, optimizer=SGD(0.01))
     good = net.weights
     with pytest.raises(
-        FloatingPointError, match=r"epoch 0: expected finite parameters and costs.*learning rate.*SGD\(learning_rate="
-    ):
+        FloatingPointError,
+        match=r"epoch 0: expected finite parameters and costs.*take a tenth.*SGD\(learning_rate=.*before training\.",
+    ) as caught:
         net.fit((x, targets), epochs=3, batch_size=10, optimizer=SGD(rate))
     assert all(np.array_equal(a, b) for a, b in zip(net.weights, good, strict=True))
     assert np.isfinite(net.feedforward(x)).all()
+    assert caught.value.history is net.history
+    assert net.history == []
 
 
 # Whose optimizer it is.

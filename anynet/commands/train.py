@@ -17,7 +17,7 @@ from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.network import Network
 from anynet.optimizers import SGD
-from anynet.progress import epoch_line, with_progress
+from anynet.progress import epoch_line, metrics_line, with_progress
 from anynet.training import Report
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
@@ -93,12 +93,15 @@ def run(arguments: argparse.Namespace) -> None:
             for report in with_progress(reports, False if arguments.quiet else None, keep=False):
                 if report.is_epoch_end:
                     ends.append(report)
-                    say(epoch_line(report, data.n_held_out))
+                    say(_line(report, data))
                 check_for_interrupt()
         except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
-            path = _save(net, output, arguments.force)
             why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
-            print(f"{why}. What was learnt so far is in {path}.", file=sys.stderr)
+            if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
+                kept = f"What was learnt so far is in {_save(net, output, arguments.force)}."
+            else:
+                kept = "Nothing was learnt, and nothing saved."
+            print(f"{why}. {kept}", file=sys.stderr)
             raise
         path = _save(net, output, arguments.force)
         say(_summary(ends, data, path))
@@ -125,6 +128,11 @@ def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
     if _badness(ends[best]) == _badness(ends[-1]):
         return f"{speed}\nSaved the network of {said}{', the best' * (len(ends) > 1)}, to {path}"
     return f"{speed}\nSaved the network of {said}, to {path}; the best epoch was {ends[best].epoch}, {figures[best]}"
+
+
+def _line(report: Report, data: TrainingData) -> str:
+    """Return the line of an epoch: the book's, or the cost in training where there is nothing to judge by."""
+    return metrics_line(report, columns=80) if data.held_out is None else epoch_line(report, data.n_held_out)
 
 
 def _figure(report: Report, n_held_out: int) -> str:
