@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from anynet import __version__, backends
 from anynet.commands.terminal import say
@@ -22,9 +23,12 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
     say("\nbackends")
     distributions = packages_distributions()
-    for name, reason in backends.available().items():
+    available = backends.available()
+    for name, reason in available.items():
         installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
         say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}", hanging=20)
+    taken = "cupy" if available["cupy"] is None else "numpy, for cupy is not usable: the reason stands above"
+    say(f"  {'auto':<18}{taken}", hanging=20)
     say("\nCuPy, rung by rung")
     for rung, reason in backends.diagnose_cupy():
         say(f"  {rung:<18}{'works' if reason is None else reason}", hanging=20)
@@ -42,9 +46,5 @@ def _blas() -> str:
     config: Any = np.show_config(mode="dicts")
     blas = config.get("Build Dependencies", {}).get("blas", {})  # NumPy leaves out what it does not know
     name = " ".join(["BLAS", blas.get("name", "unknown"), blas.get("version", "")]).rstrip()
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return f"{name} (for its threads: pip install 'anynet-nn[threads]')"
     threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return f"{name}, {threads[0]} {'thread' if threads[0] == 1 else 'threads'}" if threads else name

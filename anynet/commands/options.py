@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from anynet import backends
 from anynet.backends import Backend
 from anynet.commands.errors import UsageError
@@ -101,10 +103,6 @@ def threads(n: int | None, backend: Backend) -> Iterator[None]:
         raise UsageError(
             f"--threads: expected a backend that can be told, got {backend.name}, which takes every core it may use."
         )
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        raise ImportError("threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'") from None
     with threadpool_limits(n):
         yield
 
