@@ -109,7 +109,10 @@ def to_device(
     else:
         _check_shape(tuple(data.x.shape), shape)
         x = Streamed(data.x, (len(data), *shape), "x")
-    y, scale = targets_of.checked(array_namespace(y), y, architecture), look_at_scale(x, learnt_scale)
+    y = targets_of.checked(array_namespace(y), y, architecture)
+    if learnt_scale is not None:
+        warn_of_scale(x, learnt_scale)
+    scale = pixels.scale_of(_first(x)) if _is_seen(x) else None
     y, kept_of_y = _keep(backend, y, "y", budget)
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
     return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale)
@@ -134,18 +137,16 @@ def budget_of(memory_limit: int | None) -> float:
     return whole_number("memory_limit", memory_limit, least=0, limits="a number of bytes from 0")
 
 
-def look_at_scale(x: Array | Streamed, learnt: str | None) -> str | None:
-    """Return the scale of the first examples of x, and warn if the network has learnt on another.
+def warn_of_scale(x: Array | Streamed, learnt: str) -> None:
+    """Warn if the first examples of x are on another scale than what the network has learnt from."""
+    mistake = pixels.of_another_scale(_first(x), learnt) if _is_seen(x) else None
+    if mistake is not None:
+        warn(mistake)
 
-    For this no device is waited for: of floats that are there already nothing is known.
-    """
-    if not isinstance(x, Streamed) and not is_on_host(x) and array_namespace(x).isdtype(x.dtype, "real floating"):
-        return None
-    first = _first(x)
-    scale = pixels.scale_of(first)
-    if learnt is not None and scale not in (None, learnt):
-        warn(pixels.of_another_scale(first, learnt))
-    return scale
+
+def _is_seen(x: Array | Streamed) -> bool:
+    """Return whether x may be looked at: floats that are on a device already would be waited for."""
+    return isinstance(x, Streamed) or is_on_host(x) or not array_namespace(x).isdtype(x.dtype, "real floating")
 
 
 def _first(x: Array | Streamed) -> Array:

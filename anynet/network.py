@@ -15,7 +15,7 @@ from anynet.architecture import build
 from anynet.backends import Backend, on_device
 from anynet.brain import Brain, made_of
 from anynet.costs import Cost
-from anynet.data import DeviceData, Streamed, by_name, check_finite, look_at_scale, rows_of, to_batch, to_device
+from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
 from anynet.initializers import Initializer
@@ -214,7 +214,8 @@ class Network(Brain):
 
         Args:
             x: Inputs (n, n_in), one example (n_in,), or the book's column (n_in, 1). uint8
-                means pixels. On the host it may be larger than the device.
+                means pixels; what is on another scale than what the network has learnt from is
+                warned of. On the host it may be larger than the device.
 
         Raises:
             ValueError: x has another shape.
@@ -352,5 +353,5 @@ class Network(Brain):
     def _to_batch(self, x: ArrayLike) -> tuple[Array | Streamed, Callable[[Array], Array]]:
         batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
         if self.input_scale is not None:
-            look_at_scale(batch, self.input_scale)
+            warn_of_scale(batch, self.input_scale)
         return batch, restore

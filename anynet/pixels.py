@@ -73,14 +73,21 @@ def scale_of(x: Array) -> str | None:
     return UNIT if _is_image(x.shape[1:]) and not are_whole else None
 
 
-def of_another_scale(x: Array, learnt: str) -> str:
-    """Return what is wrong with examples x for a network that has learnt on the scale that is not theirs."""
+def of_another_scale(x: Array, learnt: str) -> str | None:
+    """Return what is wrong with examples x for a network that has learnt on a scale, or None."""
+    xp = array_namespace(x)
+    if x.dtype in (xp.uint8, xp.bool):
+        is_fine = learnt == UNIT or x.dtype == xp.bool
+    else:  # at once for what is as it should be: a single example takes tens of microseconds in all
+        is_fine = (learnt == UNIT and float(xp.max(x)) <= 1) or scale_of(x) in (None, learnt)
+    if is_fine:
+        return None
     if learnt == UNIT:
         return (
             f"x: expected pixels as the network has learnt from them, uint8 or numbers up to 1, got whole numbers "
             f"above 1 of {x.dtype}, taken as they are. Hand them over as uint8, or divide them as those were."
         )
-    got = "uint8, which is divided by 255" if x.dtype == array_namespace(x).uint8 else "numbers up to 1"
+    got = "uint8, which is divided by 255" if x.dtype == xp.uint8 else "numbers up to 1"
     return (
         f"x: expected whole numbers as the network has learnt from them, not divided by anything, got {got}. "
         "Hand them over as those were, x.astype('float32') say."
