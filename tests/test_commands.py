@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import anynet
-from anynet import Network, backends, backprop, datasets, random
+from anynet import SGD, Network, backends, backprop, datasets, random, signals
 from anynet.activations import ACTIVATIONS
 from anynet.cli import main
 from anynet.commands import COMMANDS, errors, options
@@ -285,6 +286,12 @@ def test_help_lists_every_command_with_its_purpose(capsys, monkeypatch):
     assert all([name, purpose] in lines for name, purpose in COMMANDS.items())
 
 
+def test_help_lists_the_exit_codes(capsys, monkeypatch):
+    listed = {int(n) for n in re.findall(r"\b\d+\b", help_of("", capsys, monkeypatch).partition("exit codes:")[2])}
+    ends = {signals.exit_code(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    assert listed == {0, errors.FAILURE, errors.USAGE, errors.OUR_MISTAKE} | ends
+
+
 def test_help_of_train_lists_what_the_tables_hold(capsys, monkeypatch):
     text = " ".join(help_of("train", capsys, monkeypatch).split())
     names = {*backends.LIBRARIES, *backends.DTYPES, *ACTIVATIONS, *(cost.name for cost in COSTS.values())}
@@ -352,14 +359,6 @@ def test_threads_are_limited_while_a_command_computes(seven, monkeypatch, tmp_pa
         assert main([*command.split(), "--threads", "1"]) == 0
         assert seen == {1}
         assert blas_threads() == before
-
-
-def test_threads_without_threadpoolctl_are_one_line_with_the_cure(capsys, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert main([*TRAIN.split(), "--threads", "1"]) == 1
-    message = "anynet: threadpoolctl is not installed. Install it with: pip install 'anynet-nn[threads]'\n"
-    assert capsys.readouterr() == ("", message)
-    assert [p.name for p in tmp_path.iterdir()] == [DATA]
 
 
 def test_predict_goes_on_after_what_is_no_image(seven, capsys, tmp_path):
@@ -449,11 +448,12 @@ def test_the_data_to_judge_by_are_those_of_the_seeds_stream(capsys, rng):
     assert Network.load("network.npz").evaluate(held_out) == int(told)
 
 
-def test_train_without_validation_completes_epochs(capsys, rng):
+def test_train_without_validation_tells_the_cost_in_training(capsys, rng):
     x, y = own_data(rng)
     np.savez("own.npz", x=x, y=y)
     assert main(["train", "--data", "own.npz", "--epochs", "2"]) == 0
-    assert capsys.readouterr().out.splitlines()[2:4] == ["Epoch 0 complete", "Epoch 1 complete"]
+    lines = capsys.readouterr().out.splitlines()[2:4]
+    assert [re.sub(r"0\.\d+$", "...", line) for line in lines] == ["Epoch 0: cost ...", "Epoch 1: cost ..."]
 
 
 def test_train_a_regression_reports_its_cost(capsys, rng):
@@ -474,18 +474,29 @@ def test_train_on_idx_files(capsys, tmp_path):
     assert "Training [784, 30, 10]" in capsys.readouterr().out
 
 
-def test_training_that_diverges_stops_in_one_line_and_saves_the_last_good_epoch(capsys, rng):
+def test_training_that_diverges_at_once_says_so_in_one_line_and_saves_nothing(capsys, rng):
     x = rng.standard_normal((200, 2))
     np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
     options = "--sizes 2 9 1 --hidden-activation relu --output-activation identity --eta 1e30 --epochs 3"
     assert main(f"train --data own.npz {options}".split()) == 1
     err = capsys.readouterr().err.splitlines()
-    assert err[0] == "Stopped. What was learnt so far is in network.npz."
+    assert err[0] == "Stopped. Nothing was learnt, and nothing saved."
     assert re.match(
         r"anynet: epoch 0: expected finite parameters and costs, got NaN or infinity\. .*learning rate", err[1]
     )
     assert len(err) == 2
-    assert np.isfinite(Network.load("network.npz").weights[0]).all()
+    assert not Path("network.npz").exists()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_training_that_diverges_later_saves_the_last_good_epoch(capsys, rng, monkeypatch):
+    x = rng.standard_normal((200, 2))
+    np.savez("own.npz", x=x, y=x @ [[1.0], [2.0]])
+    monkeypatch.setattr(SGD, "numbers", lambda optimizer, step: (0.1 if step < 40 else 1e30,))
+    command = "train --data own.npz --sizes 2 1 --output-activation identity --epochs 5"
+    assert main(command.split()) == 1
+    assert capsys.readouterr().err.startswith("Stopped. What was learnt so far is in network.npz.\n")
+    assert Network.load("network.npz").weights[0][0] == pytest.approx([1, 2], abs=0.1)
 
 
 def test_values_need_one_output_and_labels_may_have_gaps(capsys, rng):
@@ -599,11 +610,19 @@ def test_help_says_that_nothing_is_judged_without_a_fraction(capsys, monkeypatch
 
 
 def test_one_thread_is_one(monkeypatch, capsys):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
     pools = [{"user_api": "blas", "num_threads": 1}]
-    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: pools)
+    monkeypatch.setattr("anynet.commands.info.threadpool_info", lambda: pools)
     assert main(["info"]) == 0
     assert re.search(r", 1 thread$", capsys.readouterr().out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [(None, "cupy"), ("CuPy fails.", "numpy, for cupy is not usable: the reason stands above")]
+)
+def test_info_says_what_auto_is(reason, told, monkeypatch, capsys):
+    monkeypatch.setattr(backends, "available", lambda: {"numpy": None, "cupy": reason})
+    assert main(["info"]) == 0
+    assert f"\n  auto              {told}\n" in capsys.readouterr().out
 
 
 def test_what_is_told_is_folded_to_the_terminal_and_what_is_copied_stays_whole(capsys, monkeypatch):

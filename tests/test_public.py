@@ -249,6 +249,20 @@ def test_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     assert "Epoch 0: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_readmes_test_without_a_gpu_finds_what_mixes_devices(tmp_path):
+    """As a file of a maintainer's own; and with a formula that asks NumPy, it fails."""
+    (recipe,) = (block for block in blocks() if "def test_" in block)
+    assert len([line for line in recipe.splitlines() if line]) <= 10
+    outcomes = []
+    for block in (recipe, recipe.replace("xp.square", "__import__('numpy').square")):
+        (tmp_path / "test_mine.py").write_text(block)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        outcomes.append((done.returncode, re.findall(r"\d (?:passed|failed)", done.stdout)))
+    assert outcomes == [(0, ["1 passed"]), (1, ["1 failed"])]
+
+
 def test_help_lists_what_exists():
     """`help(anynet.Network)` and the module's names need no library beyond NumPy."""
     code = "import sys, anynet; dir(anynet); anynet.Network; print({'torch', 'jax', 'cupy'} & set(sys.modules))"

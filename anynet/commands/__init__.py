@@ -25,6 +25,14 @@ COMMANDS = {
     "info": "versions, and which backends are usable, with the cure if not",
 }
 
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed: a file or a library is not as it should be
+  2    wrong usage: a command, an option or its value
+  70   a mistake of anynet's own
+  130  stopped by Ctrl-C; 143 by SIGTERM, 129 by a terminal that went away"""
+
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; what goes wrong is told in one line."""
@@ -55,7 +63,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         prog="anynet",
         usage="anynet COMMAND [OPTIONS]",
         description="Train and use neural networks on any array library.",
-        epilog=f"commands:\n{_table()}\n\nanynet COMMAND --help lists the options of a command.",
+        epilog=f"commands:\n{_table()}\n\nanynet COMMAND --help lists the options of a command.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"anynet {__version__}")
