@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 import anynet
-from anynet import SGD, Network, backends, backprop, datasets, random, signals
+from anynet import SGD, Network, backends, batches, datasets, random, signals
 from anynet.activations import ACTIVATIONS
 from anynet.cli import main
 from anynet.commands import COMMANDS, errors, options
@@ -211,7 +212,7 @@ def test_a_refusal_and_a_full_machine_are_told_in_their_words(body, words, monke
 
 
 def test_a_bug_while_training_loses_nothing(monkeypatch, capsys):
-    monkeypatch.setattr(backprop, "forward", function_of_ours("len(None)"))
+    monkeypatch.setattr(batches, "shuffled", function_of_ours("len(None)"))
     assert main(TRAIN.split()) == 70
     first, second = capsys.readouterr().err.splitlines()
     assert first == "Stopped. What was learnt so far is in network.npz."
@@ -337,23 +338,26 @@ def test_predict_reads_idx_files_image_by_image(seven, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [f"{TRAIN} --epochs 1 --quiet", "evaluate four.npz --data data.npz", "predict seven.npz digit.png"]
+    ("command", "owner", "name"),
+    [
+        (f"{TRAIN} --epochs 1 --quiet", batches, "shuffled"),
+        ("evaluate four.npz --data data.npz", Network, "confusion_matrix"),
+        ("predict seven.npz digit.png", Network, "feedforward"),
+    ],
 )
-def test_threads_are_limited_while_a_command_computes(seven, monkeypatch, tmp_path, command):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+def test_threads_are_limited_while_a_command_computes(command, owner, name, seven, monkeypatch, tmp_path):
     save_png(tmp_path / "digit.png", mnist_test_images()[0][0])
     Network([6, 4]).save("four.npz")
-    seen, plain = set(), backprop.forward
+    seen, plain = set(), getattr(owner, name)
 
     def blas_threads():
         return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
 
-    def watched(*arguments):
-        if not seen:
-            seen.update(blas_threads())
-        return plain(*arguments)
+    def watched(*arguments, **keywords):
+        seen.update(blas_threads())
+        return plain(*arguments, **keywords)
 
-    monkeypatch.setattr(backprop, "forward", watched)
+    monkeypatch.setattr(owner, name, watched)
     with threadpoolctl.threadpool_limits(2):
         before = blas_threads()
         assert main([*command.split(), "--threads", "1"]) == 0
