@@ -65,6 +65,8 @@ ARRAYS = {"x": np.ones((4, 3)), "y": np.zeros(4)}
             {"y": np.array([0, 1, 2, 3]), "classes": ["a", "b"]},
             "classes: expected a name for each label up to 3, got 2",
         ),
+        ({"classes": ["a", "b", "a"]}, "classes: expected different names, got 'a' twice"),
+        ({"y": np.array([b"a", b"b", b"a", b"b"])}, r"'y.npy' of .S1, which is bytes: save names with .astype.str."),
         ({"classes": [["a", "b"]]}, "classes: expected a name per class"),
         ({"x": np.ones((4, 3), complex)}, "'x.npy' of complex128"),
         ({"x": np.ones((4, 3), "M8[s]")}, "'x.npy' of datetime64"),

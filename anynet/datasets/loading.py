@@ -198,6 +198,8 @@ def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str
 
 def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tuple[str, ...] | None]:
     """Return labels for names of classes, and the names; numbers come back as they are, with their names."""
+    if class_names is not None and len(set(class_names)) < len(class_names):
+        raise ValueError(f"classes: expected different names, got {max(class_names, key=class_names.count)!r} twice.")
     if y.dtype.kind == "U":
         names = class_names or sorted(set(y.ravel().tolist()))
         unknown = set(y.ravel().tolist()) - set(names)

@@ -14,6 +14,7 @@ _ELSEWHERE = {
     "a Git LFS pointer": "The data are elsewhere: fetch them with git lfs pull",
     "a web page": "Download the file itself, not the page about it",
     "an HDF5 file": "Read it with h5py, and hand over the arrays, or save them with np.savez(path, x=x, y=y)",
+    "text that is not in UTF-8": "Save it in UTF-8",
     "an .npy array": "Save x and y in one file: np.savez(path, x=x, y=y)",
 }
 _MAGIC = {
@@ -32,6 +33,8 @@ _MAGIC = {
     b"<?xml": "an XML file",
 }
 _IDX = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x40]")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_CONTROL = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|\(l?p?\d*\n?\(|\(dp?\d*\n|cnumpy|\}q")
 
 
@@ -64,7 +67,10 @@ def kind_of(head: bytes) -> str:
 def _kind_of_text(head: bytes) -> str | None:
     """Return which kind of text it is; None if it is none."""
     text = head.decode("utf-8-sig", "ignore")  # its last character may be cut
-    if len(text.encode()) < len(head) - 6 or not all(c.isprintable() or c in "\r\n\t" for c in text):
+    is_utf_8 = len(text.encode()) >= len(head) - 6
+    if head.startswith(_UTF_16) or (not is_utf_8 and not _CONTROL.search(head) and 2 * len(text) > len(head)):
+        return "text that is not in UTF-8"
+    if not is_utf_8 or not all(c.isprintable() or c in "\r\n\t" for c in text):
         return None
     if text.lstrip()[:1] in ("{", "["):
         return "a JSON file"

@@ -198,7 +198,8 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
         shape, is_fortran, dtype = _NPY_HEADERS[version](stream)
         begin = stream.tell()
     if dtype.kind not in _ARRAY_KINDS:
-        raise ValueError(f"{member.filename!r} of {dtype}, which would need pickle or is no number")
+        why = "is bytes: save names with .astype(str)" if dtype.kind == "S" else "would need pickle or is no number"
+        raise ValueError(f"{member.filename!r} of {dtype}, which {why}")
     expected = begin + math.prod(shape) * dtype.itemsize
     if any(n < 0 for n in shape) or expected != member.file_size:
         raise ValueError(f"{member.filename!r} of the shape {shape} in {member.file_size} bytes instead of {expected}")
