@@ -60,7 +60,7 @@ def described(saved):
     """Return what a file says of a network, its arrays left out: sizes, activations, cost and dtype."""
     architecture = saved.architecture
     activations = [stage.activation.name for stage in architecture.stages]
-    return architecture.sizes, activations, architecture.cost_name, saved.dtype
+    return list(architecture.sizes), activations, architecture.cost_name, saved.dtype
 
 
 def outcome(load, name, oracle=None):
