@@ -28,7 +28,6 @@ class Activation:
         derivative: `derivative(xp, z, a) -> da/dz`, of the same shape. None where there is
             none that training could use: a network with such a hidden layer computes, but
             does not learn.
-        fusible: Whether both are element-wise, so that a library may make one kernel of them.
         is_for_outputs_only: Whether hidden layers are refused it, as softmax is: there its
             cost supplies the error dC/dz.
 
@@ -48,7 +47,6 @@ class Activation:
     name: str
     value: Callable[[Namespace, Array], Array]
     derivative: Callable[[Namespace, Array, Array], Array] | None = None
-    fusible: bool = False
     is_for_outputs_only: bool = False
 
     def __call__(self, z: Array) -> Array:
@@ -57,10 +55,8 @@ class Activation:
 
 
 def _sigmoid(xp: Namespace, z: Array) -> Array:
-    # 1 / (1 + exp(-z)), exact in both tails (Nielsen, equation 3). Where exp(-z) would overflow, a is no normal number.
-    a = xp.exp(xp.minimum(-z, 88.0 if z.dtype == xp.float32 else 709.0))
-    a += 1.0
-    return xp.reciprocal(a)
+    # Nielsen, equation 3, exact in both tails. Where exp(-z) would overflow, a is no normal number.
+    return 1.0 / (1.0 + xp.exp(xp.minimum(-z, 88.0 if z.dtype == xp.float32 else 709.0)))
 
 
 def _sigmoid_derivative(xp: Namespace, z: Array, a: Array) -> Array:
@@ -94,20 +90,19 @@ def _identity_derivative(xp: Namespace, z: Array, a: Array) -> float:
 def _softmax(xp: Namespace, z: Array) -> Array:
     # Shifting z changes nothing in the quotient and keeps exp below 1 (Saito, 3.5.2).
     a = xp.exp(z - xp.max(z, axis=-1, keepdims=True))
-    a /= xp.sum(a, axis=-1, keepdims=True)
-    return a
+    return a / xp.sum(a, axis=-1, keepdims=True)
 
 
 def _step(xp: Namespace, z: Array) -> Array:
     return xp.astype(z > 0.0, z.dtype)  # 0 at 0 (Saito, equation 3.3)
 
 
-sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative, fusible=True)
-tanh = Activation("tanh", _tanh, _tanh_derivative, fusible=True)
-relu = Activation("relu", _relu, _relu_derivative, fusible=True)
+sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
+tanh = Activation("tanh", _tanh, _tanh_derivative)
+relu = Activation("relu", _relu, _relu_derivative)
 identity = Activation("identity", _identity, _identity_derivative)
 softmax = Activation("softmax", _softmax, is_for_outputs_only=True)
-step = Activation("step", _step, fusible=True)
+step = Activation("step", _step)
 
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax, step)}
 

@@ -7,7 +7,7 @@ and the task. It is frozen and hashable: whatever is compiled for a network is k
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from anynet.checks import look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
 from anynet.layers import LAYERS, Dense, Layer
-from anynet.typing import Fuse, Generator, Shape
+from anynet.typing import Generator, Shape
 
 
 class Stage(NamedTuple):
@@ -193,22 +193,6 @@ def _cannot_learn(name: str) -> str:
         f"activation: expected ones with a useful derivative, got {name}. Such a network computes "
         "with the weights it is given, but cannot learn. Take sigmoid, say."
     )
-
-
-@lru_cache(64)
-def fused(architecture: Architecture, fuse: Fuse) -> Architecture:
-    """Return an architecture with its element-wise formulas as a library computes them best."""
-    stages = tuple(Stage(layer, f and _fused(f, fuse)) for layer, f in architecture.stages)
-    cost = architecture.cost
-    if cost is not None and cost.fusible:
-        cost = replace(cost, delta=fuse(cost.delta))
-    return replace(architecture, stages=stages, cost=cost)
-
-
-def _fused(f: Activation, fuse: Fuse) -> Activation:
-    if not f.fusible:
-        return f
-    return replace(f, value=fuse(f.value), derivative=f.derivative and fuse(f.derivative))
 
 
 def build(

@@ -53,7 +53,7 @@ def backprop(
     z, a, residuals, _ = last = passes[-1]
     delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # BP1: (n, n_out), of the mean
     for l in range(len(stages) - 1, -1, -1):
-        gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals, delta, l > 0)  # BP3, BP4
+        gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals, delta)  # BP3, BP4
         if l > 0:
             f, (z, a, residuals, _) = stages[l - 1].activation, passes[l - 1]
             delta = error * f.derivative(xp, z, a) if f else error  # type: ignore[misc]  # BP2: (n, n_in)

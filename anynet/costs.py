@@ -35,7 +35,6 @@ class Cost:
             for cross-entropy (Nielsen, chapter 3).
         check_targets: `check_targets(y)` raises ValueError for targets (n, n_out) that it is
             not defined for. By default all will do.
-        fusible: Whether `delta` is element-wise, so that a library may make one kernel of it.
 
     Example:
         >>> absolute = Cost(
@@ -53,7 +52,6 @@ class Cost:
     delta: Callable[[Namespace, Array, Array, Array], Array]
     learning_rate: float = 0.5
     check_targets: Callable[[Array], None] = _accept
-    fusible: bool = False
 
 
 def _quadratic(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
@@ -113,13 +111,11 @@ def _check_distributions(y: Array) -> None:
 COSTS = {
     (cost.output, cost.name): cost
     for cost in (
-        Cost("quadratic", "sigmoid", _quadratic, _quadratic_delta_of_sigmoid, 3.0, fusible=True),
-        Cost("quadratic", "tanh", _quadratic, _quadratic_delta_of_tanh, 3.0, fusible=True),
-        Cost("quadratic", "identity", _quadratic, _difference, 3.0, fusible=True),
-        Cost("cross_entropy", "sigmoid", _binary_cross_entropy, _difference, 0.5, _check_shares, fusible=True),
-        Cost(
-            "cross_entropy", "softmax", _categorical_cross_entropy, _difference, 0.5, _check_distributions, fusible=True
-        ),
+        Cost("quadratic", "sigmoid", _quadratic, _quadratic_delta_of_sigmoid, 3.0),
+        Cost("quadratic", "tanh", _quadratic, _quadratic_delta_of_tanh, 3.0),
+        Cost("quadratic", "identity", _quadratic, _difference, 3.0),
+        Cost("cross_entropy", "sigmoid", _binary_cross_entropy, _difference, 0.5, _check_shares),
+        Cost("cross_entropy", "softmax", _categorical_cross_entropy, _difference, 0.5, _check_distributions),
     )
 }
 

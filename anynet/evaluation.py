@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from array_api_compat import array_namespace
 
 from anynet import backprop, batches, data, metrics
-from anynet.architecture import Architecture, fused
+from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.data import DeviceData, Streamed
 from anynet.parameters import all_finite
 from anynet.trees import map_arrays
-from anynet.typing import Array, Batch, Fuse, HostArray, Namespace, Parameters, Tree
+from anynet.typing import Array, Batch, HostArray, Namespace, Parameters, Tree
 
 Learnt = tuple[Parameters, list[Any]]  # parameters and state
 
@@ -39,7 +39,7 @@ class Trained(NamedTuple):
 
     def ask(self, question: Callable[[Architecture, str], Any]) -> Callable[..., Tree]:
         """Return what answers a question such as `Outputs`, as the library computes it best."""
-        return self.backend.compile(_put(question, self.architecture, self.backend.fuse, self.backend.dtype))
+        return self.backend.compile(_put(question, self.architecture, self.backend.dtype))
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ class MeanGradients:
 
 
 @lru_cache(64)
-def _put(question: Callable[[Architecture, str], Any], architecture: Architecture, fuse: Fuse, dtype: str) -> Any:
+def _put(question: Callable[[Architecture, str], Any], architecture: Architecture, dtype: str) -> Any:
     """Return a question, put to an architecture: the same value for the same, so that it is quickly recognised."""
-    return question(fused(architecture, fuse), dtype)
+    return question(architecture, dtype)
 
 
 def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Array | Streamed) -> Tree:

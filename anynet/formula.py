@@ -1,4 +1,4 @@
-"""The compiled function: a formula written once, run anywhere, and printed.
+"""The compiled function: a formula written once, run anywhere, printed, and differentiated.
 
 `function(f)` turns a plain function of arrays into one that takes numbers, nested lists or
 NumPy arrays, computes on a backend, and answers in Python numbers or NumPy arrays. `pp(f)`
@@ -10,6 +10,7 @@ writes its expression down, by handing f symbols instead of arrays. f uses opera
 (5.0, '(x + y)')
 """
 
+import functools
 import inspect
 import types
 from collections.abc import Callable
@@ -18,13 +19,17 @@ from numbers import Number
 from typing import Any, NoReturn
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from anynet import backends
 from anynet.backends import Backend
+from anynet.derivatives import gradients
+from anynet.derived import within
+from anynet.operations import TraceError
+from anynet.tracing import HOW_TO, Symbol, Trace, replay, traced
 from anynet.typing import Array
 
-__all__ = ["Function", "array_namespace", "function", "pp"]
+__all__ = ["Function", "array_namespace", "function", "grad", "pp"]
 
 LONGEST_EXPRESSION = 100_000  # characters: what f uses twice is written twice, and that can double without end
 
@@ -48,22 +53,12 @@ class Function:
             TypeError: They are not the arguments of f, hold no real numbers, or f returns
                 anything but arrays.
         """
-        bound = self._bound(args, kwargs)
+        bound = _bound(inspect.signature(self.__wrapped__), args, kwargs, "function")
         for name, x in bound.arguments.items():
             # A copy: what f writes into its arguments is not written into the caller's.
             bound.arguments[name] = self.backend.copy_to_device(x, name)
         with self.backend.active():
-            return _one_or_several(self._compiled(*bound.args, **bound.kwargs), _on_host)
-
-    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
-        """Return the arguments by name, defaults included."""
-        signature = inspect.signature(self.__wrapped__)
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"function: expected the arguments {signature}, got others: {error}.") from None
-        bound.apply_defaults()
-        return bound
+            return _one_or_several(self._compiled(*bound.arguments.values()), _on_host)
 
 
 def function(
@@ -91,14 +86,105 @@ def function(
         array([[0.5       , 0.73105858],
                [0.88079708, 0.95257413]])
     """
-    _parameters(f, "function")
+    signature = _parameters(f, "function")
     backend = backends.get(backend, device, dtype)
-    return Function(f, backend, backend.compile(_without_namespace(f)))
+    return Function(f, backend, backend.compile(_of_values(f, signature)))
 
 
-def _without_namespace(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return f as a backend compiles it: the namespace comes first, and f finds its own from its arguments."""
-    return lambda xp, *args, **kwargs: f(*args, **kwargs)
+def _of_values(f: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+    """Return f as a backend compiles it: the namespace comes first, which f finds by itself, then all arguments."""
+
+    def of_values(xp: Any, *values: Array) -> Any:
+        bound = inspect.BoundArguments(signature, dict(zip(signature.parameters, values, strict=True)))
+        return f(*bound.args, **bound.kwargs)
+
+    return of_values
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """Return the gradient of f: a function of the same arguments.
+
+    It is called with arrays of any library, or compiled by `function`. Where its argument is a
+    number or a nested list, it is made an array of the others' library, or of NumPy. What f
+    does is traced anew in each call: loops over numbers that are given are as good as any.
+
+    Args:
+        f: A Python function of arrays that returns a cost, one array without dimensions.
+        argnums: By which argument is differentiated, counted from 0; a tuple for several.
+
+    Returns:
+        A function whose value is an array in the shape of that argument, or a tuple of them.
+
+    Raises:
+        TypeError: f is no function, or one whose arguments have no names; when called: f returns
+            no cost, or asks for a value, that argument holds no floats, or f is a gradient itself.
+        ValueError: f has no such argument.
+
+    Example:
+        >>> cost = lambda w, x: array_namespace(x).sum((x @ w) ** 2)
+        >>> grad(cost)(np.asarray([1.0, 2.0]), np.asarray([[1.0, 0.0], [1.0, 1.0]]))
+        array([8., 6.])
+        >>> function(grad(lambda x: x**3))(2)
+        12.0
+    """
+    f = f.__wrapped__ if isinstance(f, Function) else f
+    signature = _parameters(f, "grad")
+    names = _names(signature, argnums)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        given = _bound(signature, args, kwargs, "grad").arguments
+        symbols = [x for x in given.values() if isinstance(x, Symbol)]
+        xp = symbols[0].trace if symbols else _made_arrays(given, names)
+        arrays = {name: x for name, x in given.items() if isinstance(x, Symbol) or backends.library_of(x)}
+        if missing := [name for name in names if name not in arrays]:
+            raise TraceError(f"grad: expected {missing[0]} as an array that is traced, got {given[missing[0]]!r}.")
+
+        def gradients_of(trace: Trace, *values: Symbol) -> list[Symbol]:
+            bound = inspect.BoundArguments(signature, given | dict(zip(arrays, values, strict=True)))
+            return gradients(f(*bound.args, **bound.kwargs), [bound.arguments[name] for name in names])
+
+        found = (within if symbols else _computed)(xp, gradients_of, *arrays.values())
+        return tuple(found) if isinstance(argnums, tuple) else found[0]
+
+    return gradient
+
+
+def _names(signature: inspect.Signature, argnums: int | tuple[int, ...]) -> list[str]:
+    """Return the names of the arguments by which is differentiated."""
+    names = list(signature.parameters)
+    for i in argnums if isinstance(argnums, tuple) else (argnums,):
+        if not isinstance(i, int) or not 0 <= i < len(names):
+            raise ValueError(f"grad: expected argnums from 0 to {len(names) - 1}, for {signature}, got {i!r}.")
+    return [names[i] for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
+
+
+def _made_arrays(given: dict[str, Any], names: list[str]) -> Any:
+    """Return the namespace of the arguments, lists and what is differentiated by made arrays of it."""
+    arrays = [x for x in given.values() if backends.library_of(x)]
+    try:
+        xp = array_namespace(*arrays or [np.empty(0)])
+    except TypeError:
+        libraries = ", ".join(dict.fromkeys(str(backends.library_of(x)) for x in arrays))
+        raise TypeError(f"grad: expected arrays of one library, got some of {libraries}. Convert them first.") from None
+    where = {"device": device(arrays[0])} if arrays else {}
+    for name, x in given.items():
+        if not backends.library_of(x) and (name in names or isinstance(x, (list, tuple))):
+            host = backends.get("numpy", dtype="float64").copy_to_device(x, name)
+            floats = [a.dtype for a in arrays if xp.isdtype(a.dtype, "real floating")]
+            given[name] = xp.asarray(host, dtype=floats[0] if floats else xp.float64, **where)
+    return xp
+
+
+def _computed(xp: Any, gradients_of: Callable[..., list[Symbol]], *arrays: Array) -> list[Array]:
+    """Return gradients of arrays, as arrays of their own."""
+    try:
+        program, _ = traced(gradients_of, *arrays)
+    except TraceError as error:
+        if str(error).startswith("grad:"):
+            raise
+        raise TraceError(f"grad: expected a function that can be traced, got one in which {error}. {HOW_TO}") from error
+    return [xp.asarray(found, copy=True) for found in replay(xp, program, arrays)]
 
 
 def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:
@@ -136,6 +222,18 @@ def _parameters(f: Callable[..., Any], where: str) -> inspect.Signature:
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise TypeError(f"{where}: expected a function whose arguments have names, got {p}. Name each of them.")
     return signature
+
+
+def _bound(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], where: str
+) -> inspect.BoundArguments:
+    """Return the arguments by name, defaults included."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{where}: expected the arguments {signature}, got others: {error}.") from None
+    bound.apply_defaults()
+    return bound
 
 
 def _one_or_several(result: Any, f: Callable[[Any], Any]) -> Any:

@@ -5,19 +5,45 @@ Its arguments are arrays, or whatever else has a shape and a dtype, and numbers.
 
 import math
 import operator
+import sys
 from collections.abc import Callable
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from anynet.typing import Shape
 
 NUMBER = "number"  # the dtype of a Python number that is known when the program runs
-_FLOATS, _SIGNED, _UNSIGNED = (
-    ("float32", "float64"),
-    ("int8", "int16", "int32", "int64"),
-    ("uint8", "uint16", "uint32", "uint64"),
-)
-DTYPES = ("bool", *_UNSIGNED, *_SIGNED, *_FLOATS)
+_KINDS = {  # as the standard calls them
+    "bool": ("bool",),
+    "unsigned integer": ("uint8", "uint16", "uint32", "uint64"),
+    "signed integer": ("int8", "int16", "int32", "int64"),
+    "real floating": ("float32", "float64"),
+}
+DTYPES = [name for kind in _KINDS.values() for name in kind]  # of one kind, the wider ones come later
+_FLOATS = _KINDS["real floating"]
+
+
+def isdtype(dtype: str, kind: str | tuple[str, ...]) -> bool:
+    """Return whether a dtype is of a kind, as the standard's `isdtype` does."""
+    kinds = {**_KINDS, "integral": (*_KINDS["unsigned integer"], *_KINDS["signed integer"])}
+    kinds["numeric"] = (*kinds["integral"], *_FLOATS)
+    return any(dtype == k or dtype in kinds.get(k, ()) for k in (kind if isinstance(kind, tuple) else (kind,)))
+
+
+class FloatInfo(NamedTuple):
+    """What the standard's `finfo` says of a dtype."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+
+
+FINFO = {
+    "float32": FloatInfo(32, 2.0**-23, (2.0 - 2.0**-23) * 2.0**127, -(2.0 - 2.0**-23) * 2.0**127, 2.0**-126),
+    "float64": FloatInfo(64, 2.0**-52, sys.float_info.max, -sys.float_info.max, 2.0**-1022),
+}
 
 
 class TraceError(TypeError):
@@ -55,7 +81,7 @@ def _promoted(*args: Any) -> str:
     if not dtypes:
         return NUMBER
     highest = max(dtypes, key=DTYPES.index)
-    kinds = [kind for kind in (("bool",), _UNSIGNED, _SIGNED, _FLOATS) if dtypes & set(kind)]
+    kinds = [kind for kind in _KINDS.values() if dtypes & set(kind)]
     numbers = [a for a in args if is_number(a)]
     fits = highest in _FLOATS or not any(not isinstance(a, int) for a in numbers)
     if (

@@ -1,11 +1,9 @@
 """Optimizers: how gradients change the parameters.
 
 An optimizer is the rule for one array, `rule(xp, p, g, *slots, *numbers) -> (p, *slots)`,
-and one function, `parameters.updated`, walks the tree of parameters for all of them. `slots` are arrays
-of its own per parameter, as momentum has one; `numbers` are what changes from step to step,
-Python floats worked out on the host, so that no rate is ever compiled into a program. A rule
-may reuse the storage of p, g and the slots, by augmented assignment whose result is
-returned: in place where arrays are mutable, a new array where they are not.
+and one function, `parameters.updated`, walks the tree of parameters for all of them. `slots`
+are arrays of its own per parameter, as momentum has one; `numbers` are what changes from step to
+step, Python floats worked out on the host, so that no rate is ever compiled into a program.
 """
 
 from abc import ABC, abstractmethod
@@ -42,9 +40,6 @@ class Optimizer(ABC):
 
     slots: ClassVar[int] = 0
     """How many arrays of its own it keeps per parameter; they start at 0."""
-
-    fusible: ClassVar[bool] = False
-    """Whether the rule is element-wise, so that a library may make one kernel of it."""
 
     @abstractmethod
     def numbers(self, step: int) -> Numbers:
@@ -88,7 +83,6 @@ class SGD(Optimizer):
     """
 
     learning_rate: float
-    fusible = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "learning_rate", positive_number("learning_rate", self.learning_rate))
@@ -100,9 +94,7 @@ class SGD(Optimizer):
     @staticmethod
     def rule(xp: Namespace, p: Array, g: Array, learning_rate: float) -> tuple[Array]:
         """Return (p - learning_rate * g,)."""
-        g *= learning_rate
-        p -= g
-        return (p,)
+        return (p - learning_rate * g,)
 
 
 OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {"sgd": SGD}  # by name, made of a learning rate

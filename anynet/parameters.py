@@ -6,21 +6,15 @@ with an entry per layer, a named tuple of arrays, `()` for a layer without.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
 from typing import Any
 
-from anynet.trees import arrays_of, map_arrays
+from anynet.trees import arrays_of
 from anynet.typing import Array, HostArray, Namespace, Numbers, Parameters, Rule, Shape, Tree
 
 
 def count(tree: Tree) -> int:
     """Return how many numbers the arrays of a tree hold."""
     return sum(math.prod(array.shape) for array in arrays_of(tree))
-
-
-def copied(xp: Namespace, tree: Tree) -> Tree:
-    """Return a tree of copies, on the same device."""
-    return map_arrays(lambda a: xp.astype(a, a.dtype, copy=True), tree)
 
 
 def all_finite(xp: Namespace, tree: Tree) -> Array:
@@ -50,15 +44,14 @@ def updated(
         TypeError: The rule returns something else.
     """
     trees: list[Parameters] = [[] for _ in range(1 + len(slots))]
-    constants = [repeat(number) for number in numbers]
-    for layer in zip(parameters, gradients, *slots):  # noqa: B905 - they have one structure, and this is a hot line
-        stepped = list(map(rule, repeat(xp), *layer, *constants))  # (p, *slots) of each array
+    for layer in zip(parameters, gradients, *slots, strict=True):
+        stepped = [rule(xp, *arrays, *numbers) for arrays in zip(*layer, strict=True)]  # (p, *slots) of each
         if stepped and not (isinstance(stepped[0], tuple) and len(stepped[0]) == len(trees)):
             raise TypeError(
                 f"optimizer: expected a rule that returns a tuple of p and {len(slots)} slots, "
                 f"got {type(stepped[0]).__name__}. Write (p,) where there is no slot."
             )
-        columns = zip(*stepped)  # noqa: B905
+        columns = zip(*stepped, strict=True)
         for tree in trees:
             tree.append(type(layer[0])(*next(columns, ())))
     return trees[0], tuple(trees[1:])

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from anynet.operations import DTYPES, NUMBER, OPERATIONS, OPERATORS, TraceError, dtype_name, is_number
+from anynet.operations import DTYPES, FINFO, NUMBER, OPERATIONS, OPERATORS, TraceError, dtype_name, is_number, isdtype
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Namespace, Shape, Tree
 
@@ -77,6 +77,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.symbols: list[Symbol] = []
+        self.derived: set[int] = set()  # ids of those that are derivatives: none of them is differentiated
         self._known: dict[Any, Symbol] = {}
 
     def argument(self, shape: Shape, dtype: str) -> Symbol:
@@ -214,7 +215,7 @@ _CONSTANTS: dict[str, Any] = {name: name for name in DTYPES} | {
     "inf": math.inf,
     "nan": math.nan,
 }
-_CONSTANTS |= {"newaxis": None}
+_CONSTANTS |= {"newaxis": None, "finfo": FINFO.__getitem__, "isdtype": isdtype}
 
 for _name, _operator in OPERATORS.items():
     _dunder = _operator.__name__.strip("_")

@@ -11,13 +11,12 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from anynet import backprop, batches, data, evaluation, optimizers, symptoms
-from anynet.architecture import Architecture, fused
+from anynet.architecture import Architecture
 from anynet.backends import Backend, is_on_host
 from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
 from anynet.examples import as_dataset
 from anynet.optimizers import Optimizer
-from anynet.parameters import copied
 from anynet.random import Streams
 from anynet.symptoms import Doctor
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
@@ -168,8 +167,7 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
         FloatingPointError: At the end of an epoch parameters or costs are not finite; the
             learner then has the train state from before that epoch.
     """
-    copy_of = training.backend.compile(copied)  # the next step may write into the arrays that are there
-    last_good = copy_of(learner.train_state)
+    last_good = learner.train_state  # no step writes into it
     take_chunk = _taking_chunks(training, learner)
     for epoch in range(training.epochs):
         report, chunk = yield from _epoch(training, take_chunk, epoch)
@@ -184,7 +182,7 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
         if measured.besides:
             n_steps = (epoch + 1) * -(-report.total // training.batch_size)
             training.doctor.judge(measured.besides, n_steps, is_last=epoch == training.epochs - 1)
-        last_good = copy_of(learner.train_state)
+        last_good = learner.train_state
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
 
 
@@ -251,8 +249,7 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
 
 def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer) -> RunChunk:
     """Return what takes a chunk's mini-batches through the step, as the library runs it best."""
-    rule = backend.fuse(optimizer.rule) if optimizer.fusible else optimizer.rule
-    run = backend.scan(Step(fused(architecture, backend.fuse), rule, backend.dtype))
+    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype))
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
         numbers = [_as_floats(optimizer, n_steps + i) for i in range(-(-chunk.n // size))]

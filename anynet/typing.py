@@ -17,7 +17,6 @@ Generator: TypeAlias = np.random.Generator
 Shape: TypeAlias = tuple[int, ...]  # of one example, the batch left out
 DeviceLike: TypeAlias = Any  # an index, or what the library calls a device; None is its default
 Formula: TypeAlias = Callable[..., Any]  # f(xp, *arrays)
-Fuse: TypeAlias = Callable[[Formula], Formula]
 Tree: TypeAlias = Any  # arrays in lists, tuples and named tuples; None and () where there is none
 Parameters: TypeAlias = list[Any]  # of a network: a named tuple of arrays per layer, () for one without
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]  # an optimizer's: (xp, p, g, *slots, *numbers) -> (p, *slots)

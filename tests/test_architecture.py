@@ -12,7 +12,7 @@ from recipes import FOR_HIDDEN, PAIRS
 
 from anynet import SGD, Activation, Cost, Dense, Initializer, Layer, Network
 from anynet.activations import ACTIVATIONS
-from anynet.architecture import build, cost_to_name, fused, layer_from_dict, layer_to_dict
+from anynet.architecture import build, cost_to_name, layer_from_dict, layer_to_dict
 from anynet.costs import COSTS
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
 from anynet.metrics import TASKS
@@ -175,19 +175,6 @@ def test_architectures_compare_and_hash_as_values():
     assert one != other
     assert len({one, same, other}) == 2
     assert pickle.loads(pickle.dumps(layer_to_dict(one.stages[0].layer))) == layer_to_dict(one.stages[0].layer)
-
-
-@pytest.mark.parametrize("architecture", [described([4, 3, 2]), described([4, own.Halve(), 2], cost="cross_entropy")])
-def test_fused_formulas_are_made_once(architecture):
-    made = []
-
-    def fuse(f):
-        made.append(f)
-        return lambda *args: f(*args)
-
-    assert fused(architecture, fuse) is fused(architecture, fuse)
-    assert architecture.cost.delta in made
-    assert fused(architecture, fuse).cost.delta is not architecture.cost.delta
 
 
 def test_summary_and_repr_say_what_it_is():

@@ -89,7 +89,6 @@ def wrong_sign(monkeypatch):
 
 
 def forget_compiled_formulas():
-    backends.cupy._fuse.cache_clear()
     cp.clear_memo()
 
 
@@ -145,46 +144,6 @@ def test_what_comes_back_is_what_came_in(few):
     assert isinstance(net.predict(few.x), np.ndarray)
     assert isinstance(net.predict(cp.asarray(few.x)), cp.ndarray)
     assert isinstance(net.evaluate((cp.asarray(few.x), cp.asarray(few.y))), int)
-
-
-# Fused formulas.
-
-FORMULAS = [("z", f.value) for f in activations.ACTIVATIONS.values() if f.fusible]
-FORMULAS += [("za", f.derivative) for f in activations.ACTIVATIONS.values() if f.fusible and f.derivative]
-FORMULAS += [("zay", cost.delta) for cost in costs.COSTS.values()]
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("arguments", "formula"), FORMULAS)
-def test_an_elementwise_formula_is_one_kernel(arguments, formula, dtype):
-    backend = backends.get("cupy", dtype=dtype)
-    host = [np.random.default_rng(i).normal(size=(10, 30)).astype(dtype) for i in range(len(arguments))]
-    arrays = [backend.asarray(a) for a in host]
-    fused = backend.fuse(formula)
-    got = fused(backend.xp, *arrays)
-    if cuda_device.is_emulated():
-        with emulated_cuda.count() as counted:
-            fused(backend.xp, *arrays)
-        assert (counted.launches, counted.h2d, counted.d2h) == (1, 0, 0)
-    numpy = backends.get("numpy")
-    assert got.dtype == dtype
-    np.testing.assert_allclose(got.get(), numpy.fuse(formula)(numpy.xp, *host), rtol=1e-5, atol=1e-6)
-    assert all(np.array_equal(array.get(), a) for array, a in zip(arrays, host, strict=True))
-
-
-def descend(xp, p, g, rate):
-    p -= rate * g
-    return p
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_fused_number_is_an_argument_and_promotes_nothing(dtype):
-    backend = backends.get("cupy", dtype=dtype)
-    p = backend.copy_to_device(np.ones((3, 4)))
-    results = [backend.fuse(descend)(backend.xp, p, p + 0.0, rate) for rate in (0.5, 0.25)]
-    assert [float(r[0, 0]) for r in results] == [0.5, 0.375]
-    assert float(p[0, 0]) == 0.375  # in place
-    assert {str(r.dtype) for r in results} == {dtype}
 
 
 # Devices.
@@ -380,9 +339,8 @@ def test_cupy_and_numpy_do_not_mix():
     backend = backends.get("cupy")
     z, a, y = cp.ones((2, 3)), cp.ones((2, 3)), np.ones((2, 3))
     delta = costs.get("quadratic", "sigmoid").delta
-    fused = backend.fuse(delta)
     words = r"expected arrays of cupy, got one of NumPy.*backend.asarray\(x\)"
-    for mixed in (lambda: z + y, lambda: z @ y.T, lambda: delta(backend.xp, z, a, y), lambda: fused(None, z, a, y)):
+    for mixed in (lambda: z + y, lambda: z @ y.T, lambda: delta(backend.xp, z, a, y)):
         with pytest.raises(TypeError, match=words), backend.active():
             mixed()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from compare import relative_difference
 
-from anynet import SGD, Network, backends, batches, evaluation
+from anynet import SGD, Network, batches, evaluation
 from anynet.activations import ACTIVATIONS
 from anynet.data import to_device
 from anynet.metrics import TASKS
@@ -221,4 +221,3 @@ def test_what_is_asked_is_a_value_by_which_it_is_kept():
         assert one == other
         assert hash(one) == hash(other)
         assert one != question(net.architecture, "float64")
-    assert backends.get("numpy").compile(one).func is one

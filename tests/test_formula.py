@@ -5,10 +5,11 @@ import random
 
 import numpy as np
 import pytest
+from compare import assert_on
 from conftest import need
 
 from anynet import activations
-from anynet.formula import array_namespace, function, pp
+from anynet.formula import array_namespace, function, grad, pp
 
 
 def test_scalars(backend):
@@ -88,7 +89,7 @@ def test_positional_and_keyword_only_arguments(backend):
     assert pp(f) == "(x - y)"
 
 
-def test_only_jax_compiles_and_once_for_all_calls(backend):
+def test_a_function_is_compiled_once_for_all_calls(backend):
     seen = []
 
     def f(x):
@@ -97,13 +98,9 @@ def test_only_jax_compiles_and_once_for_all_calls(backend):
 
     doubled = function(f, backend)
     assert [doubled(i) for i in range(3)] == [0.0, 2.0, 4.0]
-    if backend.name != "jax":
-        assert len(seen) == 3
-        return
-    import jax
-
-    assert len(seen) == 1
-    assert isinstance(seen[0], jax.core.Tracer)
+    # JAX traces it once; where anynet traces it does so twice, to see that it does the same; else it is called.
+    times = {"jax": 1, "numpy": 2, "cupy": 2}
+    assert len(seen) == times.get(backend.name, 3)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +116,7 @@ def test_only_jax_compiles_and_once_for_all_calls(backend):
         (lambda x: array_namespace(x).where((x < 0) & (x >= -1), 0.0, array_namespace(x).pi * x), None),
         (lambda x: array_namespace(x).concat([x, x]), "concat([x, x])"),
         (lambda x: 3, "3"),
-        (activations.sigmoid, "reciprocal((exp(minimum((-z), 709.0)) + 1.0))"),
+        (activations.sigmoid, "(1.0 / (1.0 + exp(minimum((-z), 709.0))))"),
     ],
 )
 def test_expressions(f, expected):
@@ -215,3 +212,117 @@ def test_another_device():
     f = function(lambda x: 1 / (1 + array_namespace(x).exp(-x)), "array_api_strict", device="device1")
     assert f(0) == 0.5
     assert f([0, 0]).tolist() == [0.5, 0.5]
+
+
+# Gradients.
+
+W, X = np.asarray([1.0, -2.0, 0.5]), np.linspace(-1.0, 1.0, 12).reshape(4, 3)
+
+
+def logistic_cost(w, x, y=1.0):
+    xp = array_namespace(x)
+    return xp.mean(xp.log1p(xp.exp(-y * (x @ w))))
+
+
+def slope_by_hand(w, x, y=1.0):
+    return np.mean(-y * x / (1 + np.exp(y * (x @ w)))[:, None], axis=0)
+
+
+def test_the_gradient_of_a_cost_of_arrays(backend):
+    w, x = backend.asarray(W), backend.asarray(X)
+    with backend.active():
+        of_w = grad(logistic_cost)(w, x)
+        both = grad(logistic_cost, (1, 0))(w, x, y=-1.0)
+    assert_on(backend, of_w, (3,))
+    np.testing.assert_allclose(backend.to_numpy(of_w), slope_by_hand(W, X), rtol=1e-12)
+    assert isinstance(both, tuple)
+    assert_on(backend, both[0], (4, 3))
+    np.testing.assert_allclose(backend.to_numpy(both[1]), slope_by_hand(W, X, -1.0), rtol=1e-12)
+
+
+def test_the_gradient_compiled(backend):
+    f = function(grad(logistic_cost), backend)
+    np.testing.assert_allclose(f(W, X), slope_by_hand(W, X), rtol=1e-12)
+    np.testing.assert_allclose(f(x=X.tolist(), w=[1, -2, 0.5], y=-1), slope_by_hand(W, X, -1), rtol=1e-12)
+    cube = function(lambda x: (x**3, grad(lambda x: x**3)(x), 2 * grad(lambda t: t * x)(x)), backend)
+    assert cube(2) == (8.0, 12.0, 4.0)
+    assert grad(function(logistic_cost, backend))(W, X).tolist() == grad(logistic_cost)(W, X).tolist()
+
+
+def test_rows_taken_along_the_way_on_every_device(backend):
+    x, rows = backend.asarray(X), backend.xp.asarray(np.asarray([3, 0, 3]), device=backend.device)
+    with backend.active():
+        found = grad(lambda x, rows: array_namespace(x).sum(array_namespace(x).take(x, rows, axis=0)[:, 1:]))(x, rows)
+    expected = [[0, 1, 1], [0, 0, 0], [0, 0, 0], [0, 2, 2]]
+    assert backend.to_numpy(found).tolist() == expected
+
+
+def test_the_gradient_by_numbers_and_lists():
+    found = grad(lambda x, n=3: x**n)(2)
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.dtype, found.item()) == ((), np.float64, 12.0)
+    assert grad(lambda x, y: array_namespace(x).sum(x * y))([1, 2], [3, 4]).tolist() == [3.0, 4.0]
+    x = np.asarray([1.0, 2.0], "float32")
+    assert grad(lambda t, x: array_namespace(x).sum(t * x))(0.5, x).dtype == np.float32
+
+
+def test_a_formula_is_read_anew_in_each_call():
+    factor = 2.0
+
+    def f(x, powers):
+        return sum(array_namespace(x).sum(factor * x**n) for n in range(powers))
+
+    assert grad(f)(np.ones(2), 2).tolist() == [2.0, 2.0]
+    factor = 3.0
+    assert grad(f)(np.ones(2), 3).tolist() == [9.0, 9.0]
+
+
+def test_a_gradient_is_an_array_of_its_own_and_leaves_its_arguments_alone():
+    x, y = np.ones(3), np.ones(3)
+    one, other = grad(lambda x, y: array_namespace(x).sum(x + y), (0, 1))(x, y)
+    one += 1.0
+    assert (other.tolist(), x.tolist(), y.tolist()) == ([1.0] * 3,) * 3
+
+
+def test_a_gradient_has_the_name_and_the_arguments_of_its_function():
+    assert str(inspect.signature(grad(logistic_cost))) == "(w, x, y=1.0)"
+    assert grad(logistic_cost).__name__ == "logistic_cost"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: grad(lambda x: x)(np.ones(3)),
+            TypeError,
+            r"^grad: expected a cost, .* float64 of the shape \(3,\)\. Take",
+        ),
+        (lambda: grad(lambda x: (x, x))(1.0), TypeError, "^grad: expected a cost, .* got tuple"),
+        (lambda: grad(lambda x: None)(1.0), TypeError, "^grad: expected a cost, .* got NoneType"),
+        (lambda: grad(lambda x: x if x > 0 else -x)(1.0), TypeError, "^grad: .* a value is asked for .*xp.where"),
+        (lambda: grad(lambda x: np.sum(x))(np.ones(2)), TypeError, "^grad: expected a function that can be traced"),
+        (
+            lambda: grad(lambda x, y: 2 * y)(np.asarray(1), np.ones(())),
+            TypeError,
+            "^grad: expected an array of floats .* got int64",
+        ),
+        (lambda: grad(grad(lambda x: x * x))(1.0), TypeError, "Derivatives of a second order are not offered"),
+        (lambda: function(grad(grad(lambda x: x * x)))(1.0), TypeError, "second order"),
+        (lambda: grad(lambda x: x, 1), ValueError, r"^grad: expected argnums from 0 to 0, for \(x\), got 1"),
+        (lambda: grad(lambda x: x, (0, -1)), ValueError, "got -1"),
+        (lambda: grad(lambda x: x, "x"), ValueError, "got 'x'"),
+        (lambda: grad(lambda *x: x), TypeError, r"^grad: .* got \*x"),
+        (lambda: grad(3), TypeError, "^grad: expected a Python function"),
+        (lambda: grad(lambda x: x)(), TypeError, "^grad: expected the arguments"),
+        (lambda: grad(lambda x: x)("three"), TypeError, "^x: expected real numbers"),
+    ],
+)
+def test_what_has_no_gradient_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_arrays_of_two_libraries_have_no_gradient_together():
+    strict = function(lambda x: x, "array_api_strict").backend.asarray(np.ones(3))
+    with pytest.raises(TypeError, match=r"^grad: expected arrays of one library, got some of numpy, array_api_strict"):
+        grad(lambda x, y: array_namespace(x).sum(x * y))(np.ones(3), strict)

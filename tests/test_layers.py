@@ -333,7 +333,7 @@ class Pool(Layer):
     def forward(self, xp, parameters, state, a, training, noise):
         return a, None, state
 
-    def backward(self, xp, parameters, residuals, delta, need_input):
+    def backward(self, xp, parameters, residuals, delta):
         return (), delta
 
 

@@ -20,8 +20,7 @@ def parameters(backend, weights, biases):
 
 def stepped(backend, optimizer, p, g, slots=None, step=0):
     slots = optimizers.initialize(backend.xp, optimizer, p) if slots is None else slots
-    rule = backend.fuse(type(optimizer).rule)
-    return updated(backend.xp, rule, p, g, slots, optimizer.numbers(step))
+    return updated(backend.xp, type(optimizer).rule, p, g, slots, optimizer.numbers(step))
 
 
 def test_sgd_is_its_recurrence(backend):

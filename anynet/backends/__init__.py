@@ -19,9 +19,9 @@ from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
 from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refuse_masked
 from anynet.backends.errors import Active, no_such_device, not_placed
-from anynet.backends.interface import Library, Run, Step, identity
+from anynet.backends.interface import Library, Run, Step
 from anynet.checks import look_up, warn
-from anynet.typing import Array, ArrayLike, DeviceLike, Fuse, HostArray, Namespace, Shape, Tree
+from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, Namespace, Shape, Tree
 
 __all__ = [
     "DTYPES",
@@ -58,11 +58,6 @@ class Backend:
         xp: Its array API namespace.
         device: What the functions of xp take as `device=`.
         dtype: "float32" or "float64".
-        fuse: `fuse(f)` returns the element-wise formula `f(xp, *arrays)` as one kernel where
-            the library can make one, to be called as f is; elsewhere it is f itself. An array
-            that f changes in place is changed, and returned as a copy. Arguments after xp are
-            arrays or Python floats, the result is an array or a tuple of arrays. f is a
-            function of a module: what is compiled is kept.
 
     Example:
         >>> get("numpy").asarray([1.0, 2.0])
@@ -73,10 +68,12 @@ class Backend:
     xp: Namespace = field(repr=False, compare=False)
     device: Any
     dtype: str
-    fuse: Fuse = field(default=identity, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickled, (self.name, self._library.device_name(self.device), self.dtype)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._library.device_name(self.device), self.dtype))  # no device of CuPy has one
 
     @cached_property
     def _library(self) -> Library:
@@ -296,7 +293,7 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
         found = library.device(xp, device)
     except TypeError:  # a list, say, which is in no table
         raise no_such_device(name, device, "an index or a name") from None
-    return Backend(name, xp, found, dtype, library.fuse)
+    return Backend(name, xp, found, dtype)
 
 
 def _named(dtype: Any) -> str:

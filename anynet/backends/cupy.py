@@ -5,7 +5,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from anynet.backends.dtypes import STANDARD, named
 from anynet.backends.errors import SPAWN, first_line, is_forked, no_such_device
 from anynet.backends.interface import Library
 from anynet.checks import warn
-from anynet.typing import Array, DeviceLike, Formula, HostArray, Namespace
+from anynet.typing import Array, DeviceLike, HostArray, Namespace
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -165,24 +164,6 @@ _MISTAKES = {  # what CuPy says -> what we say
 }
 
 
-@cache
-def _fuse(f: Formula) -> Formula:
-    import array_api_compat.cupy
-    import cupy
-
-    # A kernel needs a name; and xp is bound first, for the proxies that CuPy traces with have no namespace.
-    kernel_name = "anynet_" + re.sub(r"\W", "", f.__name__, flags=re.ASCII).strip("_")  # that of a lambda has others
-    kernel = cupy.fuse(kernel_name=kernel_name)(partial(f, array_api_compat.cupy))
-
-    def fused(xp: Namespace, *arrays: Any) -> Any:
-        try:
-            return kernel(*arrays)
-        except AssertionError:  # all that cupy.fuse says of a NumPy array beside those of CuPy
-            raise TypeError(_ONLY_CUPY) from None
-
-    return fused
-
-
 def _to_numpy(x: Array) -> HostArray:
     return np.asarray(x.get())
 
@@ -201,5 +182,4 @@ LIBRARY = Library(
     out_of_memory=("Out of memory allocating", "out of memory"),
     synchronize=lambda device, made: device.synchronize(),
     active=_active,
-    fuse=_fuse,
 )

@@ -1,6 +1,7 @@
 """Errors: what a library says, told in our words with the cure; and computing, whatever mode the user is in."""
 
 import importlib
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,17 @@ def first_line(error: BaseException) -> str:
 def is_forked(error: BaseException) -> bool:
     """Return whether an error says that CUDA was started before a fork."""
     return any(words in str(error) for words in _FORKED)
+
+
+def culprit_of(error: BaseException) -> str | None:
+    """Return the function nearest to an error that is of no library: its name, file and line. None if there is none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    libraries = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
+    own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in libraries]
+    if not own:
+        return None
+    code = own[-1].f_code
+    return f"{code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from anynet.backends.dtypes import STANDARD, DTypes
-from anynet.typing import Array, Batch, DeviceLike, Fuse, HostArray, Namespace, Numbers, Order, Shape, TrainState, Tree
+from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, Shape, TrainState, Tree
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -40,7 +40,7 @@ Run: TypeAlias = Callable[[TrainState, tuple[Array, Array], Order | None, Noise,
 
 
 def identity(f: Any) -> Any:
-    """Return what is given: what `fuse` is where nothing is compiled."""
+    """Return what is given."""
     return f
 
 
@@ -49,9 +49,18 @@ def bind_namespace(backend: "Backend", f: Callable[..., Tree]) -> Callable[..., 
     return partial(f, backend.xp)
 
 
+def formed(backend: "Backend", step: Step, data: tuple[Array, Array], order: Order | None) -> tuple[Array, Array]:
+    """Return x and y of a chunk as the step takes them: many mini-batches are converted in a few calls."""
+    xp = backend.xp
+    if order is not None:
+        chosen = order.indices[order.start : order.stop]
+        data = xp.take(data[0], chosen, axis=0), xp.take(data[1], chosen, axis=0)
+    return step.inputs(xp, data[0]), step.targets(xp, data[1], backend.device)
+
+
 def loop(backend: "Backend", step: Step) -> Run:
     """Return a run that takes mini-batches one by one: what `scan` is where nothing is compiled."""
-    xp, device = backend.xp, backend.device
+    xp = backend.xp
     chunk: Any = None
 
     def run(
@@ -62,13 +71,10 @@ def loop(backend: "Backend", step: Step) -> Run:
         numbers: Sequence[Numbers],
         size: int,
     ) -> TrainState:
-        if order is not None:
-            chosen = order.indices[order.start : order.stop]
-            data = xp.take(data[0], chosen, axis=0), xp.take(data[1], chosen, axis=0)
-        # Many mini-batches are converted together: a few calls for a hundred steps. The last chunk is let go when the
-        # next is there: in between, the system would take its memory back, and a wide step would be 5 % slower.
+        # The last chunk is let go when the next is there: in between, the system would take its memory back, and a
+        # wide step would be 5 % slower.
         nonlocal chunk
-        chunk = x, y = step.inputs(xp, data[0]), step.targets(xp, data[1], device)
+        chunk = x, y = formed(backend, step, data, order)
         n = x.shape[0]
         is_quiet = all(r is None for r in noise)
         for start, numbers_of_step in zip(range(0, n, size), numbers, strict=True):
@@ -101,7 +107,6 @@ class Library:
     dtypes: Callable[[], DTypes] = lambda: STANDARD  # of the host's, those that from_numpy takes
     out_of_memory: tuple[str, ...] = ()  # the words by which an error says so
     active: Callable[["Backend"], AbstractContextManager[Any]] = lambda backend: NO_CONTEXT
-    fuse: Fuse = identity
     compile: Callable[["Backend", Callable[..., Tree]], Callable[..., Tree]] = bind_namespace
     scan: Callable[["Backend", Step], Run] = loop
     chunk_bytes: int = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache

@@ -5,7 +5,6 @@ run-time values. Nothing is donated: an interrupt between a call and its assignm
 leave a network with deleted buffers.
 """
 
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
@@ -15,7 +14,7 @@ import array_api_compat
 import numpy as np
 
 from anynet.backends.dtypes import STANDARD, DTypes, named, widened
-from anynet.backends.errors import entered, first_line, imported, no_such_device
+from anynet.backends.errors import culprit_of, entered, first_line, imported, no_such_device
 from anynet.backends.interface import NO_CONTEXT, Library, Noise, Run, Step
 from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, TrainState, Tree
 
@@ -225,7 +224,7 @@ def _told(backend: "Backend", program: Callable[..., R]) -> Callable[..., R]:
         except jax.errors.JaxRuntimeError:  # the device's, its memory for one
             raise
         except Exception as error:
-            culprit = _culprit(error)
+            culprit = culprit_of(error)
             if culprit is None:
                 raise
             asked_a_tracer = isinstance(error, (jax.errors.JAXTypeError, jax.errors.JAXIndexError))
@@ -244,17 +243,6 @@ def _not_compiled(backend: "Backend", culprit: str, error: Exception) -> TypeErr
         "it cannot ask for a value, as `if`, float() and NumPy's functions do. "
         'backend="numpy" takes it as it is.'
     )
-
-
-def _culprit(error: BaseException) -> str | None:
-    """Return the function nearest to an error that is of no library: its name, file and line. None if there is none."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    libraries = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
-    own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in libraries]
-    if not own:
-        return None
-    code = own[-1].f_code
-    return f"{code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
 
 
 LIBRARY = Library(

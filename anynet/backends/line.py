@@ -5,14 +5,14 @@ a batch: it is a product with ones here, which is three times as fast and adds i
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from array_api_compat import numpy as standard
 
-from anynet.tracing import NUMBER, Program, Symbol, call_of
+from anynet.operations import NUMBER
+from anynet.tracing import Program, Symbol, call_of
 
 _VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 _REDUCTIONS = {
@@ -26,13 +26,13 @@ _REDUCTIONS = {
 }
 
 
-class Line:
+class NumpyLine:
     """The straight line of a program, as a function of Python.
 
     Args:
         program: What it computes.
-        size: None for a line that is called with the arguments, and returns the results. Else it
-            is a loop, `line(held, new, rows, numbers)`: so many of the rows are a step's, as a
+        size: None for a line that is run with the arguments, and returns the results. Else it is
+            a loop, `run(storage, held, new, rows, numbers)`: so many of the rows are a step's, as a
             tuple of the numbers is, and what is held becomes the results, which are written to
             `new`; later steps read and write there.
         n_held: How many of the arguments are held: the first.
@@ -46,6 +46,7 @@ class Line:
         self._last = {id(_root(a)): i for i, s in enumerate(program.operations) for a in s.args}
         self._last |= {id(_root(r)): len(program.operations) for r in program.results}
         self._held = {id(s) for s in program.arguments[:n_held]}
+        self.n_bytes = 0
         self._memory: dict[int, str] = {}  # of which roots storage is in use, and which
         self._free: dict[Any, list[str]] = {}
         self._kept: list[str] = []  # lines that make the storage,
@@ -57,14 +58,7 @@ class Line:
         self.source = source
         known = ", ".join(f"{name}={name}" for name in self._env)  # as locals they are found sooner
         exec(source.replace("KNOWN", known), self._env)
-        self._storage: deque[Any] = deque()  # that nobody uses now: no two threads meet in one
-
-    def __call__(self, *args: Any) -> Any:
-        """Return the results; a loop returns nothing."""
-        storage = self._storage.pop() if self._storage else self._env["make"]()
-        results = self._env["run"](storage, *args)
-        self._storage.append(storage)
-        return results
+        self.make, self.run = self._env["make"], self._env["run"]
 
     # What it says.
 
@@ -113,7 +107,7 @@ class Line:
         """Write a view; of storage, and of what is held, it is made once."""
         base = symbol.args[0]
         self._names[id(symbol)] = name = f"v{len(self._names)}"
-        f = self._constant(call_of(standard, symbol))
+        f = self._constant(call_of(standard, symbol), symbol.name)
         line = (
             f"{name} = {self._of(base)}.transpose({symbol.how['axes']})"
             if symbol.name == "permute_dims"
@@ -146,6 +140,7 @@ class Line:
             else:
                 out = f"m{len(self._kept)}"
                 self._kept.append(f"{out} = empty({symbol.shape}, {symbol.dtype!r})")
+                self.n_bytes += symbol.size * np.dtype(symbol.dtype).itemsize
             self._memory[id(symbol)] = out
         self._names[id(symbol)] = out
         self._body += [line.replace("OUT", out) for line in into]
@@ -154,23 +149,24 @@ class Line:
         """Return the lines that write an operation's result to OUT, if there are such, and what returns it."""
         args, name, how = [self._of(a) for a in symbol.args], symbol.name, symbol.how
         if symbol.dtype == NUMBER or name == "pow":  # `**` is several functions
-            return [], f"{self._constant(call_of(standard, symbol))}({', '.join(args)})"
+            return [], f"{self._constant(call_of(standard, symbol), symbol.name)}({', '.join(args)})"
         if name == "matmul" or _is_elementwise(symbol):
-            call = f"{self._constant(getattr(np, name))}({', '.join(args)}"
-            return [f"{call}, OUT)"], f"{call})"
+            call = f"{self._constant(getattr(np, name), name)}({', '.join(args)}"
+            by = "out=" if name in ("maximum", "minimum") else ""  # NumPy wants it so; by position is faster
+            return [f"{call}, {by}OUT)"], f"{call})"
         if name == "astype":
             return [f"copyto(OUT, {args[0]}, 'unsafe')"], f"array({args[0]}, {symbol.dtype!r})"
         if name == "where":
             return [f"copyto(OUT, {args[2]})", f"copyto(OUT, {args[1]}, where={args[0]})"], f"where({', '.join(args)})"
         if name == "sum" and len(symbol.args[0].shape) == 2 and how == {"axis": 0}:
-            ones = self._constant(np.ones(symbol.args[0].shape[0], symbol.dtype))
-            call = f"{self._constant(np.matmul)}({ones}, {args[0]}"
+            ones = self._constant(np.ones(symbol.args[0].shape[0], symbol.dtype), "ones")
+            call = f"{self._constant(np.matmul, 'matmul')}({ones}, {args[0]}"
             return [f"{call}, OUT)"], f"{call})"
         if name in _REDUCTIONS:
             reduce, axis, keepdims = _REDUCTIONS[name], how.get("axis"), how.get("keepdims", False)
-            call = f"{self._constant(reduce)}({args[0]}, {axis}, None, %s, {keepdims})"
+            call = f"{self._constant(reduce, name)}({args[0]}, {axis}, None, %s, {keepdims})"
             return [call % "OUT"], call % "None"
-        return [], f"{self._constant(call_of(standard, symbol))}({', '.join(args)})"
+        return [], f"{self._constant(call_of(standard, symbol), symbol.name)}({', '.join(args)})"
 
     def _home(self, i: int, symbol: Symbol) -> str | None:
         """Return where the value lives that a result takes the place of, if nobody needs that any more."""
@@ -193,9 +189,9 @@ class Line:
             repr(a) if isinstance(a, (bool, int)) or (isinstance(a, float) and math.isfinite(a)) else self._constant(a)
         )
 
-    def _constant(self, value: Any) -> str:
+    def _constant(self, value: Any, name: str = "constant") -> str:
         """Return the name of something that is known before the line runs."""
-        name = self._constants.setdefault(id(value), f"c{len(self._env)}")
+        name = self._constants.setdefault(id(value), name if name not in self._env else f"{name}_{len(self._env)}")
         self._env[name] = value
         return name
 

@@ -1,12 +1,15 @@
 """NumPy: the host itself. Nothing is moved, and nothing has to be waited for."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from anynet.backends import traced
 from anynet.backends.dtypes import STANDARD, named, widened
 from anynet.backends.errors import no_such_device
 from anynet.backends.interface import Library
+from anynet.backends.line import NumpyLine
 from anynet.typing import DeviceLike, Namespace
 
 
@@ -35,4 +38,6 @@ LIBRARY = Library(
     dtypes=lambda: _DTYPES,
     out_of_memory=("Unable to allocate",),
     to_numpy=np.array,
+    compile=partial(traced.compiled, NumpyLine),
+    scan=partial(traced.scan, NumpyLine),
 )

@@ -75,16 +75,15 @@ class Dense(Layer):
     ) -> tuple[Array, Array, Any]:
         """Return (z, a, state): backward needs what came in."""
         weights, biases = parameters
-        z = a @ weights.T  # (n, n_in) @ (n_in, n_out) = (n, n_out)
-        z += biases
+        z = a @ weights.T + biases  # (n, n_in) @ (n_in, n_out) = (n, n_out)
         return z, a, state
 
     def backward(
-        self, xp: Namespace, parameters: DenseParameters, residuals: Array, delta: Array, need_input: bool
-    ) -> tuple[DenseParameters, Array | None]:
+        self, xp: Namespace, parameters: DenseParameters, residuals: Array, delta: Array
+    ) -> tuple[DenseParameters, Array]:
         """Return the gradients, summed over the batch, and dC/da."""
         gradients = DenseParameters(
             delta.T @ residuals,  # BP4: (n_out, n) @ (n, n_in) = (n_out, n_in)
             xp.sum(delta, axis=0),  # BP3: (n_out,)
         )
-        return gradients, delta @ parameters.weights if need_input else None  # (n, n_out) @ (n_out, n_in)
+        return gradients, delta @ parameters.weights  # (n, n_out) @ (n_out, n_in)

@@ -30,7 +30,7 @@ class Layer(ABC):
         ...     def forward(self, xp, parameters, state, a, training, noise):
         ...         return 0.5 * a, None, state
         ...
-        ...     def backward(self, xp, parameters, residuals, delta, need_input):
+        ...     def backward(self, xp, parameters, residuals, delta):
         ...         return (), 0.5 * delta
         >>> from anynet import Network
         >>> Network([4, 3, Halve(), 2]).sizes
@@ -103,9 +103,7 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def backward(
-        self, xp: Namespace, parameters: Any, residuals: Any, delta: Array, need_input: bool
-    ) -> tuple[Any, Array | None]:
+    def backward(self, xp: Namespace, parameters: Any, residuals: Any, delta: Array) -> tuple[Any, Array]:
         """Return the gradients of the parameters and the error of what came in.
 
         Args:
@@ -113,10 +111,8 @@ class Layer(ABC):
             parameters: The layer's.
             residuals: What `forward` returned besides z.
             delta: dC/dz, (n, *output_shape).
-            need_input: Whether dC/da is asked for; the first layer's is not.
 
         Returns:
-            (gradients, dC/da): gradients in the structure of the parameters, arrays of their own
-            that the step may write into; dC/da of the shape (n, *input_shape), or None unless
-            asked for.
+            (gradients, dC/da): gradients in the structure of the parameters; dC/da of the shape
+            (n, *input_shape).
         """

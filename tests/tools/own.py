@@ -79,8 +79,8 @@ class Halve(Layer):
     def forward(self, xp, parameters, state, a, training, noise):
         return 0.5 * a, None, state
 
-    def backward(self, xp, parameters, residuals, delta, need_input):
-        return (), 0.5 * delta if need_input else None
+    def backward(self, xp, parameters, residuals, delta):
+        return (), 0.5 * delta
 
 
 class Scale(NamedTuple):
@@ -113,10 +113,10 @@ class Centre(Layer):
         centred = a - mean
         return parameters.scale * centred, centred, Running(0.9 * state.running + 0.1 * mean)
 
-    def backward(self, xp, parameters, residuals, delta, need_input):
+    def backward(self, xp, parameters, residuals, delta):
         error = delta * parameters.scale
         gradients = Scale(xp.sum(delta * residuals, axis=0))
-        return gradients, error - xp.mean(error, axis=0) if need_input else None
+        return gradients, error - xp.mean(error, axis=0)
 
 
 @dataclass(frozen=True)
@@ -132,5 +132,5 @@ class Noisy(Layer):
     def forward(self, xp, parameters, state, a, training, noise):
         return (a, None, state) if noise is None else (a * noise, noise, state)
 
-    def backward(self, xp, parameters, residuals, delta, need_input):
+    def backward(self, xp, parameters, residuals, delta):
         return (), delta if residuals is None else delta * residuals
