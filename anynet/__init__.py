@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anynet.activations import Activation
     from anynet.costs import Cost
     from anynet.examples import Dataset
-    from anynet.formula import array_namespace, function, pp
+    from anynet.formula import array_namespace, function, grad, pp
     from anynet.initializers import Initializer
     from anynet.layers import Dense, Layer
     from anynet.network import Network
@@ -39,6 +39,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "costs": None,
     "datasets": None,
     "function": "formula",
+    "grad": "formula",
     "initializers": None,
     "layers": None,
     "metrics": None,

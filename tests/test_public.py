@@ -20,7 +20,7 @@ from anynet.optimizers import OPTIMIZERS
 PUBLIC = {
     "anynet": [
         "SGD", "Activation", "Cost", "Dataset", "Dense", "Initializer", "Layer", "Network", "Optimizer", "Report",
-        "activations", "array_namespace", "backends", "costs", "datasets", "function", "initializers", "layers",
+        "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad", "initializers", "layers",
         "metrics", "optimizers", "plots", "pp",
     ],
     "anynet.network": ["Network"],
