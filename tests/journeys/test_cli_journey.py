@@ -140,7 +140,7 @@ def test_show_saves_a_picture(capsys, mnist, tmp_path):
     assert (grey[0, 0], grey.min() < 40) == (255, True)
     assert main(["show-digit", "5", "--output", "digit.png"]) == 2
     assert "digit.png, which exists. Give another name." in capsys.readouterr().err
-    assert main(["show-digit", "5", "--output", "digit.xyz"]) == 1
+    assert main(["show-digit", "5", "--output", "digit.xyz"]) == 2
     assert "got digit.xyz. Format 'xyz' is not supported (supported formats: " in capsys.readouterr().err
     assert main(["show-digit", "5", "--output", "digit"]) == 2
     assert "digit.png, which exists. Give another name." in capsys.readouterr().err
