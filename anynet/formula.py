@@ -105,8 +105,8 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     """Return the gradient of f: a function of the same arguments.
 
     It is called with arrays of any library, or compiled by `function`. Where its argument is a
-    number or a nested list, it is made an array of the others' library, or of NumPy. What f
-    does is traced anew in each call: loops over numbers that are given are as good as any.
+    number or a nested list, it is made an array of the others' library, or of NumPy. Called as
+    it is, it reads f anew each time, with the numbers, lists and names that f finds then.
 
     Args:
         f: A Python function of arrays that returns a cost, one array without dimensions.
@@ -134,6 +134,8 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         given = _bound(signature, args, kwargs, "grad").arguments
+        if any(isinstance(x, _Symbol) for x in given.values()):
+            raise TypeError("pp: expected a function without gradients, got one that calls grad. Print what it is of.")
         symbols = [x for x in given.values() if isinstance(x, Symbol)]
         xp = symbols[0].trace if symbols else _made_arrays(given, names)
         arrays = {name: x for name, x in given.items() if isinstance(x, Symbol) or backends.library_of(x)}
@@ -184,7 +186,7 @@ def _computed(xp: Any, gradients_of: Callable[..., list[Symbol]], *arrays: Array
         if str(error).startswith("grad:"):
             raise
         raise TraceError(f"grad: expected a function that can be traced, got one in which {error}. {HOW_TO}") from error
-    return [xp.asarray(found, copy=True) for found in replay(xp, program, arrays)]
+    return [1.0 * found for found in replay(xp, program, arrays)]
 
 
 def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:

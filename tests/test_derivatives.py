@@ -33,6 +33,7 @@ FORMULAS = {
         lambda xp, a, b: [
             xp.clip(a, 0.2, 0.6),
             xp.clip(xp.exp(a), b, b + 0.5),
+            xp.clip(a, b - 0.3, 0.95),
             xp.clip(a, b - 0.3, 0.4),
             xp.clip(a, 0.55, b),
         ],

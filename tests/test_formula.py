@@ -259,7 +259,6 @@ def test_rows_taken_along_the_way_on_every_device(backend):
 
 def test_the_gradient_by_numbers_and_lists():
     found = grad(lambda x, n=3: x**n)(2)
-    assert isinstance(found, np.ndarray)
     assert (found.shape, found.dtype, found.item()) == ((), np.float64, 12.0)
     assert grad(lambda x, y: array_namespace(x).sum(x * y))([1, 2], [3, 4]).tolist() == [3.0, 4.0]
     x = np.asarray([1.0, 2.0], "float32")
@@ -282,6 +281,14 @@ def test_a_gradient_is_an_array_of_its_own_and_leaves_its_arguments_alone():
     one, other = grad(lambda x, y: array_namespace(x).sum(x + y), (0, 1))(x, y)
     one += 1.0
     assert (other.tolist(), x.tolist(), y.tolist()) == ([1.0] * 3,) * 3
+
+
+def test_a_tensor_that_records_its_gradients_is_taken_as_any():
+    need("torch")
+    import torch
+
+    x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    assert grad(lambda x: array_namespace(x).sum(x * x))(x).tolist() == [2.0] * 3
 
 
 def test_a_gradient_has_the_name_and_the_arguments_of_its_function():
@@ -314,6 +321,7 @@ def test_a_gradient_has_the_name_and_the_arguments_of_its_function():
         (lambda: grad(lambda *x: x), TypeError, r"^grad: .* got \*x"),
         (lambda: grad(3), TypeError, "^grad: expected a Python function"),
         (lambda: grad(lambda x: x)(), TypeError, "^grad: expected the arguments"),
+        (lambda: pp(grad(lambda x: x)), TypeError, "^pp: expected a function without gradients"),
         (lambda: grad(lambda x: x)("three"), TypeError, "^x: expected real numbers"),
     ],
 )
