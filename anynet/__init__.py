@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anynet.layers import Dense, Layer
     from anynet.network import Network
     from anynet.optimizers import SGD, Optimizer
-    from anynet.training import Report
+    from anynet.training import History, Report
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
+    "History": "training",
     "Initializer": "initializers",
     "Layer": "layers",
     "Network": "network",

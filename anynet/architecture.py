@@ -112,6 +112,16 @@ class Architecture:
         """The shape of the largest array that one example becomes on its way."""
         return max(self.shapes, key=math.prod)
 
+    @cached_property
+    def multiply_adds(self) -> int:
+        """Of the largest matrix product that one example goes through."""
+        products = [
+            math.prod(shape[1:]) * size  # weights (n_out, ...) meet each of the outputs
+            for shapes, size in zip(self.parameter_shapes()[0], self.sizes[1:], strict=True)
+            for shape in shapes
+        ]
+        return max(products, default=0)
+
     def check_can_be_right(self) -> None:
         """Raise ValueError unless answers are right or wrong."""
         if self.task == "regression":

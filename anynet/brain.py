@@ -18,7 +18,7 @@ from anynet.formats.bounded import MAX_BYTES
 from anynet.parameters import as_column
 from anynet.random import Streams
 from anynet.saving import SavedNetwork
-from anynet.training import Report
+from anynet.training import History
 from anynet.trees import map_arrays
 from anynet.typing import ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -35,7 +35,7 @@ _NO_ATTRIBUTES = {
             "Make a network of it: Network(sizes, output=..., cost=...)",
         ),
         ("backend device dtype", "Move the network: net.to(backend, device=..., dtype=...)"),
-        ("epochs batch_size optimizer validation memory_limit", _FIT),
+        ("epochs batch_size optimizer validation memory_limit threads", _FIT),
         ("mini_batch_size", "Hand it to a training: fit(x, y, batch_size=...)"),
         ("learning_rate eta lr", "Hand it to a training: fit(x, y, optimizer=SGD({name}))"),
         ("parameters state", "Assign to net.weights and net.biases"),
@@ -53,7 +53,7 @@ def made_of(
     input_scale: str | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
-    return locals() | {"history": []}
+    return locals() | {"history": History()}
 
 
 def _field(name: str, doc: str) -> Any:
@@ -79,7 +79,7 @@ class Brain:
     streams: Streams
     class_names: tuple[str, ...] | None
     input_scale: str | None = None  # of what it has learnt from, as in `pixels.scale_of`; kept from then on
-    history: list[Report]  # of the last `fit`
+    history: History  # of the last `fit`
 
     parameters = property(attrgetter("train_state.parameters"), doc="What gradients move: a named tuple per layer.")
     state = property(attrgetter("train_state.state"), doc="What the layers carry that no gradient moves.")

@@ -22,7 +22,7 @@ from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
-from anynet.training import Report
+from anynet.training import History, Report
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -94,7 +94,8 @@ class Network(Brain):
         validation: Any = None,
         progress: bool | None = None,
         memory_limit: int | None = None,
-    ) -> list[Report]:
+        threads: int | None = None,
+    ) -> History:
         """Train from where the network stands, and return the report of each epoch.
 
         Args:
@@ -112,10 +113,13 @@ class Network(Brain):
             memory_limit: In bytes, of x and y that are put on the device to stay, the training
                 data first; None is as much as fits. Parameters, chunks, blocks of evaluation and
                 arrays of the backend are not counted.
+            threads: On how many threads matrices are multiplied. None is one where the products
+                of a step are small, so that training is quick beside other work too, else what
+                the library is set to. Another number may give other last digits.
 
         Returns:
-            A `Report` per epoch. They stay in `history`, and what stops training carries them as
-            its own `history`.
+            A `Report` per epoch, in a list that notebooks show as a table. It stays as `history`,
+            and what stops training carries it too.
 
         Raises:
             ValueError: Data or numbers do not suit, or the network cannot learn.
@@ -135,9 +139,10 @@ class Network(Brain):
             "batch_size": batch_size,
             "optimizer": optimizer,
             "memory_limit": memory_limit,
+            "threads": threads,
         }
         reports = self.iter_fit(x, y, validation=validation, **how)
-        self.history = []
+        self.history = History()
         return training.collect(with_progress(reports, progress), self.history)
 
     @on_device
@@ -151,6 +156,7 @@ class Network(Brain):
         optimizer: str | Optimizer | None = None,
         validation: Any = None,
         memory_limit: int | None = None,
+        threads: int | None = None,
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
@@ -160,7 +166,7 @@ class Network(Brain):
         made_of = self.backend, self.architecture, how, self.streams
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
-        journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit)
+        journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit, threads)
         self.input_scale = journey.examples.scale
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, optimizers, symptoms
+from anynet import backprop, batches, data, evaluation, notebook, optimizers, symptoms
 from anynet.architecture import Architecture
 from anynet.backends import Backend, is_on_host
+from anynet.backends.threads import Threads, iterate, threads_for
 from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
 from anynet.examples import as_dataset
@@ -60,6 +61,32 @@ class Report:
         return self.metrics is not None
 
 
+class History(list[Report]):
+    """The reports of a training's epochs: a list, which notebooks show as a table.
+
+    Args:
+        iterable: Of reports, as for a list.
+
+    Example:
+        >>> History([Report(0, 1, examples=60, total=60, seconds=0.1, metrics={"cost": 0.25})])
+        <History of 1 epoch, the last with cost 0.25>
+    """
+
+    def __repr__(self) -> str:
+        if not self:
+            return "<History of no epochs>"
+        told = ", ".join(f"{name} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
+        return f"<History of {len(self)} epoch{'s' * (len(self) > 1)}, the last with {told}>"
+
+    def _repr_html_(self) -> str:
+        told = [{name: f"{value:.4g}" for name, value in (report.metrics or {}).items()} for report in self]
+        names = list(dict.fromkeys(name for metrics in told for name in metrics))
+        rows = [["epoch", "seconds", *names]]
+        for report, metrics in zip(self, told, strict=True):
+            rows.append([str(report.epoch), f"{report.seconds:.2f}", *(metrics.get(name, "") for name in names)])
+        return notebook.table(rows, f"{len(self)} epoch{'s' * (len(self) != 1)}")
+
+
 @dataclass(frozen=True)
 class Step:
     """The step of a network under an optimizer's rule: a value, by which what is compiled is kept."""
@@ -99,6 +126,7 @@ class Training:
     epochs: int
     examples: DeviceData
     validation: DeviceData | None
+    threads: Threads
     doctor: Doctor
 
 
@@ -112,6 +140,7 @@ def prepare(
     batch_size: int | None,
     validation: Any,
     memory_limit: int | None,
+    threads: int | None = None,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
@@ -121,12 +150,13 @@ def prepare(
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(placed))
+    chosen = threads_for(backend, size * architecture.multiply_adds, threads)
     doctor = Doctor(architecture, optimizer, len(placed))
     if data.warn_of_pixels(placed):
         doctor.trust_inputs()
     elif examples.in_memory and is_on_host(examples.x):
         doctor.judge_inputs(examples.x)
-    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out, doctor)
+    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out, chosen, doctor)
 
 
 def _batch_size(given: int | None, n: int) -> int:
@@ -137,7 +167,7 @@ def _batch_size(given: int | None, n: int) -> int:
     return min(size, n)
 
 
-def collect(reports: Iterator[Report], history: list[Report]) -> list[Report]:
+def collect(reports: Iterator[Report], history: History) -> History:
     """Return the reports of epochs, gathered in `history`; what stops training on the way carries them too."""
     try:
         for report in reports:
@@ -167,6 +197,11 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
         FloatingPointError: At the end of an epoch parameters or costs are not finite; the
             learner then has the train state from before that epoch.
     """
+    return iterate(training.backend, training.threads, _run(training, learner))
+
+
+def _run(training: Training, learner: Learner) -> Iterator[Report]:
+    """Train, on whatever threads there are."""
     last_good = learner.train_state  # no step writes into it
     take_chunk = _taking_chunks(training, learner)
     for epoch in range(training.epochs):

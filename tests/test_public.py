@@ -19,9 +19,9 @@ from anynet.optimizers import OPTIMIZERS
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Cost", "Dataset", "Dense", "Initializer", "Layer", "Network", "Optimizer", "Report",
-        "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad", "initializers", "layers",
-        "metrics", "optimizers", "plots", "pp",
+        "SGD", "Activation", "Cost", "Dataset", "Dense", "History", "Initializer", "Layer", "Network", "Optimizer",
+        "Report", "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad",
+        "initializers", "layers", "metrics", "optimizers", "plots", "pp",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Layer"],

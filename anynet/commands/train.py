@@ -187,4 +187,5 @@ def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) ->
         optimizer=SGD(rate),
         validation=data.held_out,
         memory_limit=arguments.memory_limit,
+        threads=arguments.threads,
     )
