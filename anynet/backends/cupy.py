@@ -5,15 +5,18 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
 import numpy as np
 
+from anynet.backends import traced
 from anynet.backends.dtypes import STANDARD, named
 from anynet.backends.errors import SPAWN, first_line, is_forked, no_such_device
 from anynet.backends.interface import Library
+from anynet.backends.kernels import CudaLine
 from anynet.checks import warn
 from anynet.typing import Array, DeviceLike, HostArray, Namespace
 
@@ -182,4 +185,6 @@ LIBRARY = Library(
     out_of_memory=("Out of memory allocating", "out of memory"),
     synchronize=lambda device, made: device.synchronize(),
     active=_active,
+    compile=partial(traced.compiled, CudaLine),
+    scan=partial(traced.scan, CudaLine),
 )
