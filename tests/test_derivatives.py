@@ -462,7 +462,7 @@ def test_several_gradients_of_one_trace_and_what_looks_like_one_is_none():
     trace = Trace()
     x = trace.argument((3,), "float64")
     gradients(trace.sum(trace.sin(x)), [x])
-    gradients(trace.sum(x * 2.0), [trace.argument((3,), "float64")])
+    gradients(trace.sum(trace.argument((3,), "float64")), [x])  # zeros
     (g,) = gradients(trace.sum(trace.cos(x) + trace.zeros_like(x)), [x])
     assert isinstance(g, Symbol)
     np.testing.assert_allclose(replay(xp, trace.program([g]), [A[0], A[0]]), [-np.sin(A[0])])
