@@ -95,6 +95,7 @@ class Network(Brain):
         progress: bool | None = None,
         memory_limit: int | None = None,
         threads: int | None = None,
+        compiled: bool = True,
     ) -> History:
         """Train from where the network stands, and return the report of each epoch.
 
@@ -116,6 +117,8 @@ class Network(Brain):
             threads: On how many threads matrices are multiplied. None is one where the products
                 of a step are small, so that training is quick beside other work too, else what
                 the library is set to. Another number may give other last digits.
+            compiled: Whether formulas are traced or compiled, as the library runs them best. False
+                calls them step by step, more slowly: for who debugs one with prints.
 
         Returns:
             A `Report` per epoch, in a list that notebooks show as a table. It stays as `history`,
@@ -140,6 +143,7 @@ class Network(Brain):
             "optimizer": optimizer,
             "memory_limit": memory_limit,
             "threads": threads,
+            "compiled": compiled,
         }
         reports = self.iter_fit(x, y, validation=validation, **how)
         self.history = History()
@@ -157,6 +161,7 @@ class Network(Brain):
         validation: Any = None,
         memory_limit: int | None = None,
         threads: int | None = None,
+        compiled: bool = True,
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
@@ -166,7 +171,7 @@ class Network(Brain):
         made_of = self.backend, self.architecture, how, self.streams
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
-        journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit, threads)
+        journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit, threads, compiled)
         self.input_scale = journey.examples.scale
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names

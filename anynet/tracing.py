@@ -161,7 +161,7 @@ def _traced_once(f: Callable[..., Tree], arguments: tuple[Tree, ...]) -> tuple[P
     except (TraceError, RecursionError):
         raise
     except Exception as error:  # a library's, or Python's: no symbol has what was asked for
-        raise TraceError(str(error)) from error
+        raise TraceError(str(error).replace("'Symbol' object", "an array that is traced")) from error
     return trace.program(arrays_of(result)), result
 
 

@@ -127,6 +127,7 @@ class Training:
     examples: DeviceData
     validation: DeviceData | None
     threads: Threads
+    compiled: bool
     doctor: Doctor
 
 
@@ -141,6 +142,7 @@ def prepare(
     validation: Any,
     memory_limit: int | None,
     threads: int | None = None,
+    compiled: bool = True,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
@@ -156,7 +158,8 @@ def prepare(
         doctor.trust_inputs()
     elif examples.in_memory and is_on_host(examples.x):
         doctor.judge_inputs(examples.x)
-    return Training(backend, architecture, optimizer, streams, size, int(epochs), placed, held_out, chosen, doctor)
+    made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
+    return Training(*made_of, chosen, compiled, doctor)
 
 
 def _batch_size(given: int | None, n: int) -> int:
@@ -235,7 +238,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     backend, architecture = training.backend, training.architecture
     slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
     learner.train_state = learner.train_state._replace(optimizer=slots)
-    run_chunk = take_steps(backend, architecture, training.optimizer)
+    run_chunk = take_steps(backend, architecture, training.optimizer, training.compiled)
 
     def take_chunk(chunk: batches.Chunk, n_steps: int) -> TrainState:
         nonlocal slots
@@ -282,9 +285,9 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
     return metrics | {"cost": measured.cost}
 
 
-def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer) -> RunChunk:
-    """Return what takes a chunk's mini-batches through the step, as the library runs it best."""
-    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype))
+def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer, compiled: bool = True) -> RunChunk:
+    """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one."""
+    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype), compiled)
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
         numbers = [_as_floats(optimizer, n_steps + i) for i in range(-(-chunk.n // size))]

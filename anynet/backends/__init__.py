@@ -19,7 +19,7 @@ from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
 from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refuse_masked
 from anynet.backends.errors import Active, no_such_device, not_placed
-from anynet.backends.interface import Library, Run, Step
+from anynet.backends.interface import Library, Run, Step, loop
 from anynet.checks import look_up, warn
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, Namespace, Shape, Tree
 
@@ -193,13 +193,14 @@ class Backend:
 
     # Speed. Nothing here contains a formula.
 
-    def scan(self, step: Step) -> Run:
+    def scan(self, step: Step, compiled: bool = True) -> Run:
         """Return what runs a chunk of mini-batches through a step, as the library does it best.
 
         Args:
             step: `step(xp, train_state, batch, numbers) -> train_state`, with `inputs` and
                 `targets`, which form a batch's x and y; a hashable value, by which what is
                 compiled is kept.
+            compiled: False calls it for each mini-batch, on any library.
 
         Returns:
             `run(train_state, data, order, noise, numbers, size) -> train_state`. data are x
@@ -208,7 +209,7 @@ class Backend:
             of the chunk, or None; numbers are those of each step; size is the batch's, and
             the last mini-batch may be smaller.
         """
-        return self._library.scan(self, step)
+        return (self._library.scan if compiled else loop)(self, step)
 
     def compile(self, f: Callable[..., Tree]) -> Callable[..., Tree]:
         """Return f(xp, ...) with the namespace bound, compiled where the library has a compiler.

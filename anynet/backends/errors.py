@@ -61,7 +61,8 @@ def is_forked(error: BaseException) -> bool:
 
 def culprit_of(error: BaseException) -> str | None:
     """Return the function nearest to an error that is of no library: its name, file and line. None if there is none."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    causes = [error, *([error.__cause__] if error.__cause__ else [])]
+    frames = [frame for cause in causes for frame, _ in traceback.walk_tb(cause.__traceback__)]
     libraries = ("jax", "jaxlib", "numpy", "anynet", "contextlib", "functools")
     own = [f for f in frames if str(f.f_globals.get("__name__", "")).partition(".")[0] not in libraries]
     if not own:

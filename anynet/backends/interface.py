@@ -60,7 +60,6 @@ def formed(backend: "Backend", step: Step, data: tuple[Array, Array], order: Ord
 
 def loop(backend: "Backend", step: Step) -> Run:
     """Return a run that takes mini-batches one by one: what `scan` is where nothing is compiled."""
-    xp = backend.xp
     chunk: Any = None
 
     def run(
@@ -74,17 +73,23 @@ def loop(backend: "Backend", step: Step) -> Run:
         # The last chunk is let go when the next is there: in between, the system would take its memory back, and a
         # wide step would be 5 % slower.
         nonlocal chunk
-        chunk = x, y = formed(backend, step, data, order)
-        n = x.shape[0]
-        is_quiet = all(r is None for r in noise)
-        for start, numbers_of_step in zip(range(0, n, size), numbers, strict=True):
-            rows = slice(start, min(start + size, n))  # the standard allows no slice past the end
-            drawn = noise if is_quiet else tuple([r if r is None else r[rows, ...] for r in noise])
-            batch = Batch(x[rows, ...], y[rows, ...], drawn)
-            train_state = step(xp, train_state, batch, numbers_of_step)
-        return train_state
+        chunk = Batch(*formed(backend, step, data, order), noise)
+        return take_steps(backend.xp, step, train_state, chunk, numbers, size)
 
     return run
+
+
+def take_steps(
+    xp: Namespace, step: Step, train_state: TrainState, chunk: Batch, numbers: Sequence[Numbers], size: int
+) -> TrainState:
+    """Return the train state after a step for each mini-batch of a chunk, called one by one."""
+    x, y, noise = chunk
+    n, is_quiet = x.shape[0], all(r is None for r in noise)
+    for start, numbers_of_step in zip(range(0, n, size), numbers, strict=True):
+        rows = slice(start, min(start + size, n))  # the standard allows no slice past the end
+        drawn = noise if is_quiet else tuple([r if r is None else r[rows, ...] for r in noise])
+        train_state = step(xp, train_state, Batch(x[rows, ...], y[rows, ...], drawn), numbers_of_step)
+    return train_state
 
 
 NO_CONTEXT: AbstractContextManager[Any] = nullcontext()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anynet.backends.errors import culprit_of, first_line
-from anynet.backends.interface import Noise, Run, Step, bind_namespace, formed, loop
+from anynet.backends.interface import Noise, Run, Step, bind_namespace, formed, take_steps
 from anynet.checks import warn
 from anynet.operations import TraceError, dtype_name, is_number
 from anynet.tracing import HOW_TO, Program, traced
@@ -47,7 +47,7 @@ MakeLine = Callable[[Program, int | None, int], Line]
 
 def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
     """Return a run that takes a chunk's mini-batches through the lines of a step, or the loop if there are none."""
-    xp, lines, slowly = backend.xp, _loops(make, backend, step), loop(backend, step)
+    xp, lines = backend.xp, _loops(make, backend, step)
     storage: dict[Line, Any] = {}
     chunk: Any = None
 
@@ -64,9 +64,11 @@ def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
         held, rows, n = arrays_of(train_state), arrays_of(chunk), chunk.x.shape[0]
         n_whole = n - n % size
         parts = [part for part in ((0, n_whole, size), (n_whole, n, n - n_whole)) if part[0] < part[1]]
-        found = [lines.find(train_state, map_arrays(lambda a: a[:k, ...], chunk), numbers[0]) for _, _, k in parts]  # noqa: B023
+        found = [lines.find(train_state, _first_rows(chunk, k), numbers[0]) for _, _, k in parts]
         if None in found:
-            return lines.told(slowly(train_state, data, order, noise, numbers, size))
+            train_state = take_steps(xp, step, train_state, chunk, numbers, size)
+            lines.tell()
+            return train_state
         new = [xp.empty(tuple(a.shape), dtype=a.dtype, device=backend.device) for a in held]
         for (line, _), (start, stop, k) in zip(found, parts, strict=True):
             if line not in storage:
@@ -88,15 +90,21 @@ def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Call
     def run(*arguments: Tree) -> Tree:
         found = lines.find(*arguments)
         if found is None:
-            return lines.told(slowly(*arguments))
-        line, result, spare = found
+            result = slowly(*arguments)
+            lines.tell()
+            return result
+        line, symbols, spare = found
         storage = spare.pop() if spare else line.make()
         values = line.run(storage, *arrays_of(arguments))
         if line.n_bytes <= _MOST_SPARE:
             spare.append(storage)  # no two threads meet in one
-        return _filled(result, values)
+        return _filled(symbols, values)
 
     return run
+
+
+def _first_rows(tree: Tree, n: int) -> Tree:
+    return map_arrays(lambda a: a[:n, ...], tree)
 
 
 def _filled(tree: Tree, values: Sequence[Any]) -> Tree:
@@ -151,12 +159,11 @@ class _Lines:
             self._found[key] = made
         return self._found[key]
 
-    def told(self, result: Tree) -> Tree:
-        """Return what was computed as it is written, and warn of it once; an error would have been its own."""
+    def tell(self) -> None:
+        """Warn once of what was computed as it is written; had that failed, its own error would have told."""
         if self._reason is not None:
-            culprit, reason, self._reason = culprit_of(self._reason) or "one", first_line(self._reason), None
+            culprit, reason, self._reason = culprit_of(self._reason) or "a formula", first_line(self._reason), None
             warn(
                 f"{self._backend.label}: expected formulas that can be traced, got {culprit}: {reason}. It is computed "
                 f"as it is written, call by call, and more slowly. {HOW_TO}"
             )
-        return result
