@@ -31,7 +31,7 @@ def add_backend(parser: Any) -> None:
     names = f"{', '.join(backends.LIBRARIES)} or auto (numpy)"
     add("--backend", default="numpy", metavar="NAME", help=f"array library: {names}")
     add("--device", type=_device, metavar="DEVICE", help="which of its devices: an index, or what it is called")
-    threads = "of the processor, for matrix products; by default the library's choice"
+    threads = "of the processor, for matrix products; by default one to train small layers, else the library's choice"
     add("--threads", type=_thread_count, metavar="N", help=threads)
 
 
