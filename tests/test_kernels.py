@@ -19,7 +19,7 @@ from anynet.backends.kernels import CudaLine, Plan
 from anynet.backends.traced import compiled, scan
 from anynet.tracing import traced
 from anynet.trees import arrays_of, map_arrays
-from anynet.typing import TrainState
+from anynet.typing import Batch, TrainState
 
 cp = cuda_device.require()
 import array_api_compat.cupy as cpx  # noqa: E402
@@ -226,8 +226,14 @@ class Formula:
         return TrainState(list(self.f(xp, *train_state.parameters, batch.x)), [], ())
 
 
-def square_sum(xp, x):
-    return xp.sum(x, axis=0)
+def turned(xp, a):
+    return xp.reshape(xp.reshape(xp.permute_dims(a, (1, 0)), (2, 8)), (4, 4))
+
+
+def across_later(xp, a, b, x):
+    both = a + b
+    across, product = xp.permute_dims(both, (1, 0)), both @ x
+    return across @ (product @ x), b + xp.sum(x)
 
 
 HELD = {
@@ -238,14 +244,12 @@ HELD = {
     "twice the same": lambda xp, a, b, x: (a + b, a + b),
     "read as it lies across": lambda xp, a, b, x: (a - 0.5 * xp.permute_dims(a, (1, 0)), b + a),
     "across and later": lambda xp, a, b, x: (a * 0.5 + x, b + xp.sum(xp.permute_dims(a, (1, 0)) @ x, axis=0)),
+    "a view that outlives": across_later,
     "a view": lambda xp, a, b, x: (xp.permute_dims(a + x, (1, 0)), xp.permute_dims(b, (1, 0))),
-    "reshaped": lambda xp, a, b, x: (
-        xp.reshape(xp.permute_dims(a + b, (1, 0)), (4, 4)),
-        xp.reshape(a, (16,))[::-1][:4] + b,
-    ),
+    "reshaped": lambda xp, a, b, x: (turned(xp, a + b), turned(xp, a) + b),
     "a row of itself": lambda xp, a, b, x: (a + a[0], b + a[:, 0:1] + xp.max(b, axis=1, keepdims=True)),
     "a product": lambda xp, a, b, x: (a @ b, b @ x),
-    "a sum where nobody reads": lambda xp, a, b, x: (xp.broadcast_to(square_sum(xp, x), (4, 4)), b + a),
+    "a sum where nobody reads": lambda xp, a, b, x: (xp.broadcast_to(xp.sum(x, axis=0), (4, 4)), b + a),
     "fallen back": lambda xp, a, b, x: (xp.concat([a[:2], b[:2]]), xp.take(b, xp.argmax(x, axis=1), axis=0)),
 }
 
@@ -263,6 +267,29 @@ def test_what_is_held_is_read_before_it_is_written_over(name):
         np.testing.assert_allclose(a.get(), b, rtol=1e-12, atol=1e-12)
     for a, b in zip(arrays_of(theirs[0]), arrays_of(begin), strict=True):
         np.testing.assert_array_equal(a.get(), b)
+
+
+def test_the_first_step_reads_what_is_held_and_later_ones_what_is_new():
+    def step(xp, a, x):
+        return [a @ xp.permute_dims(a, (1, 0)) + x]
+
+    a, x, new = cp.asarray([[1.0, 2.0], [3.0, 5.0]]), cp.ones((6, 2)), cp.empty((2, 2))
+    program, _ = traced(step, a, x[:2])
+    line = CudaLine(program, 2, 1)
+    line.run(line.make(), [a], [new], [x], [()] * 3)
+    expected = a.get()
+    for _ in range(3):
+        expected = expected @ expected.T + 1.0
+    np.testing.assert_allclose(new.get(), expected, rtol=1e-14)
+    assert line.n_bytes == 4 * 8
+
+
+def test_the_updates_of_all_parameters_are_one_launch():
+    step = PlainStep("relu", softmax, "adam")
+    state, data, noise = start([6, 5, 4, 3], step, 2)
+    program, _ = traced(step, state, Batch(*data, noise), step.numbers(1))
+    *_, last = Plan(program).launches()
+    assert sorted(group[0].shape for group in last) == sorted(a.shape for a in arrays_of(state.parameters))
 
 
 # Values.
