@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+import warnings
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
@@ -23,15 +24,21 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
     say("\nbackends")
     distributions = packages_distributions()
-    available = backends.available()
-    for name, reason in available.items():
+    for name, reason in backends.available().items():
         installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
         say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}", hanging=20)
-    taken = "cupy" if available["cupy"] is None else "numpy, for cupy is not usable: the reason stands above"
-    say(f"  {'auto':<18}{taken}", hanging=20)
+    say(f"  {'auto':<18}{_automatic()}", hanging=20)
     say("\nCuPy, rung by rung")
     for rung, reason in backends.diagnose_cupy():
         say(f"  {rung:<18}{'works' if reason is None else reason}", hanging=20)
+
+
+def _automatic() -> str:
+    """Return which backend `auto` is, and why if it is NumPy."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is said here
+        name = backends.get("auto").name
+    return f"{name}, for CuPy is not usable: the reason stands above" if name == "numpy" else name
 
 
 def _version(distribution: str) -> str:
