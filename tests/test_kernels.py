@@ -458,6 +458,20 @@ def test_copies_of_a_tree_are_one_launch():
         np.testing.assert_array_equal(a.get(), b.get())
 
 
+def test_no_kernel_is_compiled_anew_for_another_size_of_a_batch(monkeypatch):
+    def watched(*text):
+        texts.append([part.replace(repr(1.0 / n), "1 / n") for part in text])
+        return make(*text)
+
+    texts, make = [], cp.ElementwiseKernel
+    monkeypatch.setattr(cp, "ElementwiseKernel", watched)
+    step = PlainStep("relu", softmax, "adam")
+    for n in (3, 7):
+        begin = on_device(start([6, 5, 4, 3], step, n, dropout=True))
+        train(scan(CudaLine, cupy(), step), begin, n, n, step)
+    assert texts[: len(texts) // 2] == texts[len(texts) // 2 :] != []
+
+
 # As large as may be.
 
 

@@ -21,7 +21,7 @@ from anynet.typing import Array, Shape
 _VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 _REDUCTIONS = {"sum", "prod", "max", "min", "mean", "all", "any"}
 _MOST_OPERATIONS = 256  # of a kernel: the time to compile one grows faster than its text
-_MOST_BYTES = 3600  # of a kernel's arguments, of which CUDA takes 4096
+_MOST_BYTES = 3500  # of a kernel's arguments, of which CUDA takes 4096
 
 Group = list[Symbol]  # element-wise operations of one shape, in order
 
@@ -172,18 +172,21 @@ class Kernel:
             lines.append(f"y{len(self.outs)}{index} = {self._names[id(s)]};")
             self.outs.append(s)
         text = "\n".join(lines)
-        return f"if (i < {group[0].size}) {{\n{text}\n}}\n" if self.is_shared else text
+        return f"if (i < {self._input(group[0].size, 'int64')}) {{\n{text}\n}}\n" if self.is_shared else text
 
     def _value(self, a: Any, wanted: str) -> str:
         """Return how an argument is written in a dtype."""
         if isinstance(a, (int, float)) and abs(a) < 2**31:
             return f"({TYPES[wanted]})({float.__repr__(a) if isinstance(a, float) else int.__repr__(a)})"
         is_array = self.plan.is_array(a)
-        dtype, name = dtype_name(a) if is_array else wanted, self._names.get(id(a))
-        if name is None:
-            self.inputs.setdefault((id(a), dtype), a)
-            name = f"x{list(self.inputs).index((id(a), dtype))}" + ("[i]" if is_array and self.is_shared else "")
+        dtype = dtype_name(a) if is_array else wanted
+        name = self._names.get(id(a)) or self._input(a, dtype) + ("[i]" if is_array and self.is_shared else "")
         return name if dtype == wanted else f"({TYPES[wanted]}){name}"
+
+    def _input(self, a: Any, dtype: str) -> str:
+        """Return the name of what the kernel is handed, a size too: its text is one for all sizes of a batch."""
+        self.inputs.setdefault((id(a), dtype), a)
+        return f"x{list(self.inputs).index((id(a), dtype))}"
 
 
 class Call(NamedTuple):
