@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import FOR_HIDDEN, PAIRS, clusters, is_same, targets_for
 
-from anynet import SGD, History, Network, Optimizer, backends, data, training
+from anynet import SGD, History, Network, Optimizer, backends, data, random, training
 from anynet.backends import Backend
 from anynet.batches import Chunk
 from anynet.evaluation import Measured
@@ -87,6 +87,18 @@ def test_reports_tell_how_far_training_has_come(backend32, rng, monkeypatch):
         assert seconds == sorted(seconds)
     assert list(ends[0].metrics) == ["validation_accuracy", "validation_cost", "cost"]
     assert all(type(value) is float for value in ends[0].metrics.values())
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("limit", [None, 0], ids=["resident", "streamed"])
+@pytest.mark.parametrize(("size", "n_last"), [(10, 3), (60, 53), (500, 256)])
+def test_the_cost_is_that_of_the_last_mini_batch(size, n_last, limit, backend, rng):
+    n = 53 if size < 500 else 500
+    x, y = clusters(rng, n=n)
+    net = Network([12, 4], backend)
+    [report] = net.fit(x, y, epochs=1, batch_size=min(size, n), optimizer=SGD(0.1), memory_limit=limit)
+    last = random.spawn(0).order.permutation(n)[-n_last:]
+    assert report.metrics == {"cost": pytest.approx(net.gradients(x[last], y[last])[0], rel=1e-12)}
 
 
 def test_seconds_are_those_of_training_and_not_of_who_looks_or_measures(monkeypatch):
