@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace
 
 from anynet.checks import value_of
+from anynet.derived import Outline, derivative_of, is_elementwise, why_not
 from anynet.typing import Array, Namespace
 
 __all__ = ["ACTIVATIONS", "Activation", "get", "identity", "relu", "sigmoid", "softmax", "step", "tanh"]
@@ -25,21 +26,22 @@ class Activation:
     Args:
         name: What it is called, in tables, files and errors.
         value: `value(xp, z) -> a`, both of the shape (n, n_out). It must not write into z.
-        derivative: `derivative(xp, z, a) -> da/dz`, of the same shape. None where there is
-            none that training could use: a network with such a hidden layer computes, but
-            does not learn.
+        derivative: `derivative(xp, z, a) -> da/dz`, of the same shape. None takes it from value,
+            by the graph.
+        learns: Whether training can use the derivative. A network with a hidden layer for which it
+            cannot, as for step, computes, but does not learn.
         is_for_outputs_only: Whether hidden layers are refused it, as softmax is: there its
             cost supplies the error dC/dz.
+
+    Raises:
+        ValueError: There is no derivative, and value is no element-wise formula that it can be
+            taken from.
 
     Example:
         >>> import numpy as np
         >>> sigmoid(np.asarray([0.0]))
         array([0.5])
-        >>> leaky = Activation(
-        ...     "leaky_relu",
-        ...     lambda xp, z: xp.maximum(z, 0.01 * z),
-        ...     lambda xp, z, a: xp.where(z > 0, xp.ones_like(z), 0.01),
-        ... )
+        >>> leaky = Activation("leaky_relu", lambda xp, z: xp.maximum(z, 0.01 * z))
         >>> leaky(np.asarray([-1.0, 2.0]))
         array([-0.01,  2.  ])
     """
@@ -47,7 +49,24 @@ class Activation:
     name: str
     value: Callable[[Namespace, Array], Array]
     derivative: Callable[[Namespace, Array, Array], Array] | None = None
+    learns: bool = True
     is_for_outputs_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.derivative is None and self.learns and not self.is_for_outputs_only:
+            object.__setattr__(self, "derivative", self._derived())
+
+    def _derived(self) -> Callable[[Namespace, Array, Array], Array]:
+        derivative, z = derivative_of(self.value), Outline((2, 3), "float64")
+        reason = why_not(derivative, z, z)
+        if reason is None and not is_elementwise(self.value):
+            reason = "an element of its value depends on several of z"
+        if reason is not None:
+            raise ValueError(
+                f"activation: expected a derivative for {self.name}, or a value that it can be derived from, got one "
+                f"that cannot: {reason}. Write derivative(xp, z, a); or say learns=False, or is_for_outputs_only=True."
+            )
+        return derivative
 
     def __call__(self, z: Array) -> Array:
         """Return the activation of z, in the same shape."""
@@ -102,7 +121,7 @@ tanh = Activation("tanh", _tanh, _tanh_derivative)
 relu = Activation("relu", _relu, _relu_derivative)
 identity = Activation("identity", _identity, _identity_derivative)
 softmax = Activation("softmax", _softmax, is_for_outputs_only=True)
-step = Activation("step", _step)
+step = Activation("step", _step, learns=False)
 
 ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax, step)}
 

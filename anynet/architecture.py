@@ -17,6 +17,7 @@ from anynet.checks import look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
 from anynet.layers import LAYERS, Dense, Layer
+from anynet.layers.derived import WithBackward, with_backward
 from anynet.typing import Generator, Shape
 
 
@@ -46,7 +47,7 @@ class Architecture:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, with the activations and initializers that they take."""
-        return tuple(layer for layer, _ in self.stages)
+        return tuple(layer.layer if isinstance(layer, WithBackward) else layer for layer, _ in self.stages)
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
@@ -99,7 +100,7 @@ class Architecture:
     def learnable_cost(self) -> Cost:
         """Return the cost to learn by; ValueError if the network cannot learn."""
         for _, f in self.stages[:-1]:
-            if f is not None and f.derivative is None:
+            if f is not None and not f.learns:
                 raise ValueError(_cannot_learn(f.name))
         if self.cost is None:
             raise ValueError(_cannot_learn(self.output_name))
@@ -160,7 +161,8 @@ class Architecture:
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return the names of a table's columns, and a row of it for the input and each layer."""
         rows = [("layer", "output", "activation", "parameters"), ("input", str(self.input_shape), "", "")]
-        for (layer, f), shape, p in zip(self.stages, self.shapes[1:], self.parameter_shapes()[0], strict=True):
+        made = zip(self.layers, self.stages, self.shapes[1:], self.parameter_shapes()[0], strict=True)
+        for layer, (_, f), shape, p in made:
             rows.append((type(layer).__name__, str(shape), f.name if f else "", f"{sum(map(math.prod, p)):,}"))
         return rows
 
@@ -228,8 +230,11 @@ def build(
     task = task or ("regression" if output_name == "identity" else "classification")
     task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task
     look_up(metrics.TASKS, task, "task")
-    architecture = Architecture(input_shape, stages, costs.get(cost, output_name), task)
-    architecture.shapes  # noqa: B018 - refuses shapes that do not fit
+    cost = costs.completed(costs.get(cost, output_name), stages[-1].activation)
+    architecture = Architecture(input_shape, stages, cost, task)
+    for (layer, _), shape in zip(stages, architecture.shapes, strict=False):  # which refuses what does not fit
+        if isinstance(layer, WithBackward):
+            layer.check(shape)
     return architecture
 
 
@@ -247,7 +252,7 @@ def _stages(
             raise ValueError(
                 f"hidden_activation: expected an activation for hidden layers, got {f.name}, for outputs only."
             )
-        stages.append(Stage(layer, f))
+        stages.append(Stage(with_backward(layer), f))
     return tuple(stages)
 
 

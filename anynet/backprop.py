@@ -51,7 +51,7 @@ def backprop(
     passes = list(forward(xp, stages, parameters, state, x, True, noise))
     gradients: list[Any] = [()] * len(stages)
     z, a, residuals, _ = last = passes[-1]
-    delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # BP1: (n, n_out), of the mean
+    delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # type: ignore[misc]  # BP1: (n, n_out), of the mean
     for l in range(len(stages) - 1, -1, -1):
         gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals, delta)  # BP3, BP4
         if l > 0:

@@ -7,11 +7,13 @@ cancels the derivative of its activation exactly. Targets y have the shape of a.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace
 
+from anynet.activations import Activation, identity
 from anynet.checks import value_of
+from anynet.derived import Outline, delta_of, why_not
 from anynet.typing import Array, Namespace
 
 __all__ = ["COSTS", "Cost", "get"]
@@ -30,7 +32,8 @@ class Cost:
         output: The name of the output activation that it goes with.
         value: `value(xp, z, a, y) -> C` of each example, (n,), from the weighted inputs z,
             the outputs a and the targets y, each (n, n_out).
-        delta: `delta(xp, z, a, y) -> dC/dz` of each example, (n, n_out): BP1.
+        delta: `delta(xp, z, a, y) -> dC/dz` of each example, (n, n_out): BP1. None takes it from
+            value and the output activation, by the graph.
         learning_rate: The step size that suits it where none is given; 0.5 is the book's
             for cross-entropy (Nielsen, chapter 3).
         check_targets: `check_targets(y)` raises ValueError for targets (n, n_out) that it is
@@ -40,7 +43,6 @@ class Cost:
         >>> absolute = Cost(
         ...     "absolute", "identity",
         ...     lambda xp, z, a, y: xp.sum(xp.abs(a - y), axis=1),
-        ...     lambda xp, z, a, y: xp.sign(a - y),
         ... )
         >>> get(absolute, "identity").name
         'absolute'
@@ -49,7 +51,7 @@ class Cost:
     name: str
     output: str
     value: Callable[[Namespace, Array, Array, Array], Array]
-    delta: Callable[[Namespace, Array, Array, Array], Array]
+    delta: Callable[[Namespace, Array, Array, Array], Array] | None = None
     learning_rate: float = 0.5
     check_targets: Callable[[Array], None] = _accept
 
@@ -155,3 +157,34 @@ def get(cost: "str | Cost | None", output: str) -> Cost | None:
             f"cost: expected one of the pairs {legal}, got {output} with {cost}. For another, make a Cost of your own."
         )
     return COSTS[output, cost]
+
+
+def completed(cost: Cost | None, output: Activation | None) -> Cost | None:
+    """Return a cost with its delta: where it has none, that which value and the output activation imply.
+
+    Args:
+        cost: The cost; None for a network that has none.
+        output: The activation of the last layer, which it goes with; None is the identity.
+
+    Returns:
+        The cost.
+
+    Raises:
+        ValueError: It is no formula that the graph can derive.
+
+    Example:
+        >>> from anynet.activations import sigmoid
+        >>> mine = Cost("mine", "sigmoid", lambda xp, z, a, y: xp.sum((a - y) ** 4, axis=1))
+        >>> completed(mine, sigmoid).delta is None
+        False
+    """
+    if cost is None or cost.delta is not None:
+        return cost
+    delta = delta_of(cost.value, (output or identity).value)
+    reason = why_not(delta, *[Outline((2, 3), "float64")] * 3)
+    if reason is not None:
+        raise ValueError(
+            f"cost: expected a delta for {cost.name}, or a value that it can be derived from, got one that cannot: "
+            f"{reason}. Write delta(xp, z, a, y)."
+        )
+    return replace(cost, delta=delta)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from anynet.derivatives import gradients
-from anynet.operations import NUMBER, OPERATIONS, dtype_name, is_number
+from anynet.operations import NUMBER, OPERATIONS, TraceError, dtype_name, is_number
 from anynet.tracing import Program, Symbol, Trace, replay, traced
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Namespace, Shape, Tree
@@ -33,7 +33,7 @@ class Derived:
         formula = partial(self.formula, *self.of)
         if isinstance(xp, Trace):
             return within(xp, formula, *arguments)
-        outline = map_arrays(lambda a: 0.0 if is_number(a) else _Kind(tuple(a.shape), dtype_name(a)), arguments)
+        outline = map_arrays(lambda a: 0.0 if is_number(a) else Outline(tuple(a.shape), dtype_name(a)), arguments)
         key = self, repr(outline)
         if (known := PROGRAMS.get(key)) is None:
             if len(PROGRAMS) >= _PROGRAMS_KEPT:
@@ -44,8 +44,8 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What is to be known of an array before it is there."""
+class Outline:
+    """What is to be known of an array before it is there: its shape, and the name of its dtype."""
 
     shape: Shape
     dtype: str
@@ -102,8 +102,22 @@ def is_elementwise(value: Callable[[Namespace, Array], Array]) -> bool:
         False
     """
     kinds = {OPERATIONS[name] for name in ("abs", "divide", "exp", "equal", "where", "astype", "zeros_like")}
-    program, result = traced(value, _Kind((2, 3), "float64"))
+    program, result = traced(value, Outline((2, 3), "float64"))
     return getattr(result, "shape", ()) == (2, 3) and all(OPERATIONS[s.name] in kinds for s in program.operations)
+
+
+def why_not(derived: Derived, *arguments: Tree) -> str | None:
+    """Return why a formula cannot be derived for arguments of such outlines; None if it can.
+
+    Example:
+        >>> why_not(derivative_of(lambda xp, z: xp.exp(z)), *[Outline((2, 3), "float64")] * 2) is None
+        True
+    """
+    try:
+        traced(derived, *arguments)
+    except TraceError as error:
+        return str(error)
+    return None
 
 
 def derivative_of(value: Callable[[Namespace, Array], Array]) -> Derived:

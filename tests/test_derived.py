@@ -1,6 +1,7 @@
 """Derived formulas: what an activation, a cost or a layer leaves unsaid, against what is written by hand."""
 
 import pickle
+from dataclasses import dataclass
 
 import array_api_compat.numpy as xp
 import numpy as np
@@ -10,8 +11,9 @@ import recipes
 from compare import relative_difference
 from recipes import DIFFERENTIABLE, PAIRS, targets_for
 
-from anynet.activations import ACTIVATIONS
-from anynet.costs import COSTS
+from anynet import SGD, Layer, Network
+from anynet.activations import ACTIVATIONS, Activation
+from anynet.costs import COSTS, Cost
 from anynet.derivatives import gradients
 from anynet.derived import backward_of, delta_of, derivative_of, is_elementwise, within
 from anynet.layers import LAYERS
@@ -181,3 +183,108 @@ def test_which_formulas_are_elementwise(value, expected):
 def test_a_formula_that_decides_by_a_value_is_not_judged():
     with pytest.raises(TraceError, match="a value is asked for"):
         is_elementwise(lambda xp, z: z if z[0, 0] > 0 else -z)
+
+
+# What a user leaves unsaid.
+
+
+def swish(xp, z):
+    return z / (1.0 + xp.exp(-z))
+
+
+def swish_derivative(xp, z, a):
+    s = 1.0 / (1.0 + xp.exp(-z))
+    return s + z * s * (1.0 - s)
+
+
+@dataclass(frozen=True)
+class ForwardAlone(Layer):
+    """z = tanh(a) * scale, and no backward."""
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def parameter_shapes(self, input_shape):
+        return own.Scale(input_shape), ()
+
+    def initialize(self, input_shape, rng):
+        return own.Scale(np.full(input_shape, 0.8)), ()
+
+    def forward(self, xp, parameters, state, a, training, noise):
+        return xp.tanh(a) * parameters.scale, None, state
+
+
+@dataclass(frozen=True)
+class WithBoth(ForwardAlone):
+    def backward(self, xp, parameters, residuals, delta):
+        t = xp.tanh(residuals)
+        return own.Scale(xp.sum(delta * t, axis=0)), delta * parameters.scale * (1.0 - t * t)
+
+    def forward(self, xp, parameters, state, a, training, noise):
+        return xp.tanh(a) * parameters.scale, a, state
+
+
+def quartic(xp, z, a, y):
+    return xp.sum((a - y) ** 4, axis=1)
+
+
+def quartic_delta(xp, z, a, y):
+    return 4.0 * (a - y) ** 3 * a * (1.0 - a)
+
+
+SAID = {"sizes": [5, 4, WithBoth(), 3], "hidden": Activation("swish", swish, swish_derivative)}
+SAID["cost"] = Cost("quartic", "sigmoid", quartic, quartic_delta)
+UNSAID = {
+    "sizes": [5, 4, ForwardAlone(), 3],
+    "hidden": Activation("swish", swish),
+    "cost": Cost("quartic", "sigmoid", quartic),
+}
+
+
+def test_a_network_of_values_alone_trains_as_one_with_all_derivatives(backend, rng):
+    x, y = rng.normal(size=(23, 5)), rng.uniform(size=(23, 3))
+    nets = [Network(**how, backend=backend, seed=1) for how in (SAID, UNSAID)]
+    for net in nets:
+        net.fit(x, y, epochs=3, batch_size=5, optimizer=SGD(0.3))
+    for a, b in zip(*(arrays_of(net.parameters) for net in nets), strict=True):
+        np.testing.assert_allclose(backend.to_numpy(a), backend.to_numpy(b), rtol=0, atol=1e-12)
+    assert nets[1].layers[1] == ForwardAlone()
+    assert "ForwardAlone" in nets[1].summary()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: Activation("mine", lambda xp, z: np.sinh(z)),
+            r"activation: expected a derivative for mine.*learns=False",
+        ),
+        (lambda: Activation("mine", lambda xp, z: z - xp.max(z)), r"an element of its value depends on several"),
+        (lambda: Activation("mine", lambda xp, z: z if float(z[0, 0]) > 0 else -z), r"a value is asked for"),
+        (
+            lambda: Network([2, 1], cost=Cost("mine", "sigmoid", lambda xp, z, a, y: np.abs(a))),
+            r"cost: expected a delta",
+        ),
+        (lambda: Network([4, Sorting(), 2]), r"Sorting: expected a backward, or a forward that .*Write its backward"),
+    ],
+)
+def test_where_the_graph_cannot_derive_the_constructor_refuses(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@dataclass(frozen=True)
+class Sorting(own.Halve):
+    backward = Layer.backward
+
+    def forward(self, xp, parameters, state, a, training, noise):
+        return xp.sort(a, axis=1), None, state
+
+
+def test_an_activation_that_does_not_learn_needs_no_derivative():
+    rounded = Activation("rounded", lambda xp, z: xp.round(z), learns=False)
+    assert rounded.derivative is None
+    net = Network([2, 3, 1], hidden_activation=rounded)
+    net.predict([[0.0, 1.0]])
+    with pytest.raises(ValueError, match="useful derivative, got rounded"):
+        net.fit([[0.0, 1.0]], [1])

@@ -102,9 +102,11 @@ class Layer(ABC):
             (z, residuals, state): z is (n, *output_shape), residuals any tree of arrays.
         """
 
-    @abstractmethod
     def backward(self, xp: Namespace, parameters: Any, residuals: Any, delta: Array) -> tuple[Any, Array]:
         """Return the gradients of the parameters and the error of what came in.
+
+        A layer may leave it out: it is derived from `forward` then, for which that must be a
+        formula of xp, and stay one without noise.
 
         Args:
             xp: The array namespace.
@@ -116,3 +118,4 @@ class Layer(ABC):
             (gradients, dC/da): gradients in the structure of the parameters; dC/da of the shape
             (n, *input_shape).
         """
+        raise NotImplementedError

@@ -50,7 +50,7 @@ def write(path: str | Path, saved: SavedNetwork) -> Path:
     header = {
         "format_version": FORMAT_VERSION,
         "input_shape": architecture.input_shape,
-        "layers": [layer_to_dict(layer) for layer, _ in architecture.stages],
+        "layers": [layer_to_dict(layer) for layer in architecture.layers],
         "cost": cost_to_name(architecture.cost),
         "task": architecture.task,
         "dtype": saved.dtype,
