@@ -14,6 +14,7 @@ from anynet.operations import DTYPES, FINFO, NUMBER, OPERATIONS, OPERATORS, Trac
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Namespace, Shape, Tree
 
+VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 HOW_TO = (
     "A formula may use operators and the functions of the array API that xp, or array_namespace(x), has, and decide "
     "by xp.where; it cannot ask for a value, as `if`, float() and the functions of one library do."
@@ -175,6 +176,13 @@ def _description(program: Program) -> list[Any]:
 def _identity(a: Any) -> Any:
     """Return by what an argument is recognised: an array by itself, a number by its type and digits."""
     return (type(a), repr(a)) if isinstance(a, (bool, int, float)) else id(a)
+
+
+def owner(a: Any) -> Any:
+    """Return the array whose numbers a view shows; what is no view is its own."""
+    while isinstance(a, Symbol) and a.name in VIEWS:
+        a = a.args[0]
+    return a
 
 
 def replay(xp: Namespace, program: Program, values: Sequence[Any]) -> list[Any]:

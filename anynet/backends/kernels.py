@@ -15,10 +15,9 @@ import numpy as np
 
 from anynet.backends.cuda import CUDA, TYPES
 from anynet.operations import DTYPES, NUMBER, TraceError, dtype_name, is_number
-from anynet.tracing import Program, Symbol, call_of
+from anynet.tracing import VIEWS, Program, Symbol, call_of, owner
 from anynet.typing import Array, Shape
 
-_VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 _REDUCTIONS = {"sum", "prod", "max", "min", "mean", "all", "any"}
 _MOST_OPERATIONS = 256  # of a kernel: the time to compile one grows faster than its text
 _MOST_BYTES = 3500  # of a kernel's arguments, of which CUDA takes 4096
@@ -101,8 +100,8 @@ class Plan:
             stage[id(s)] = max(stage.get(id(a), -1) + self._gap(a, s) for a in s.args)
         last = max(stage.values(), default=0)
         for s in reversed(self.launched):  # as late as possible: so updates meet at the end
-            if id(s) in self.elementwise or s.name in _VIEWS:
-                alone = last if s.name in _VIEWS or self._is_flat([s]) else stage[id(s)]
+            if id(s) in self.elementwise or s.name in VIEWS:
+                alone = last if s.name in VIEWS or self._is_flat([s]) else stage[id(s)]
                 stage[id(s)] = min((stage[id(u)] - self._gap(s, u) for u in self._users[id(s)]), default=alone)
         stages: list[list[Symbol]] = [[] for _ in range(-1, last + 1)]
         for s in self.launched:
@@ -112,7 +111,7 @@ class Plan:
     def _gap(self, a: Any, s: Symbol) -> int:
         """Return how many stages an operation is after its argument at least."""
         is_together = id(a) in self.elementwise and id(s) in self.elementwise and a.shape == s.shape
-        return 0 if is_together or s.name in _VIEWS else 1
+        return 0 if is_together or s.name in VIEWS else 1
 
     def _is_flat(self, group: Group) -> bool:
         return all(a.shape == group[0].shape for a in self.borders(group)[0])
@@ -291,31 +290,31 @@ class CudaLine:
             [a for group in launch for s in group for a in s.args] if isinstance(launch, list) else launch.args
             for launch in launches
         ]
-        self._last = {id(_root(a)): i for i, args in enumerate(taken) for a in args}
-        self._last |= {id(_root(r)): len(launches) for r in self.program.results}
+        self._last = {id(owner(a)): i for i, args in enumerate(taken) for a in args}
+        self._last |= {id(owner(r)): len(launches) for r in self.program.results}
         for i, launch in enumerate(launches):
             if isinstance(launch, list):
                 self._kernel(i, Kernel(plan, launch))
-            elif launch.name in _VIEWS:
+            elif launch.name in VIEWS:
                 self._view(launch, xp)
             else:
                 self._call(i, launch, xp)
-            for root in {id(_root(a)) for a in taken[i]}:
+            for root in {id(owner(a)) for a in taken[i]}:
                 buffer = self._stored.get(self._places.get(root, -1))
                 if self._last[root] == i and buffer is not None:
                     self._free.setdefault(self._buffers[buffer], []).append(buffer)
 
     def _kernel(self, i: int, kernel: Kernel) -> None:
         ins = list(kernel.inputs.values())
-        shown = {id(_root(a)) for a in ins if a is not _root(a)}  # no place to write to, where others are read
+        shown = {id(owner(a)) for a in ins if a is not owner(a)}  # no place to write to, where others are read
         outs = [self._store(s, i + 1, shown) for s in kernel.outs]
         self._each.append(Call(kernel.compiled(), [*map(self._place, ins), *outs]))
 
     def _view(self, s: Symbol, xp: Any) -> None:
-        base, root = s.args[0], self._places.get(id(_root(s)))
-        if s.name == "reshape" and base is not _root(s):  # it may be a copy
+        base, root = s.args[0], self._places.get(id(owner(s)))
+        if s.name == "reshape" and base is not owner(s):  # it may be a copy
             calls = self._each
-        elif base is not _root(s):
+        elif base is not owner(s):
             calls = self._views[id(base)]
         else:
             calls = self._once if root in self._stored else self._of_held if root in range(self.n_held) else self._each
@@ -356,13 +355,6 @@ class CudaLine:
     def _new_place(self, value: Any = None) -> int:
         self._known.append(value)
         return len(self._known) - 1
-
-
-def _root(a: Any) -> Any:
-    """Return whose numbers a view shows."""
-    while isinstance(a, Symbol) and a.name in _VIEWS:
-        a = a.args[0]
-    return a
 
 
 def _number(f: Callable[..., Any], *numbers: Any) -> Any:

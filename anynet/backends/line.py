@@ -12,9 +12,8 @@ import numpy as np
 from array_api_compat import numpy as standard
 
 from anynet.operations import NUMBER
-from anynet.tracing import Program, Symbol, call_of
+from anynet.tracing import VIEWS, Program, Symbol, call_of, owner
 
-_VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 _REDUCTIONS = {
     "sum": np.add.reduce,
     "prod": np.multiply.reduce,
@@ -43,8 +42,8 @@ class NumpyLine:
         self._env: dict[str, Any] = {"empty": np.empty, "array": np.array, "copyto": np.copyto, "where": np.where}
         self._constants = {id(value): name for name, value in self._env.items()}
         self._names = {id(s): f"a{i}" for i, s in enumerate(program.arguments)}
-        self._last = {id(_root(a)): i for i, s in enumerate(program.operations) for a in s.args}
-        self._last |= {id(_root(r)): len(program.operations) for r in program.results}
+        self._last = {id(owner(a)): i for i, s in enumerate(program.operations) for a in s.args}
+        self._last |= {id(owner(r)): len(program.operations) for r in program.results}
         self._held = {id(s) for s in program.arguments[:n_held]}
         self.n_bytes = 0
         self._memory: dict[int, str] = {}  # of which roots storage is in use, and which
@@ -95,11 +94,11 @@ class NumpyLine:
     def _write(self, i: int, symbol: Symbol) -> None:
         if not any(isinstance(a, Symbol) for a in symbol.args):
             self._names[id(symbol)] = self._constant(call_of(standard, symbol)(*symbol.args))
-        elif symbol.name in _VIEWS:
+        elif symbol.name in VIEWS:
             self._show(symbol)
         else:
             self._compute(i, symbol)
-        for root in {id(_root(a)): _root(a) for a in symbol.args if isinstance(a, Symbol)}.values():
+        for root in {id(owner(a)): owner(a) for a in symbol.args if isinstance(a, Symbol)}.values():
             if self._last[id(root)] == i and id(root) in self._memory:
                 self._free.setdefault((root.shape, root.dtype), []).append(self._memory.pop(id(root)))
 
@@ -113,7 +112,7 @@ class NumpyLine:
             if symbol.name == "permute_dims"
             else f"{name} = {f}({self._of(base)})"
         )
-        is_whole = base is _root(symbol)  # reshaped, what is no whole array may be copied
+        is_whole = base is owner(symbol)  # reshaped, what is no whole array may be copied
         if is_whole and id(base) in self._memory:
             self._kept.append(line)
         elif is_whole and id(base) in self._held:
@@ -194,13 +193,6 @@ class NumpyLine:
         name = self._constants.setdefault(id(value), name if name not in self._env else f"{name}_{len(self._env)}")
         self._env[name] = value
         return name
-
-
-def _root(a: Any) -> Any:
-    """Return whose numbers a view shows."""
-    while isinstance(a, Symbol) and a.name in _VIEWS:
-        a = a.args[0]
-    return a
 
 
 def _is_elementwise(symbol: Symbol) -> bool:
