@@ -21,7 +21,31 @@ HOW_TO = (
 )
 
 
-class Symbol:
+class Operand:
+    """What stands where an array would and has no values: operators ask its `record`, and what needs values is refused.
+
+    Here it is a symbol; an expression, of which not even the shape is known, is another.
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy leaves its operators to this class, and its functions refuse it
+    __hash__ = object.__hash__
+
+    def record(self, name: str, *args: Any, **how: Any) -> Any:
+        """Return what stands for the result of an operation."""
+        raise NotImplementedError
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise self._refusal()
+
+    def _refusal(self) -> Exception:
+        raise NotImplementedError
+
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = __len__ = __iter__ = __contains__ = _refuse
+    __array__ = __setitem__ = __dlpack__ = _refuse
+
+
+class Symbol(Operand):
     """An array that is not computed: it remembers what was asked, and of whom.
 
     Args:
@@ -34,33 +58,31 @@ class Symbol:
     """
 
     __slots__ = ("args", "dtype", "how", "name", "shape", "trace")
-    __array_ufunc__ = None  # NumPy leaves its operators to this class, and its functions refuse it
-    __hash__ = object.__hash__
 
     def __init__(self, trace: "Trace", name: str, args: Any, how: dict[str, Any], shape: Shape, dtype: str) -> None:
         self.trace, self.name, self.args, self.how, self.shape, self.dtype = trace, name, args, how, shape, dtype
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: math.prod(self.shape))
-    T = property(lambda self: self.trace.record("permute_dims", self, axes=tuple(range(self.ndim))[::-1]))
-    mT = property(lambda self: self.trace.record("matrix_transpose", self))  # noqa: N815 - the standard's name
+    T = property(lambda self: self.record("permute_dims", self, axes=tuple(range(self.ndim))[::-1]))
+    mT = property(lambda self: self.record("matrix_transpose", self))  # noqa: N815 - the standard's name
+
+    def record(self, name: str, *args: Any, **how: Any) -> "Symbol":
+        return self.trace.record(name, *args, **how)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Trace":
         return self.trace
 
     def __getitem__(self, key: Any) -> "Symbol":
         if not isinstance(key, Symbol):
-            return self.trace.record("getitem", self, key=key if isinstance(key, tuple) else (key,))
+            return self.record("getitem", self, key=key if isinstance(key, tuple) else (key,))
         if key.ndim == 0:
             return self[self.trace.reshape(key, (1,))][0, ...]
         taken: Symbol = self.trace.take(self, key, axis=0)
         return taken
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TraceError(f"a value is asked for that is not known yet, of an array of the shape {self.shape}")
-
-    __bool__ = __int__ = __float__ = __complex__ = __index__ = __len__ = __iter__ = __contains__ = _refuse
-    __array__ = __setitem__ = __dlpack__ = _refuse
+    def _refusal(self) -> TraceError:
+        return TraceError(f"a value is asked for that is not known yet, of an array of the shape {self.shape}")
 
 
 class Program(NamedTuple):
@@ -227,6 +249,6 @@ _CONSTANTS |= {"newaxis": None, "finfo": FINFO.__getitem__, "isdtype": isdtype}
 
 for _name, _operator in OPERATORS.items():
     _dunder = _operator.__name__.strip("_")
-    setattr(Symbol, f"__{_dunder}__", lambda a, *b, name=_name: a.trace.record(name, a, *b))
+    setattr(Operand, f"__{_dunder}__", lambda a, *b, name=_name: a.record(name, a, *b))
     if _dunder in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]:
-        setattr(Symbol, f"__r{_dunder}__", lambda a, b, name=_name: a.trace.record(name, b, a))
+        setattr(Operand, f"__r{_dunder}__", lambda a, b, name=_name: a.record(name, b, a))
