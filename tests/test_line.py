@@ -14,7 +14,7 @@ import recipes
 
 from anynet import SGD, Dense, Network, backends
 from anynet.backends.interface import loop
-from anynet.backends.line import NumpyLine
+from anynet.backends.numpy import NumpyLine
 from anynet.backends.traced import scan
 from anynet.tracing import replay, traced
 from anynet.training import Step
@@ -157,6 +157,22 @@ class InterruptedLine(NumpyLine):
                 raise KeyboardInterrupt
 
         self.run = interrupted
+
+
+def test_held_arrays_that_change_places():
+    def step(xp, p, q, r, x, rate):
+        return q, p, r, rate * xp.sum(x, axis=0)
+
+    p, q, r, s = (np.full(3, float(i)) for i in range(4))
+    program, _ = traced(lambda xp, held, x, rate: step(xp, *held[:3], x, rate), [p, q, r, s], A[:2], 0.5)
+    line = NumpyLine(program, 2, 4)
+    new = [np.empty(3) for _ in range(4)]
+    line.run(line.make(), [p, q, r, s], new, [A[:2]], [(0.5,)])
+    np.testing.assert_array_equal(new, [q, p, r, 0.5 * A[:2].sum(axis=0)])
+    line.run(line.make(), new, new, [A], [(0.5,), (0.5,)])
+    np.testing.assert_array_equal(new, [q, p, r, 0.5 * A[2:].sum(axis=0)])
+    line.run(line.make(), new, new, [A[:2]], [(0.5,)])
+    np.testing.assert_array_equal(new[:2], [p, q])
 
 
 # Any program.

@@ -10,7 +10,7 @@ import pytest
 from anynet import SGD, Network, activations, backends
 from anynet.activations import Activation
 from anynet.backends import traced
-from anynet.backends.line import NumpyLine
+from anynet.backends.numpy import NumpyLine
 
 
 @pytest.fixture

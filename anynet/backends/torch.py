@@ -1,15 +1,21 @@
 """PyTorch: eager, on any device that holds numbers. Gradients that a tensor records are left behind."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
 import numpy as np
 
+from anynet.backends import traced
 from anynet.backends.dtypes import STANDARD, named
 from anynet.backends.errors import SPAWN, entered, first_line, imported, is_forked, no_such_device
 from anynet.backends.interface import NO_CONTEXT, Library
-from anynet.typing import Array, DeviceLike, HostArray, Namespace, Tree
+from anynet.backends.line import Line
+from anynet.operations import NUMBER, is_number
+from anynet.tracing import Program, Symbol, call_of
+from anynet.typing import Array, DeviceLike, HostArray, Namespace, Shape, Tree
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -82,6 +88,96 @@ def _active(backend: "Backend") -> AbstractContextManager[Any]:
     return entered(contexts) if contexts else NO_CONTEXT
 
 
+class TorchLine(Line):
+    """The line of a program: PyTorch's own functions, which write to where they are told to."""
+
+    def __init__(self, program: Program, size: int | None = None, n_held: int = 0, device: Any = None) -> None:
+        self._device = device
+        super().__init__(program, size, n_held)
+
+    def namespace(self) -> Namespace:
+        """Return PyTorch's."""
+        return array_api_compat.array_namespace(self._torch.empty(0))
+
+    @property
+    def _torch(self) -> Any:
+        import torch
+
+        return torch
+
+    def names(self) -> dict[str, Any]:
+        """Return what moves numbers."""
+        torch, device = self._torch, self._device
+
+        def empty(shape: Shape, dtype: str) -> Array:
+            return torch.empty(shape, dtype=getattr(torch, dtype), device=device)
+
+        return {"empty": empty, "copy": torch.clone, "copyto": torch.Tensor.copy_}
+
+    def is_elementwise(self, symbol: Symbol) -> bool:
+        """Return whether it is one of the functions that may write over an argument."""
+        return symbol.name in _ELEMENTWISE
+
+    def calls(self, symbol: Symbol, args: list[str]) -> tuple[list[str], str]:
+        """Return what writes an operation's result to OUT, if there is such, and what returns it."""
+        name, how = symbol.name, symbol.how
+        numbers = [is_number(a) for a in symbol.args]
+        if name in ("add", "multiply") and numbers[0]:
+            args, numbers = args[::-1], numbers[::-1]
+        if name == "astype":
+            return [f"copyto(OUT, {args[0]})"], self._call(symbol, args)
+        if name in ("maximum", "minimum") and numbers == [False, True]:
+            f, given = self.constant(self._torch.clamp, "clamp"), "min" if name == "maximum" else "max"
+            call = f"{f}({args[0]}, {given}={args[1]}"
+        elif name == "divide" and numbers == [True, False] and args[0] == "1.0":
+            call = f"{self.constant(self._torch.reciprocal, 'reciprocal')}({args[1]}"
+        elif name in _ELEMENTWISE | {"matmul": "matmul"} and symbol.dtype != NUMBER and not any(numbers[:1]):
+            call = f"{self.constant(getattr(self._torch, _ELEMENTWISE.get(name, name)), name)}({', '.join(args)}"
+        elif name in _REDUCTIONS:
+            axes = range(len(symbol.args[0].shape)) if how.get("axis") is None else how["axis"]
+            f = self.constant(getattr(self._torch, _REDUCTIONS[name]), name)
+            call = f"{f}({args[0]}, {axes if isinstance(axes, int) else tuple(axes)}, {how.get('keepdims', False)}"
+        else:
+            return [], self._call(symbol, args)
+        return [f"{call}, out=OUT)"], f"{call})"
+
+    def _call(self, symbol: Symbol, args: list[str]) -> str:
+        return f"{self.constant(call_of(self.xp, symbol), symbol.name)}({', '.join(args)})"
+
+
+_ELEMENTWISE = {  # of the standard -> of PyTorch: they take numbers in the second place, and write to `out`
+    "abs": "abs",
+    "add": "add",
+    "cos": "cos",
+    "divide": "div",
+    "equal": "eq",
+    "exp": "exp",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "log": "log",
+    "log1p": "log1p",
+    "maximum": "maximum",
+    "minimum": "minimum",
+    "multiply": "mul",
+    "negative": "neg",
+    "reciprocal": "reciprocal",
+    "sin": "sin",
+    "sqrt": "sqrt",
+    "square": "square",
+    "subtract": "sub",
+    "tanh": "tanh",
+}
+_REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin"}
+
+
+@cache
+def _line_on(device: Any) -> Callable[..., Line]:
+    """Return what makes lines for a device; the same for the same, for what is made is kept by it."""
+    return partial(TorchLine, device=device)
+
+
 _DTYPES = STANDARD - named("uint16", "uint32", "uint64") | named("float16")
 
 LIBRARY = Library(
@@ -97,4 +193,6 @@ LIBRARY = Library(
     dtypes=lambda: _DTYPES,
     out_of_memory=("out of memory", "can't allocate memory"),
     active=_active,
+    compile=lambda backend, f: traced.compiled(_line_on(backend.device), backend, f),
+    scan=lambda backend, step: traced.scan(_line_on(backend.device), backend, step),
 )
