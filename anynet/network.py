@@ -111,9 +111,9 @@ class Network(Brain):
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
                 say; without it they are the cost of each epoch's last mini-batch.
             progress: Whether to draw a bar; None draws one on a terminal only.
-            memory_limit: In bytes, of x and y that are put on the device to stay, the training
-                data first; None is as much as fits. Parameters, chunks, blocks of evaluation and
-                arrays of the backend are not counted.
+            memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the
+                device to stay, the training data first; None is as much as fits. Parameters,
+                chunks, blocks of evaluation and arrays of the backend are not counted.
             threads: On how many threads matrices are multiplied. None is one where the products
                 of a step are small, so that training is quick beside other work too, else what
                 the library is set to. Another number may give other last digits.

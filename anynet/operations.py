@@ -118,6 +118,8 @@ def _decision(*args: Any) -> tuple[Shape, str]:
 
 
 def _chosen(condition: Any, a: Any, b: Any, /) -> tuple[Shape, str]:
+    if is_number(a) and is_number(b):
+        raise TraceError(f"of which dtype a choice between the numbers {a} and {b} is, no standard says")
     return broadcast(*map(_shape, (condition, a, b))), _promoted(a, b)
 
 

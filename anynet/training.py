@@ -4,6 +4,7 @@ It prints nothing, and it knows no network: it is handed a train state, and hand
 becomes of it. Whoever consumes the reports can draw a bar, keep a history, save, or stop.
 """
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from anynet.backends import Backend, is_on_host
 from anynet.backends.threads import Threads, iterate, threads_for
 from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
+from anynet.derived import Outline
 from anynet.examples import as_dataset
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
@@ -147,11 +149,13 @@ def prepare(
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
     budget, examples = data.budget_of(memory_limit), as_dataset(examples)
+    whole_number("epochs", epochs)
+    size = _batch_size(batch_size, len(examples))
+    if budget < math.inf:
+        budget -= _held_bytes(backend, architecture, optimizer, size)
     placed = data.to_device(backend, examples, architecture, budget)
     rest = budget - placed.kept
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
-    whole_number("epochs", epochs)
-    size = _batch_size(batch_size, len(placed))
     chosen = threads_for(backend, size * architecture.multiply_adds, threads)
     doctor = Doctor(architecture, optimizer, len(placed))
     if data.warn_of_pixels(placed):
@@ -160,6 +164,19 @@ def prepare(
         doctor.judge_inputs(examples.x)
     made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
     return Training(*made_of, chosen, compiled, doctor)
+
+
+def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int) -> int:
+    """Return how many bytes the step holds for itself, noise not counted, with mini-batches of a size."""
+
+    def outlines(shapes: list[Any]) -> list[Any]:
+        return [type(s)(*[Outline(tuple(shape), backend.dtype) for shape in s]) if s else () for s in shapes]
+
+    parameters, state = map(outlines, architecture.parameter_shapes())
+    x, y = (Outline((size, *architecture.shapes[i]), backend.dtype) for i in (0, -1))
+    start = TrainState(parameters, state, (parameters,) * optimizer.slots)
+    step = Step(architecture, optimizer.rule, backend.dtype)
+    return backend.held_bytes(step, start, Batch(x, y, (None,) * len(architecture.stages)), _as_floats(optimizer, 0))
 
 
 def _batch_size(given: int | None, n: int) -> int:

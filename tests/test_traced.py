@@ -167,3 +167,15 @@ def test_untraced_every_step_calls_the_formulas(backend32, rng):
     assert sum(issubclass(kind, array) for kind in calls) >= 6  # steps: in two epochs of 24 examples, 10 at a time
     for a, b in zip(*(net.weights for net in nets), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_that_changes_what_it_learns_into_something_else_takes_the_loop(rng):
+    class Forgetful(own.Momentum):
+        @staticmethod
+        def rule(xp, p, g, v, rate, *rest):
+            return p - rate * g, 0.0
+
+    x, y = examples(rng, 10)
+    net = Network([5, 4, 3])
+    with pytest.warns(UserWarning, match="what is learnt changes its form"):
+        net.fit(x, y, epochs=1, batch_size=10, optimizer=Forgetful(0.1))

@@ -349,8 +349,10 @@ def test_validation_data_get_the_room_that_training_data_leave(backend, rng, mon
     net = Network([60, 4], backend)
     net.fit((x, y), epochs=1, batch_size=10, validation=(x, y), memory_limit=2**20)
     net.fit((x, y), epochs=1, batch_size=10, validation=(x, y))
-    bytes_of_data = x.nbytes + 4 * N
-    assert rooms == [2**20, 2**20 - bytes_of_data, np.inf, np.inf]
+    rest, bytes_of_data = rooms[0], x.nbytes + 4 * N
+    assert rooms == [rest, rest - bytes_of_data, np.inf, np.inf]
+    traces = backend.name in ("numpy", "torch", "cupy")  # what a step holds: gradients, and what a batch becomes
+    assert 8 * 60 * 4 <= 2**20 - rest <= 12 * 60 * 4 if traces else rest == 2**20
 
 
 @pytest.mark.slow_on("jax")

@@ -21,7 +21,18 @@ from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refu
 from anynet.backends.errors import Active, no_such_device, not_placed
 from anynet.backends.interface import Library, Run, Step, loop
 from anynet.checks import look_up, warn
-from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, Namespace, Shape, Tree
+from anynet.typing import (
+    Array,
+    ArrayLike,
+    Batch,
+    DeviceLike,
+    HostArray,
+    Namespace,
+    Numbers,
+    Shape,
+    TrainState,
+    Tree,
+)
 
 __all__ = [
     "DTYPES",
@@ -210,6 +221,17 @@ class Backend:
             the last mini-batch may be smaller.
         """
         return (self._library.scan if compiled else loop)(self, step)
+
+    def held_bytes(self, step: Step, train_state: TrainState, batch: Batch, numbers: Numbers) -> int:
+        """Return how many bytes a run of `scan` holds besides the arrays that come in and go out.
+
+        Args:
+            step: As in `scan`.
+            train_state: In place of arrays, what has their shapes and dtypes.
+            batch: Likewise, a mini-batch.
+            numbers: Those of a step.
+        """
+        return self._library.held_bytes(self, step, train_state, batch, numbers)
 
     def compile(self, f: Callable[..., Tree]) -> Callable[..., Tree]:
         """Return f(xp, ...) with the namespace bound, compiled where the library has a compiler.

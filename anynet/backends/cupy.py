@@ -187,4 +187,5 @@ LIBRARY = Library(
     active=_active,
     compile=partial(traced.compiled, CudaLine),
     scan=partial(traced.scan, CudaLine),
+    held_bytes=partial(traced.held_bytes, CudaLine),
 )

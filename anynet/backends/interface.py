@@ -114,6 +114,8 @@ class Library:
     active: Callable[["Backend"], AbstractContextManager[Any]] = lambda backend: NO_CONTEXT
     compile: Callable[["Backend", Callable[..., Tree]], Callable[..., Tree]] = bind_namespace
     scan: Callable[["Backend", Step], Run] = loop
+    # (backend, step, train_state, batch, numbers) -> bytes that scanning batches like this one holds besides its arrays
+    held_bytes: Callable[["Backend", Step, TrainState, Batch, Numbers], int] = lambda *of_scan: 0
     chunk_bytes: int = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache
     padded_rows: Callable[[int], int] = identity  # so many rows are handed to what is compiled, for n
     threads_can_be_set: bool = True  # by threadpoolctl

@@ -92,4 +92,5 @@ LIBRARY = Library(
     to_numpy=np.array,
     compile=partial(traced.compiled, NumpyLine),
     scan=partial(traced.scan, NumpyLine),
+    held_bytes=partial(traced.held_bytes, NumpyLine),
 )

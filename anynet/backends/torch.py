@@ -195,4 +195,5 @@ LIBRARY = Library(
     active=_active,
     compile=lambda backend, f: traced.compiled(_line_on(backend.device), backend, f),
     scan=lambda backend, step: traced.scan(_line_on(backend.device), backend, step),
+    held_bytes=lambda backend, *of_scan: traced.held_bytes(_line_on(backend.device), backend, *of_scan),
 )

@@ -13,7 +13,7 @@ from anynet.backends.errors import culprit_of, first_line
 from anynet.backends.interface import Noise, Run, Step, bind_namespace, formed, take_steps
 from anynet.checks import warn
 from anynet.operations import TraceError, dtype_name, is_number
-from anynet.tracing import HOW_TO, Program, traced
+from anynet.tracing import HOW_TO, Program, Symbol, traced
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Batch, Numbers, Order, TrainState, Tree
 
@@ -83,6 +83,14 @@ def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
     return run
 
 
+def held_bytes(
+    make: MakeLine, backend: "Backend", step: Step, train_state: TrainState, batch: Batch, numbers: Numbers
+) -> int:
+    """Return the bytes of storage that such a step takes; 0 where it cannot be traced."""
+    found = _loops(make, backend, step).find(train_state, batch, numbers)
+    return found[0].n_bytes if found else 0
+
+
 def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Callable[..., Tree]:
     """Return f(xp, ...) as a line per shape of its arguments, or with the namespace bound if there is none."""
     lines, slowly = _calls(make, backend, f), bind_namespace(backend, f)
@@ -120,11 +128,15 @@ def _loops(make: MakeLine, backend: "Backend", step: Step) -> "_Lines":
     def make_line(train_state: TrainState, batch: Batch, numbers: Numbers) -> tuple[Line, Tree]:
         program, result = traced(step, train_state, batch, numbers)
         held, after = arrays_of(train_state), arrays_of(result)
-        if [(tuple(a.shape), dtype_name(a)) for a in held] != [(a.shape, a.dtype) for a in after]:
+        if [(tuple(a.shape), dtype_name(a)) for a in held] != [_form(a) for a in after]:
             raise TraceError("what is learnt changes its form from step to step")
         return make(program, batch.x.shape[0], len(held)), result
 
     return _Lines(backend, make_line)
+
+
+def _form(a: Any) -> Any:
+    return (a.shape, a.dtype) if isinstance(a, Symbol) else None
 
 
 @lru_cache(_KEPT)
