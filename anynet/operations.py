@@ -184,7 +184,7 @@ def _broadcasted(a: Any, /, shape: Shape) -> tuple[Shape, str]:
     return tuple(shape), dtype_name(a)
 
 
-def _converted(a: Any, /, dtype: str, copy: bool = True) -> tuple[Shape, str]:
+def _converted(a: Any, /, dtype: str) -> tuple[Shape, str]:
     return _shape(a), dtype
 
 

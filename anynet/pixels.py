@@ -18,9 +18,7 @@ SCALES = UNIT, WHOLE
 def to_unit_interval(xp: Namespace, x: Array, dtype: object) -> Array:
     """Return x in the dtype given: pixels (uint8) divided by 255, anything else as it is."""
     a = xp.astype(x, dtype, copy=False)
-    if x.dtype == xp.uint8:
-        a /= 255.0  # astype has just made this array
-    return a
+    return a / 255.0 if x.dtype == xp.uint8 else a
 
 
 def mistaken(x: Array) -> str | None:

@@ -129,10 +129,12 @@ class Trace:
         n = code.co_posonlyargcount
         others = code.co_varnames[n : code.co_argcount]  # which may be given by position as well
 
-        def ask(*args: Any, **how: Any) -> Symbol:
+        def ask(*args: Any, **how: Any) -> Any:
             if code.co_argcount == 0:  # as many arrays as there are, in a list or not
                 return self.record(name, *(args[0] if isinstance(args[0], (list, tuple)) else args), **how)
-            return self.record(name, *args[:n], **dict(zip(others, args[n:], strict=False)), **how)
+            how |= dict(zip(others, args[n:], strict=False))
+            is_itself = name == "astype" and not how.pop("copy", True) and how["dtype"] == args[0].dtype
+            return args[0] if is_itself else self.record(name, *args[:n], **how)
 
         return ask
 

@@ -49,13 +49,16 @@ def bind_namespace(backend: "Backend", f: Callable[..., Tree]) -> Callable[..., 
     return partial(f, backend.xp)
 
 
-def formed(backend: "Backend", step: Step, data: tuple[Array, Array], order: Order | None) -> tuple[Array, Array]:
-    """Return x and y of a chunk as the step takes them: many mini-batches are converted in a few calls."""
+def formed(
+    backend: "Backend", step: Step, data: tuple[Array, Array], order: Order | None, converted: bool = True
+) -> tuple[Array, Array]:
+    """Return x and y of a chunk as the step takes them, many mini-batches in a few calls; or x as it is."""
     xp = backend.xp
     if order is not None:
         chosen = order.indices[order.start : order.stop]
         data = xp.take(data[0], chosen, axis=0), xp.take(data[1], chosen, axis=0)
-    return step.inputs(xp, data[0]), step.targets(xp, data[1], backend.device)
+    x = step.inputs(xp, data[0]) if converted else data[0]
+    return x, step.targets(xp, data[1], backend.device)
 
 
 def loop(backend: "Backend", step: Step) -> Run:

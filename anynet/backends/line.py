@@ -37,6 +37,7 @@ class Line(ABC):
         self._last |= {id(owner(r)): len(program.operations) for r in program.results}
         self._held = {id(s) for s in program.arguments[:n_held]}
         self.n_bytes = 0
+        self._filled: set[str] = set()
         self._memory: dict[int, str] = {}  # of which roots storage is in use, and which
         self._free: dict[Any, list[str]] = {}
         self._kept: list[str] = []  # lines that make the storage,
@@ -72,6 +73,15 @@ class Line(ABC):
         """Return the name of something that is known before the line runs."""
         name = self._constants.setdefault(id(value), name if name not in self._env else f"{name}_{len(self._env)}")
         self._env[name] = value
+        return name
+
+    def filled(self, number: str, dtype: str) -> str:
+        """Return the name of a number as an array without dimensions, which is filled where it is first needed."""
+        name = f"{number}_{dtype}"
+        if name not in self._filled:
+            self._filled.add(name)
+            self._kept.append(f"{name} = empty((), {dtype!r})")
+            self._body.append(f"{name}.fill({number})")
         return name
 
     # What the line says.

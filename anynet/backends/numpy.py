@@ -1,6 +1,6 @@
 """NumPy: the host itself. Nothing is moved, and nothing has to be waited for."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from anynet.backends.dtypes import STANDARD, named, widened
 from anynet.backends.errors import no_such_device
 from anynet.backends.interface import Library
 from anynet.backends.line import Line
-from anynet.operations import NUMBER
+from anynet.operations import NUMBER, is_number
 from anynet.tracing import Symbol, call_of
-from anynet.typing import DeviceLike, Namespace
+from anynet.typing import DeviceLike, HostArray, Namespace
 
 
 def _load(dtype: str) -> Namespace:
@@ -39,7 +39,7 @@ class NumpyLine(Line):
 
     def names(self) -> dict[str, Any]:
         """Return what moves numbers, and `where`."""
-        return {"empty": np.empty, "copy": np.array, "copyto": np.copyto, "where": np.where, "matmul": np.matmul}
+        return {"empty": np.empty, "copy": np.array, "copyto": np.copyto, "where": np.where, "dot": np.dot}
 
     def is_elementwise(self, symbol: Symbol) -> bool:
         """Return whether it is one of NumPy's universal functions."""
@@ -51,6 +51,7 @@ class NumpyLine(Line):
         if symbol.dtype == NUMBER or name == "pow":  # `**` is several functions
             return [], f"{self.constant(call_of(standard, symbol), name)}({', '.join(args)})"
         if name == "matmul" or self.is_elementwise(symbol):
+            args = [self._as_array(a, written, symbol) for a, written in zip(symbol.args, args, strict=True)]
             call = f"{self.constant(getattr(np, name), name)}({', '.join(args)}"
             by = "out=" if name in ("maximum", "minimum") else ""  # NumPy wants it so; by position is faster
             return [f"{call}, {by}OUT)"], f"{call})"
@@ -60,12 +61,26 @@ class NumpyLine(Line):
             return [f"copyto(OUT, {args[2]})", f"copyto(OUT, {args[1]}, where={args[0]})"], f"where({', '.join(args)})"
         if name == "sum" and len(symbol.args[0].shape) == 2 and how == {"axis": 0}:
             ones = self.constant(np.ones(symbol.args[0].shape[0], symbol.dtype), "ones")
-            return [f"matmul({ones}, {args[0]}, OUT)"], f"matmul({ones}, {args[0]})"
+            return [f"dot({ones}, {args[0]}, OUT)"], f"dot({ones}, {args[0]})"  # of a vector, faster than matmul
         if name in _REDUCTIONS:
             reduce, axis, keepdims = _REDUCTIONS[name], how.get("axis"), how.get("keepdims", False)
             call = f"{self.constant(reduce, name)}({args[0]}, {axis}, None, %s, {keepdims})"
             return [call % "OUT"], call % "None"
         return [], f"{self.constant(call_of(standard, symbol), name)}({', '.join(args)})"
+
+    def _as_array(self, a: Any, written: str, symbol: Symbol) -> str:
+        """Return how a number beside floats is written: as an array, for converting it costs more than small sums."""
+        dtype = next((other.dtype for other in symbol.args if isinstance(other, Symbol) and not is_number(other)), "")
+        if not is_number(a) or not dtype.startswith("float"):
+            return written
+        if isinstance(a, Symbol):
+            return self.filled(written, dtype)
+        return self.constant(_as_array(a, repr(a), dtype), "number")
+
+
+@cache
+def _as_array(number: float, digits: str, dtype: str) -> HostArray:  # by its digits: 0.0 and -0.0 are equal
+    return np.asarray(number, dtype)
 
 
 _REDUCTIONS = {
@@ -91,6 +106,6 @@ LIBRARY = Library(
     out_of_memory=("Unable to allocate",),
     to_numpy=np.array,
     compile=partial(traced.compiled, NumpyLine),
-    scan=partial(traced.scan, NumpyLine),
-    held_bytes=partial(traced.held_bytes, NumpyLine),
+    scan=partial(traced.scan, NumpyLine, converts=True),
+    held_bytes=partial(traced.held_bytes, NumpyLine, converts=True),
 )

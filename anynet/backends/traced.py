@@ -15,7 +15,7 @@ from anynet.checks import warn
 from anynet.operations import TraceError, dtype_name, is_number
 from anynet.tracing import HOW_TO, Program, Symbol, traced
 from anynet.trees import arrays_of, map_arrays
-from anynet.typing import Array, Batch, Numbers, Order, TrainState, Tree
+from anynet.typing import Array, Batch, Namespace, Numbers, Order, TrainState, Tree
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -45,9 +45,12 @@ class Line(Protocol):
 MakeLine = Callable[[Program, int | None, int], Line]
 
 
-def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
-    """Return a run that takes a chunk's mini-batches through the lines of a step, or the loop if there are none."""
-    xp, lines = backend.xp, _loops(make, backend, step)
+def scan(make: MakeLine, backend: "Backend", step: Step, converts: bool = False) -> Run:
+    """Return a run that takes a chunk's mini-batches through the lines of a step, or the loop if there are none.
+
+    Lines that convert take x as it is, and make inputs of a mini-batch while it is in the cache.
+    """
+    xp, lines = backend.xp, _loops(make, backend, step, converts)
     storage: dict[Line, Any] = {}
     chunk: Any = None
 
@@ -60,12 +63,14 @@ def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
         size: int,
     ) -> TrainState:
         nonlocal chunk  # kept until the next is there: see `loop`
-        chunk = Batch(*formed(backend, step, data, order), noise)
+        chunk = Batch(*formed(backend, step, data, order, not converts), noise)
         held, rows, n = arrays_of(train_state), arrays_of(chunk), chunk.x.shape[0]
         n_whole = n - n % size
         parts = [part for part in ((0, n_whole, size), (n_whole, n, n - n_whole)) if part[0] < part[1]]
         found = [lines.find(train_state, _first_rows(chunk, k), numbers[0]) for _, _, k in parts]
         if None in found:
+            if converts:
+                chunk = chunk._replace(x=step.inputs(xp, chunk.x))
             train_state = take_steps(xp, step, train_state, chunk, numbers, size)
             lines.tell()
             return train_state
@@ -84,10 +89,16 @@ def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
 
 
 def held_bytes(
-    make: MakeLine, backend: "Backend", step: Step, train_state: TrainState, batch: Batch, numbers: Numbers
+    make: MakeLine,
+    backend: "Backend",
+    step: Step,
+    train_state: TrainState,
+    batch: Batch,
+    numbers: Numbers,
+    converts: bool = False,
 ) -> int:
     """Return the bytes of storage that such a step takes; 0 where it cannot be traced."""
-    found = _loops(make, backend, step).find(train_state, batch, numbers)
+    found = _loops(make, backend, step, converts).find(train_state, batch, numbers)
     return found[0].n_bytes if found else 0
 
 
@@ -122,11 +133,14 @@ def _filled(tree: Tree, values: Sequence[Any]) -> Tree:
 
 
 @lru_cache(_KEPT)
-def _loops(make: MakeLine, backend: "Backend", step: Step) -> "_Lines":
+def _loops(make: MakeLine, backend: "Backend", step: Step, converts: bool) -> "_Lines":
     """Return the lines of a step: find(train_state, batch, numbers) -> (line, result)."""
 
+    def whole(xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
+        return step(xp, train_state, batch._replace(x=step.inputs(xp, batch.x)) if converts else batch, numbers)
+
     def make_line(train_state: TrainState, batch: Batch, numbers: Numbers) -> tuple[Line, Tree]:
-        program, result = traced(step, train_state, batch, numbers)
+        program, result = traced(whole, train_state, batch, numbers)
         held, after = arrays_of(train_state), arrays_of(result)
         if [(tuple(a.shape), dtype_name(a)) for a in held] != [_form(a) for a in after]:
             raise TraceError("what is learnt changes its form from step to step")
