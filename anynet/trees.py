@@ -22,6 +22,14 @@ def map_arrays(f: Callable[[Array], Any], tree: Tree) -> Tree:
 
 def arrays_of(tree: Tree) -> list[Array]:
     """Return the arrays of a tree, in order."""
-    if isinstance(tree, (list, tuple)):
-        return [array for part in tree for array in arrays_of(part)]
-    return [] if tree is None else [tree]
+    found: list[Array] = []
+    _gather((tree,), found)
+    return found
+
+
+def _gather(tree: Tree, found: list[Array]) -> None:
+    for part in tree:
+        if isinstance(part, (list, tuple)):
+            _gather(part, found)
+        elif part is not None:
+            found.append(part)

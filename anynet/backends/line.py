@@ -12,6 +12,7 @@ from anynet.operations import DTYPES, NUMBER
 from anynet.tracing import VIEWS, Program, Symbol, call_of, owner
 from anynet.typing import Namespace
 
+_TRANSPOSES = ("permute_dims", "matrix_transpose")
 _BYTES = {dtype: int("".join(filter(str.isdigit, dtype)) or "8") // 8 for dtype in DTYPES}
 
 
@@ -141,7 +142,10 @@ class Line(ABC):
         """Write a view; of storage, and of what is held, it is made once."""
         base = symbol.args[0]
         self._names[id(symbol)] = name = f"v{len(self._names)}"
-        line = f"{name} = {self.constant(call_of(self.xp, symbol), symbol.name)}({self._of(base)})"
+        is_flipped = len(symbol.shape) == 2 and symbol.how.get("axes", (1, 0)) == (1, 0) and symbol.name in _TRANSPOSES
+        view = ".T" if is_flipped else ""
+        call = "" if is_flipped else self.constant(call_of(self.xp, symbol), symbol.name)
+        line = f"{name} = {call}({self._of(base)}){view}"
         is_whole = base is owner(symbol)  # reshaped, what is no whole array may be copied
         if is_whole and id(base) in self._memory:
             self._kept.append(line)

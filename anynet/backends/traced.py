@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from anynet.backends.errors import culprit_of, first_line
 from anynet.backends.interface import Noise, Run, Step, bind_namespace, formed, take_steps
 from anynet.checks import warn
-from anynet.operations import TraceError, dtype_name, is_number
+from anynet.operations import TraceError, dtype_name
 from anynet.tracing import HOW_TO, Program, Symbol, traced
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Batch, Namespace, Numbers, Order, TrainState, Tree
@@ -67,7 +67,7 @@ def scan(make: MakeLine, backend: "Backend", step: Step, converts: bool = False)
         held, rows, n = arrays_of(train_state), arrays_of(chunk), chunk.x.shape[0]
         n_whole = n - n % size
         parts = [part for part in ((0, n_whole, size), (n_whole, n, n - n_whole)) if part[0] < part[1]]
-        found = [lines.find(train_state, _first_rows(chunk, k), numbers[0]) for _, _, k in parts]
+        found = [lines.find(of := (train_state, _first_rows(chunk, k), numbers[0]), arrays_of(of)) for _, _, k in parts]
         if None in found:
             if converts:
                 chunk = chunk._replace(x=step.inputs(xp, chunk.x))
@@ -98,7 +98,8 @@ def held_bytes(
     converts: bool = False,
 ) -> int:
     """Return the bytes of storage that such a step takes; 0 where it cannot be traced."""
-    found = _loops(make, backend, step, converts).find(train_state, batch, numbers)
+    arguments = train_state, batch, numbers
+    found = _loops(make, backend, step, converts).find(arguments, arrays_of(arguments))
     return found[0].n_bytes if found else 0
 
 
@@ -107,14 +108,15 @@ def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Call
     lines, slowly = _calls(make, backend, f), bind_namespace(backend, f)
 
     def run(*arguments: Tree) -> Tree:
-        found = lines.find(*arguments)
+        arrays = arrays_of(arguments)
+        found = lines.find(arguments, arrays)
         if found is None:
             result = slowly(*arguments)
             lines.tell()
             return result
         line, symbols, spare = found
         storage = spare.pop() if spare else line.make()
-        values = line.run(storage, *arrays_of(arguments))
+        values = line.run(storage, *arrays)
         if line.n_bytes <= _MOST_SPARE:
             spare.append(storage)  # no two threads meet in one
         return _filled(symbols, values)
@@ -172,9 +174,9 @@ class _Lines:
         self._found: dict[Any, Any] = {}
         self._reason: TraceError | None = None  # why there is none, until it is told
 
-    def find(self, *arguments: Tree) -> Any:
-        """Return what was made for such arguments; None where nothing can be traced."""
-        key = tuple([None if is_number(a) else (a.shape, a.dtype) for a in arrays_of(arguments)])
+    def find(self, arguments: Tree, arrays: list[Array]) -> Any:
+        """Return what was made for such arguments, whose arrays these are; None where nothing can be traced."""
+        key = tuple([(a.shape, a.dtype) if hasattr(a, "shape") else None for a in arrays])
         if key not in self._found:
             try:
                 made = self._make_line(*arguments)
