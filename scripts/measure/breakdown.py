@@ -2,10 +2,9 @@
 
     python scripts/measure/breakdown.py
 
-An epoch runs plainly and watched, in turns. The watched network is made of the same values, a layer, an activation, a
-cost, an optimizer and a backend, each of which times the calls that a step makes of it. What they leave of the plain
-step is the loop between them, less what the watching adds to each (0.1 us). The bare matrix products of the same step
-run apart, and are part of what the layers take. All times are medians.
+A step on NumPy is a straight line of calls. It runs plainly, and with a clock after each line of it, in turns; what the
+clock itself takes is told apart, and left out. Beside it stand what is no line of the step, and the bare matrix
+products of the same step, which run apart. All times are medians.
 """
 
 import statistics
@@ -13,143 +12,139 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from peers import BareProducts
 from recipe import BOOK, COMMAND, WIDE, Recipe
 from report import readable
 
 from anynet import SGD, Dataset, Network, datasets
-from anynet.activations import Activation
-from anynet.backends import Backend
-from anynet.layers import Layer
+from anynet.backends import Backend, traced
+from anynet.backends.interface import formed
+from anynet.backends.numpy import NumpyLine
+from anynet.operations import NUMBER
+from anynet.tracing import Program, Symbol
 
 REPEATS = 7
-PLAIN, PRODUCTS, LOOP = "a step", "of which bare matrix products", "the loop between them"
-FORMING, LAYERS, ACTIVATIONS = "forming the batches", "layers", "activations and their derivatives"
-ERROR, OPTIMIZER = "the cost's error", "the optimizer"
+FORMING, LINES, LOOP = "forming the mini-batches", "the lines of the step", "the loop round them"
+BETWEEN = "orders, numbers and reports"
+PLAIN, PRODUCTS = "a step, unwatched", "its bare matrix products"
+TICK = "    note(clock())"
+
+
+class WatchedLine(NumpyLine):
+    """The line of a step, with a clock after each of its lines.
+
+    Of a step there are two ticks more than lines: between the first two is nothing but the clock.
+    """
+
+    def names(self) -> dict[str, Any]:
+        self.ticks: list[float] = []
+        return super().names() | {"clock": time.perf_counter, "note": self.ticks.append}
+
+    def calls(self, symbol: Symbol, args: list[str]) -> tuple[list[str], str]:
+        into, fresh = super().calls(symbol, args)
+        shapes = f"  # {' '.join(map(_shown, symbol.args))}"
+        return [line + shapes for line in into], fresh + shapes
+
+    def _source(self, arguments: str, body: list[str]) -> str:
+        self.lines = [line.strip() for line in body if line.startswith(" ")]
+        ticks = [[TICK] if line.startswith(" ") else [TICK] * 2 if line.startswith("for ") else [] for line in body]
+        return super()._source(arguments, [x for line, then in zip(body, ticks, strict=True) for x in (line, *then)])
+
+    def seconds(self) -> np.ndarray:
+        """Return the median of what each line takes, the clock not counted."""
+        took = np.diff(np.reshape(self.ticks, (-1, len(self.lines) + 2)), axis=1)
+        clock, *lines = np.median(took, axis=0)
+        return np.maximum(np.asarray(lines) - clock, 0.0)
+
+
+def _shown(a: Any) -> str:
+    return str(a.shape) if isinstance(a, Symbol) and a.dtype != NUMBER else getattr(a, "dtype", repr(a))
 
 
 class Watch:
-    """The seconds that functions take, by name."""
+    """What a training on a watched backend took, in all of its steps."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.running = self.forming = 0.0
+        self.lines: list[WatchedLine] = []
 
-    def call(self, name: str, f: Callable[..., Any], *args: Any) -> Any:
-        """Return f(*args), timed under that name."""
-        begin = time.perf_counter()
-        result = f(*args)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
-        return result
+    def line(self, program: Program, size: int | None, n_held: int) -> WatchedLine:
+        """Return the line of a program, which is remembered."""
+        self.lines.append(WatchedLine(program, size, n_held))
+        return self.lines[-1]
 
-    def over(self, name: str, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return f, its calls timed under that name."""
-        return partial(self.call, name, f)
-
-
-@dataclass(frozen=True)
-class WatchedLayer(Layer):
-    """A layer whose forward and backward are timed."""
-
-    inner: Layer
-    watch: Watch
-    activation: Activation | None = None
-
-    def output_shape(self, input_shape: Any) -> Any:
-        return self.inner.output_shape(input_shape)
-
-    def parameter_shapes(self, input_shape: Any) -> Any:
-        return self.inner.parameter_shapes(input_shape)
-
-    def initialize(self, input_shape: Any, rng: Any) -> Any:
-        return self.inner.initialize(input_shape, rng)
-
-    def forward(self, *args: Any) -> Any:
-        return self.watch.call(LAYERS, self.inner.forward, *args)
-
-    def backward(self, *args: Any) -> Any:
-        return self.watch.call(LAYERS, self.inner.backward, *args)
-
-
-@dataclass(frozen=True)
-class WatchedStep:
-    """A step whose calls are timed, apart from what forms its batches."""
-
-    inner: Any
-    watch: Watch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def __call__(self, *args: Any) -> Any:
-        return self.watch.call(PLAIN, self.inner, *args)
+    @property
+    def ticking(self) -> float:
+        """The seconds from the first tick of each step to its last, the clock counted."""
+        ticks = [np.reshape(line.ticks, (-1, len(line.lines) + 2)) for line in self.lines]
+        return float(sum(np.sum(each[:, -1] - each[:, 0]) for each in ticks))
 
 
 @dataclass(frozen=True)
 class WatchedBackend(Backend):
-    """A backend that times how it runs a chunk of mini-batches: what is no step forms the batches."""
+    """NumPy, on which steps are watched. What forms their batches is timed by doing it once more beforehand."""
 
     watch: Watch = field(default_factory=Watch, compare=False, repr=False)
 
-    def scan(self, step: Any) -> Any:
-        return self.watch.over(FORMING, super().scan(WatchedStep(step, self.watch)))
+    def scan(self, step: Any, compiled: bool = True) -> Any:
+        run = traced.scan(self.watch.line, self, step, converts=True)
+
+        def watched(train_state: Any, data: Any, order: Any, *others: Any) -> Any:
+            begin = time.perf_counter()
+            formed(self, step, data, order, converted=False)
+            middle = time.perf_counter()
+            train_state = run(train_state, data, order, *others)
+            self.watch.forming += middle - begin
+            self.watch.running += time.perf_counter() - middle
+            return train_state
+
+        return watched
 
 
-def watched_network(net: Network, seed: int, watch: Watch) -> Network:
-    """Return a network of the same values and numbers, each of them watched."""
-    stages, cost, plain = net.architecture.stages, net.architecture.cost, net.backend
-    layers = []
-    for layer, f in stages:
-        derivative = f.derivative and watch.over(ACTIVATIONS, f.derivative)
-        f = replace(f, value=watch.over(ACTIVATIONS, f.value), derivative=derivative)
-        layers.append(WatchedLayer(layer, watch, f))
-    backend = WatchedBackend(plain.name, plain.xp, plain.device, plain.dtype, plain.fuse, watch)
-    cost = replace(cost, delta=watch.over(ERROR, cost.delta))
-    watched = Network([net.shapes[0], *layers], backend, seed=seed, cost=cost)
-    watched.weights, watched.biases = net.weights, net.biases
-    return watched
+def epoch(net: Network, data: Dataset, recipe: Recipe) -> float:
+    """Train for an epoch, and return its seconds: evaluation is not counted."""
+    optimizer = SGD(recipe.learning_rate)
+    (report,) = net.fit(data, epochs=1, batch_size=recipe.batch_size, optimizer=optimizer, progress=False)
+    return report.seconds
 
 
-def watched_optimizer(learning_rate: float, watch: Watch) -> SGD:
-    """Return SGD whose rule is timed."""
-
-    class WatchedSGD(SGD):
-        rule = staticmethod(watch.over(OPTIMIZER, SGD.rule))
-
-    return WatchedSGD(learning_rate)
-
-
-def watched_epoch(net: Network, data: Dataset, recipe: Recipe) -> tuple[Network, dict[str, float]]:
-    """Train a watched copy of the network for an epoch; return it, and the seconds of the parts of its steps."""
-    watch = Watch()
-    watched, optimizer = watched_network(net, recipe.seed, watch), watched_optimizer(recipe.learning_rate, watch)
-    watched.fit(data, epochs=1, batch_size=recipe.batch_size, optimizer=optimizer, progress=False)
-    seconds = watch.seconds
-    seconds[FORMING] -= seconds.pop(PLAIN)
-    return watched, {name: seconds[name] for name in (FORMING, LAYERS, ACTIVATIONS, ERROR, OPTIMIZER)}
+def watched_epoch(data: Dataset, recipe: Recipe) -> tuple[Network, WatchedLine, dict[str, float]]:
+    """Train a new network for an epoch, watched; return it, the line of its step, and the seconds of a step's parts."""
+    watch, plain = Watch(), recipe.network().backend
+    net = recipe.network(WatchedBackend(plain.name, plain.xp, plain.device, plain.dtype, watch))
+    steps, seconds = len(data) // recipe.batch_size, epoch(net, data, recipe)
+    (line,) = watch.lines  # of one size of mini-batches
+    parts = {
+        FORMING: watch.forming / steps,
+        LINES: float(np.sum(line.seconds())),
+        LOOP: (watch.running - watch.forming - watch.ticking) / steps,
+        BETWEEN: (seconds - watch.running - watch.forming) / steps,
+    }
+    return net, line, parts
 
 
-def parts_of_step(recipe: Recipe, steps: int) -> dict[str, float]:
-    """Return the seconds of a step, of its parts, of the loop between them, and of its bare products."""
+def step_by_line(recipe: Recipe, steps: int) -> tuple[list[tuple[str, float]], dict[str, float]]:
+    """Return the lines of a step with their seconds, and the seconds of its parts, plainly, and of its products."""
     train, _, _ = datasets.mnist()
     n = steps * recipe.batch_size
     data = Dataset(train.x[:n], train.y[:n])
     net, floor = recipe.network(), BareProducts(recipe, data)
-    found: list[dict[str, float]] = []
+    of_lines, of_parts = [], []
     for _ in range(REPEATS + 1):
-        fit = partial(
-            net.fit, data, epochs=1, batch_size=recipe.batch_size, optimizer=SGD(recipe.learning_rate), progress=False
-        )
-        plain = seconds_of(fit, repeats=1)
-        _, parts = watched_epoch(net, data, recipe)
-        products = seconds_of(partial(floor.train, 0, n), repeats=1)
-        found.append({PLAIN: plain, **parts, LOOP: plain - sum(parts.values()), PRODUCTS: products})
-    del found[0]  # the warm-up
-    return {name: statistics.median(parts[name] for parts in found) / steps for name in found[0]}
+        plain = epoch(net, data, recipe) / steps
+        _, line, parts = watched_epoch(data, recipe)
+        products = seconds_of(partial(floor.train, 0, n), repeats=1) / steps
+        of_lines.append(line.seconds())
+        of_parts.append(parts | {PLAIN: plain, PRODUCTS: products})
+    del of_lines[0], of_parts[0]  # the warm-up
+    medians = {name: statistics.median(parts[name] for parts in of_parts) for name in of_parts[0]}
+    return list(zip(line.lines, map(float, np.median(of_lines, axis=0)), strict=True)), medians
 
 
 def around_training() -> dict[str, float]:
@@ -188,6 +183,14 @@ def process(*arguments: str) -> float:
     return seconds_of(lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True))
 
 
+def print_lines(lines: Sequence[tuple[str, float]]) -> None:
+    whole = sum(seconds for _, seconds in lines)
+    print("  a: what comes in, m: storage, v: a view, o: what is learnt; then the shapes")
+    for line, seconds in lines:
+        code, _, shapes = line.partition("  # ")
+        print(f"{readable(seconds):>10}{seconds / whole:>6.0%}  {code:<36}{shapes}".rstrip())
+
+
 def print_table(title: str, rows: dict[str, float]) -> None:
     print(f"\n{title}")
     for name, seconds in rows.items():
@@ -196,5 +199,7 @@ def print_table(title: str, rows: dict[str, float]) -> None:
 
 if __name__ == "__main__":
     for recipe, steps in ((BOOK, 5000), (WIDE, 100)):
-        print_table(f"A step of {list(recipe.sizes)}, batch {recipe.batch_size}", parts_of_step(recipe, steps))
+        lines, parts = step_by_line(recipe, steps)
+        print_table(f"A step of {list(recipe.sizes)}, batch {recipe.batch_size}, on NumPy", parts)
+        print_lines(lines)
     print_table("Around training, [784, 30, 10]", around_training())

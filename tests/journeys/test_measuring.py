@@ -68,22 +68,22 @@ def test_a_contestant_starts_anew_without_what_slows_numpy(monkeypatch):
     assert "OPENBLAS_CORETYPE" not in os.environ
 
 
-def test_watching_a_step_names_its_parts_and_changes_nothing_in_it(mnist):
+def test_watching_a_step_times_its_lines_and_changes_nothing_in_it(mnist, capsys):
     recipe = replace(WIDE, sizes=(784, 5, 5, 10), batch_size=10)
     data = Dataset(mnist[0].x[:100], mnist[0].y[:100])
-    net, alike = recipe.network(), recipe.network()
-    watched, parts = breakdown.watched_epoch(net, data, recipe)
-    alike.fit(data, epochs=1, batch_size=10, optimizer=SGD(recipe.learning_rate), progress=False)
-    assert set(parts) == {
-        "forming the batches",
-        "layers",
-        "activations and their derivatives",
-        "the cost's error",
-        "the optimizer",
-    }
-    assert all(seconds > 0 for seconds in parts.values())
+    alike = recipe.network()
+    watched, line, parts = breakdown.watched_epoch(data, recipe)
+    breakdown.epoch(alike, data, recipe)
     for trained, other in zip(watched.weights, alike.weights, strict=True):
         np.testing.assert_array_equal(trained, other)
+    assert all(seconds >= 0 for seconds in parts.values())
+    assert len(line.ticks) == 10 * (len(line.lines) + 2)
+    assert len(line.seconds()) == len(line.lines)
+    assert sum("matmul(" in each for each in line.lines) == 3 + 3 + 2  # BP4 of each layer, and no error of the inputs
+    breakdown.print_lines(list(zip(line.lines, line.seconds(), strict=True)))
+    shown = capsys.readouterr().out
+    assert "(10, 784) (784, 5)" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_each_of_ours_meets_the_rivals_that_are_there():
