@@ -37,20 +37,21 @@ SAME = 1e-5
 MANY_STEPS = 1000
 SILENT = 0.9
 
-_STANDARDISE = (
+STANDARDISE = (
     "A network hardly learns from them. Standardise them: mean, std = x.mean(axis=0), x.std(axis=0) + 1e-9, then "
     "x = (x - mean) / std, and new data with the same two."
 )
+WITH_HE_NORMAL = 'with initializer="he_normal", and take a smaller learning rate'
 _TEXTS = {
-    "large": "x: expected inputs of about 1 in size, got {size:.3g} (root mean square). " + _STANDARDISE,
+    "large": "x: expected inputs of about 1 in size, got {size:.3g} (root mean square). " + STANDARDISE,
     "uneven": "x: expected features of one scale, got some that vary by {narrowest:.2g} and some by {widest:.2g}. "
-    + _STANDARDISE,
+    + STANDARDISE,
     "same": "outputs: expected ones that differ from example to example, got the same for all of them, or nearly so: "
     "the network is stuck. Standardise the inputs if they are not, start from a new network, and take a smaller "
     "learning rate; here the optimizer is {optimizer}.",
     "silent": "layer {layer}: expected units that fire, got {share:.0%} of them that output 0 for every example that "
-    'was looked at, and learn no more. Start from a new network with initializer="he_normal", and take a smaller '
-    "learning rate; here the optimizer is {optimizer}.",
+    "was looked at, and learn no more. Start from a new network " + WITH_HE_NORMAL + "; here the optimizer is "
+    "{optimizer}.",
 }
 
 

@@ -304,3 +304,22 @@ def test_a_web_page_is_told_as_one(command, capsys, tmp_path):
     assert main(command.split()) in (1, 2)
     err = capsys.readouterr().err
     assert re.match(r"anynet: page: expected .* got a web page\. Download the file itself", err)
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.parametrize("factors", [[1000, 1000, 1000], [1, 1, 10_000]])
+def test_who_trains_on_a_file_of_another_scale_is_told_what_to_do_with_it(factors, flowers, capsys):
+    np.savez("own.npz", x=flowers[0] * factors, y=flowers[1])
+    assert main(["train", "--data", "own.npz", "--epochs", "1"]) == 0
+    told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: x: expected"))
+    assert "Standardise the columns before they are saved" in told
+    assert "x.mean" not in told
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_who_trains_a_network_that_fell_silent_is_told_options(flowers, capsys):
+    np.savez("own.npz", x=flowers[0], y=flowers[1])
+    options = ["--hidden-activation", "relu", "--output-activation", "softmax", "--learning-rate", "30"]
+    assert main(["train", "--data", "own.npz", "--epochs", "5", *options]) == 0
+    told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: layer 1"))
+    assert "with a smaller --learning-rate, or with --hidden-activation tanh;" in told

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_names: dict[str, str] = {}  # path -> what it is called instead in what is printed
+_names: dict[str, str] = {}  # a path, or other words -> what is printed instead
 
 
 class OutputError(OSError):
@@ -16,7 +16,7 @@ class OutputError(OSError):
 
 @contextmanager
 def called(path: str, name: str) -> Iterator[None]:
-    """Call a file by another name than its path in all that is printed, for the `with` statement."""
+    """Print another name in the place of a path, or of other words, for the `with` statement."""
     _names[path] = name
     try:
         yield
@@ -25,7 +25,7 @@ def called(path: str, name: str) -> Iterator[None]:
 
 
 def as_called(text: str) -> str:
-    """Return a text with the names of files that are called otherwise than by their paths."""
+    """Return a text as it is printed: some files are called otherwise than by their paths."""
     for path, name in _names.items():
         text = text.replace(path, name)
     return text

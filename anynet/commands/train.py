@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from anynet import signals
+from anynet import signals, symptoms
 from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
 from anynet.commands import options, terminal
@@ -21,6 +21,13 @@ from anynet.progress import epoch_line, metrics_line, with_progress
 from anynet.training import Report
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
+
+# What who has a file and options is told, for what symptoms say to who has an array and arguments.
+STANDARDISE = (
+    "A network hardly learns from them. Standardise the columns before they are saved: subtract from each its mean, "
+    "and divide it by its standard deviation; and by the same two in files for evaluate and predict."
+)
+FIRING = "with a smaller --learning-rate, or with --hidden-activation tanh"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +83,8 @@ def _each(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+@terminal.called(symptoms.STANDARDISE, STANDARDISE)
+@terminal.called(symptoms.WITH_HE_NORMAL, FIRING)
 def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
     say = terminal.be_silent if arguments.quiet else terminal.say
