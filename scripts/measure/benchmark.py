@@ -38,12 +38,13 @@ from stage import SLOWING_NUMPY, Stage, forget_blas_settings
 
 # Who of ours meets whom.
 BOOK_DUELS = {
-    "anynet": ("products", "book", "torch", "sklearn"),
+    "anynet": ("products", "numpy_by_hand", "book", "torch", "sklearn", "jax_scan"),
     "anynet_torch": ("torch",),
     "anynet_jax": ("jax", "jax_scan", "jax_by_hand", "torch", "book"),
 }
+MIDDLE_DUELS = {"anynet": ("products", "torch", "jax_scan"), "anynet_torch": ("torch",), "anynet_jax": ("jax_scan",)}
 WIDE_DUELS = {
-    "anynet": ("products", "torch"),
+    "anynet": ("products", "torch", "jax_scan"),
     "anynet_torch": ("torch",),
     "anynet_jax": ("jax", "jax_scan", "jax_by_hand", "torch"),
 }
@@ -73,6 +74,11 @@ def training(settings: Settings, recipe: Recipe, pairings: Mapping[str, Sequence
 def book(settings: Settings) -> list[Row]:
     """[784, 30, 10], sigmoid, quadratic, batch 10: training."""
     return training(settings, BOOK, BOOK_DUELS, 500)
+
+
+def middle(settings: Settings) -> list[Row]:
+    """[784, 128, 10], ReLU, softmax, batch 64: training."""
+    return training(settings, CONVERGE, MIDDLE_DUELS, 50)
 
 
 def wide(settings: Settings) -> list[Row]:
@@ -164,7 +170,7 @@ def run_command(*arguments: str, threads: int) -> tuple[float, str]:
 
 WORKLOADS = {
     workload.__name__: workload
-    for workload in (book, wide, converge, one_image, many_images, first_step, memory, process, progress_bar)
+    for workload in (book, middle, wide, converge, one_image, many_images, first_step, memory, process, progress_bar)
 }
 
 

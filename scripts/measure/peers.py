@@ -92,7 +92,10 @@ class Torch:
         layers: list[Any] = []
         for weights, biases in self.recipe.start():
             dense = nn.Linear(*weights.shape[::-1], dtype=self.dtype)
-            dense.weight.data, dense.bias.data = self.torch.from_numpy(weights), self.torch.from_numpy(biases)
+            dense.weight.data, dense.bias.data = (
+                self.torch.from_numpy(weights.copy()),
+                self.torch.from_numpy(biases.copy()),
+            )
             layers += [dense, kinds[self.recipe.hidden]()]
         # Cross-entropy takes logits, as is usual: the softmax is in the cost.
         layers[-1:] = [] if self.recipe.output == "softmax" else [nn.Sigmoid()]
@@ -205,6 +208,72 @@ class BareProducts:
             first_delta.T @ first_input
 
 
+class NumPyByHand:
+    """Two layers of sigmoids on NumPy as one writes them who minds every microsecond: results go where they are told.
+
+    The formulas are anynet's. A pass's rows are gathered at once, as bytes, and scaled when their batch is met.
+    """
+
+    def __init__(self, recipe: Recipe, train: Dataset) -> None:
+        n, (_, n_hidden, n_out), dtype = recipe.batch_size, recipe.sizes, recipe.dtype
+        self.recipe, self.rng = recipe, np.random.default_rng(recipe.seed)
+        self.x, self.y = train.x, recipe.one_hot(train.y)
+        (self.w1, self.b1), (self.w2, self.b2) = ((w.copy(), b.copy()) for w, b in recipe.start())
+        self.ones = np.ones(n, dtype)
+        shapes = [(n, recipe.sizes[0]), (n, n_hidden), (n, n_hidden), (n, n_out), (n, n_out)]
+        self.storage = [np.empty(shape, dtype) for shape in shapes]
+        self.gradients = [np.empty_like(p) for p in (self.w1, self.b1, self.w2, self.b2)]
+
+    def train(self, start: int, stop: int) -> None:
+        """Train for one pass over those examples, whole mini-batches."""
+        n, rate, lowest = self.recipe.batch_size, self.recipe.learning_rate, 88.0
+        order = self.rng.permutation(stop - start) + start
+        xs, ys, ones, mean = self.x[order], self.y[order], self.ones, 1.0 / n
+        x, a1, d1, a2, d2 = self.storage
+        w1, b1, w2, b2 = self.w1, self.b1, self.w2, self.b2
+        g1, h1, g2, h2 = self.gradients
+        w1t, w2t, d1t, d2t = w1.T, w2.T, d1.T, d2.T
+        copyto, matmul, dot, add, subtract, multiply = np.copyto, np.matmul, np.dot, np.add, np.subtract, np.multiply
+        divide, negative, minimum, exp = np.divide, np.negative, np.minimum, np.exp
+        for at in range(0, len(xs), n):
+            copyto(x, xs[at : at + n])
+            divide(x, 255.0, x)
+            for a, b, previous, w in ((a1, b1, x, w1t), (a2, b2, a1, w2t)):
+                matmul(previous, w, a)
+                add(a, b, a)
+                negative(a, a)
+                minimum(a, lowest, out=a)
+                exp(a, a)
+                add(a, 1.0, a)
+                divide(1.0, a, a)
+            subtract(a2, ys[at : at + n], d2)
+            multiply(d2, a2, d2)
+            subtract(1.0, a2, a2)
+            multiply(d2, a2, d2)
+            multiply(d2, mean, d2)
+            matmul(d2t, a1, g2)
+            dot(ones, d2, h2)
+            matmul(d2, w2, d1)
+            multiply(d1, a1, d1)
+            subtract(1.0, a1, a1)
+            multiply(d1, a1, d1)
+            matmul(d1t, x, g1)
+            dot(ones, d1, h1)
+            for p, g in ((w1, g1), (b1, h1), (w2, g2), (b2, h2)):
+                multiply(g, rate, g)
+                subtract(p, g, p)
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Return images as they are."""
+        return x
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the outputs."""
+        for w, b in ((self.w1, self.b1), (self.w2, self.b2)):
+            x = 1.0 / (1.0 + np.exp(-(x @ w.T + b)))
+        return x
+
+
 class Contestant(NamedTuple):
     """A contestant's name in tables, the distribution it needs, and how it is made."""
 
@@ -225,6 +294,7 @@ CONTESTANTS = {
     "jax": Contestant("JAX, a jitted step", "jax", Jax),
     "jax_scan": Contestant("JAX, lax.scan over the block", "jax", partial(Jax, scan=True)),
     "jax_by_hand": Contestant("JAX, written out by hand", "jax", JaxByHand),
+    "numpy_by_hand": Contestant("NumPy, written out by hand", "numpy", NumPyByHand),
     "products": Contestant("floor: bare matrix products", "numpy", BareProducts),
 }
 OURS = ("anynet", "anynet_torch", "anynet_jax")
