@@ -124,6 +124,8 @@ class TorchLine(Line):
         numbers = [is_number(a) for a in symbol.args]
         if name in ("add", "multiply") and numbers[0]:
             args, numbers = args[::-1], numbers[::-1]
+        if name == "matmul" and len(symbol.args[0].shape) == 1:  # told where to write, it makes a row of a vector
+            return [], self._call(symbol, args)
         if name == "astype":
             return [f"copyto(OUT, {args[0]})"], self._call(symbol, args)
         if name in ("maximum", "minimum") and numbers == [False, True]:
