@@ -2,7 +2,7 @@
 
 `function(f)` turns a plain function of arrays into one that takes numbers, nested lists or
 NumPy arrays, computes on a backend, and answers in Python numbers or NumPy arrays. `pp(f)`
-writes its expression down, by handing f symbols instead of arrays. f uses operators,
+writes its expression down, by handing f expressions instead of arrays. f uses operators,
 `abs`, and the functions of `array_namespace(x)`; no decision in it may hang on a value.
 
 >>> add = function(lambda x, y: x + y)
@@ -12,11 +12,10 @@ writes its expression down, by handing f symbols instead of arrays. f uses opera
 
 import functools
 import inspect
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -25,13 +24,12 @@ from anynet import backends
 from anynet.backends import Backend
 from anynet.derivatives import gradients
 from anynet.derived import within
-from anynet.operations import TraceError
+from anynet.expressions import Expression, written
+from anynet.operations import OPERATIONS, TraceError
 from anynet.tracing import HOW_TO, Symbol, Trace, replay, traced
 from anynet.typing import Array
 
 __all__ = ["Function", "array_namespace", "function", "grad", "pp"]
-
-LONGEST_EXPRESSION = 100_000  # characters: what f uses twice is written twice, and that can double without end
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +132,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         given = _bound(signature, args, kwargs, "grad").arguments
-        if any(isinstance(x, _Symbol) for x in given.values()):
+        if any(isinstance(x, Expression) for x in given.values()):
             raise TypeError("pp: expected a function without gradients, got one that calls grad. Print what it is of.")
         symbols = [x for x in given.values() if isinstance(x, Symbol)]
         xp = symbols[0].trace if symbols else _made_arrays(given, names)
@@ -209,9 +207,9 @@ def pp(f: Callable[..., Any]) -> str | tuple[str, ...]:
     """
     f = f.__wrapped__ if isinstance(f, Function) else f
     signature = _parameters(f, "pp")
-    symbols = inspect.BoundArguments(signature, {name: _Symbol(name) for name in signature.parameters})
-    expressions: str | tuple[str, ...] = _one_or_several(f(*symbols.args, **symbols.kwargs), _written)
-    return expressions
+    named = inspect.BoundArguments(signature, {name: _Named("argument", name=name) for name in signature.parameters})
+    texts: str | tuple[str, ...] = _one_or_several(f(*named.args, **named.kwargs), written)
+    return texts
 
 
 def _parameters(f: Callable[..., Any], where: str) -> inspect.Signature:
@@ -253,156 +251,71 @@ def _on_host(result: Array) -> Any:
     return array if array.ndim > 0 else array.item()
 
 
-# Tracing: f is handed symbols, and each operator and function writes down what it was asked.
+# Printing: f is handed expressions, which remember what was asked of them.
 
 
-@dataclass(frozen=True, eq=False)
-class _Symbol:
+class _Named(Expression):
     """An array of which only the expression is known; it follows the array API."""
 
-    text: str
+    __slots__ = ()
 
-    __array_ufunc__ = None  # NumPy leaves its operators to this class
-    __hash__ = object.__hash__
+    def __array_namespace__(self, *, api_version: str | None = None) -> "_Standard":
+        return _Standard()
 
-    def __post_init__(self) -> None:
-        if len(self.text) > LONGEST_EXPRESSION:
-            raise ValueError(
-                f"pp: expected an expression of at most {LONGEST_EXPRESSION:,} characters, got {len(self.text):,}. "
-                "Print a smaller part of the function."
-            )
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> "_SymbolicNamespace":
-        return _SymbolicNamespace()
-
-    def __abs__(self) -> "_Symbol":
-        return _Symbol(f"abs({self.text})")
-
-    def __getitem__(self, key: Any) -> "_Symbol":
-        keys = key if isinstance(key, tuple) else (key,)
-        return _Symbol(f"{self.text}[{', '.join(map(_written, keys))}]")
-
-    def __getattr__(self, name: str) -> "_Symbol":
+    def __getattr__(self, name: str) -> Expression:
         if name not in ("T", "mT", "dtype", "device"):
             raise AttributeError(
-                f"pp: expected operators and functions of array_namespace({self.text}), got {self.text}.{name}. "
+                f"pp: expected operators and functions of array_namespace({self._text()}), got {self._text()}.{name}. "
                 "A symbol stands for an array of any shape and any values."
             )
-        return (_DType if name == "dtype" else _Symbol)(f"{self.text}.{name}")
+        return (_DType if name == "dtype" else _Named)(name, (self,))
 
-    def _decide(self, *args: Any) -> NoReturn:
-        raise TypeError(
-            f"pp: expected an expression, got a decision, number or loop that hangs on the values of {self.text}. "
+    def _refusal(self) -> TypeError:
+        return TypeError(
+            f"pp: expected an expression, got a decision, number or loop that hangs on the values of {self._text()}. "
             "Use where(condition, a, b) of the array namespace, and leave float() and loops out."
         )
 
-    __bool__ = __int__ = __float__ = __complex__ = __index__ = __len__ = __iter__ = __contains__ = _decide
+    def _text(self) -> str:
+        text = written(self)
+        return text if len(text) < 80 else f"{text[:80]}..."
 
 
-class _DType(_Symbol):
-    """The dtype of a symbol, for which a formula may ask: that which `function` computes in unless told otherwise."""
+class _DType(_Named):
+    """The dtype of an array, for which a formula may ask: that which `function` computes in unless told otherwise."""
 
+    __slots__ = ()
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Symbol) and other.text == "float64"
+        return isinstance(other, Expression) and "float64" in (other.name, self.name)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
 
-class _SymbolicNamespace:
-    """The functions of the array API, each of which writes down its call."""
+class _Standard:
+    """The functions of the array API, each of which says that it was called."""
 
     __name__ = "symbolic"  # array_api_compat asks for it
 
     def __getattr__(self, name: str) -> Any:
         if name in _CONSTANTS.split():
-            return _Symbol(name)
-        if name not in _FUNCTIONS.split():
+            return _Named("argument", name=name)
+        if name not in OPERATIONS and name not in _UNTRACED.split():
             raise AttributeError(
                 f"pp: expected a function of the array API standard that returns one array, got {name}. "
                 "Write the formula with the standard's functions."
             )
+        return lambda *args, **how: _Named(name, args, how)
 
-        def call(*args: Any, **kwargs: Any) -> _Symbol:
-            written = [*map(_written, args), *(f"{keyword}={_written(x)}" for keyword, x in kwargs.items())]
-            return _Symbol(f"{name}({', '.join(written)})")
-
-        return call
-
-
-def _written(x: Any) -> str:
-    """Return a symbol, number or argument as text; TypeError for anything else."""
-    match x:
-        case _Symbol():
-            return x.text
-        case np.generic():  # 2.0, not np.float64(2.0)
-            return repr(x.item())
-        case Number() | str() | None:
-            return repr(x)
-        case types.EllipsisType():
-            return "..."
-        case slice():
-            parts = ["" if part is None else _written(part) for part in (x.start, x.stop, x.step)]
-            return ":".join(parts if x.step is not None else parts[:2])
-        case tuple() | list():
-            return f"[{', '.join(map(_written, x))}]" if isinstance(x, list) else f"({', '.join(map(_written, x))})"
-    raise TypeError(
-        f"pp: expected operators and functions between the arguments and plain numbers, got {type(x).__name__}. "
-        "Make it an argument of the function, and it gets a name."
-    )
-
-
-def _binary(symbol: str) -> Callable[[_Symbol, Any], _Symbol]:
-    return lambda a, b: _Symbol(f"({_written(a)} {symbol} {_written(b)})")
-
-
-def _reflected(symbol: str) -> Callable[[_Symbol, Any], _Symbol]:
-    return lambda a, b: _Symbol(f"({_written(b)} {symbol} {_written(a)})")
-
-
-def _unary(symbol: str) -> Callable[[_Symbol], _Symbol]:
-    return lambda a: _Symbol(f"({symbol}{a.text})")
-
-
-_ARITHMETIC = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "truediv": "/",
-    "floordiv": "//",
-    "mod": "%",
-    "pow": "**",
-    "matmul": "@",
-    "and": "&",
-    "or": "|",
-    "xor": "^",
-    "lshift": "<<",
-    "rshift": ">>",
-}
-_COMPARISONS = {"lt": "<", "le": "<=", "eq": "==", "ne": "!=", "gt": ">", "ge": ">="}
-_SIGNS = {"neg": "-", "pos": "+", "invert": "~"}
-
-for _name, _symbol in (_ARITHMETIC | _COMPARISONS).items():
-    setattr(_Symbol, f"__{_name}__", _binary(_symbol))
-for _name, _symbol in _ARITHMETIC.items():
-    setattr(_Symbol, f"__r{_name}__", _reflected(_symbol))
-for _name, _symbol in _SIGNS.items():
-    setattr(_Symbol, f"__{_name}__", _unary(_symbol))
 
 _CONSTANTS = (
     "e inf nan pi newaxis bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128"
 )
-# The array API standard 2024.12, less what returns several arrays or something else.
-_FUNCTIONS = (
-    "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or "
-    "bitwise_right_shift bitwise_xor ceil clip conj copysign cos cosh divide equal exp expm1 floor floor_divide "
-    "greater greater_equal hypot imag isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp "
-    "logical_and logical_not logical_or logical_xor maximum minimum multiply negative nextafter not_equal positive "
-    "pow real reciprocal remainder round sign signbit sin sinh sqrt square subtract tan tanh trunc "
-    "matmul matrix_transpose tensordot vecdot cumulative_prod cumulative_sum max mean min prod std sum var all any "
-    "diff argmax argmin argsort sort count_nonzero searchsorted where take take_along_axis astype "
-    "arange asarray empty empty_like eye full full_like linspace ones ones_like tril triu zeros zeros_like "
-    "broadcast_to concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile"
+# Of the array API standard 2024.12 what returns one array and is not traced.
+_UNTRACED = (
+    "bitwise_left_shift bitwise_right_shift conj imag nextafter real tensordot vecdot cumulative_prod cumulative_sum "
+    "std var diff argsort sort count_nonzero searchsorted take_along_axis asarray empty empty_like eye linspace tril "
+    "triu flip moveaxis repeat roll tile"
 )

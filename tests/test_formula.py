@@ -115,6 +115,8 @@ def test_a_function_is_compiled_once_for_all_calls(backend):
         (lambda x: array_namespace(x).astype(x > 0, x.dtype), "astype((x > 0), x.dtype)"),
         (lambda x: array_namespace(x).where((x < 0) & (x >= -1), 0.0, array_namespace(x).pi * x), None),
         (lambda x: array_namespace(x).concat([x, x]), "concat([x, x])"),
+        (lambda x: (x << 2) + (1 >> x) + +x, "(((x << 2) + (1 >> x)) + (+x))"),
+        (lambda x: array_namespace(x).flip(x) @ x.mT, "(flip(x) @ x.mT)"),
         (lambda x: 3, "3"),
         (activations.sigmoid, "(1.0 / (1.0 + exp(minimum((-z), 709.0))))"),
     ],
