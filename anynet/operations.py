@@ -134,7 +134,12 @@ def _reduced(a: Any, /, *, axis: Any = None, keepdims: bool = False) -> tuple[Sh
 
 
 def _averaged(a: Any, /, *, axis: Any = None, keepdims: bool = False) -> tuple[Shape, str]:
-    return _reduced(a, axis=axis, keepdims=keepdims)[0], _of_floats(a)[1]  # a sum of integers has another dtype
+    return _reduced(a, axis=axis, keepdims=keepdims)[0], _of_floats(a)[1]
+
+
+def _summed(a: Any, /, *, axis: Any = None, keepdims: bool = False) -> tuple[Shape, str]:
+    widest = dtype_name(a) in ("int64", "uint64")  # a sum of other whole numbers has another dtype than they
+    return (_reduced if widest else _averaged)(a, axis=axis, keepdims=keepdims)
 
 
 def _judged(a: Any, /, *, axis: Any = None, keepdims: bool = False) -> tuple[Shape, str]:
@@ -268,7 +273,8 @@ OPERATIONS: dict[str, Any] = {  # the standard's functions -> shape and dtype
         "logical_or logical_xor not_equal signbit",
         _chosen: "where",
         _reduced: "max min",
-        _averaged: "mean prod sum",
+        _averaged: "mean",
+        _summed: "prod sum",
         _judged: "all any",
         _found: "argmax argmin",
         _product: "matmul",

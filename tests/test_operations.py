@@ -4,7 +4,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from anynet.operations import OPERATIONS
+from anynet.operations import OPERATIONS, TraceError
 from anynet.tracing import replay, traced
 from anynet.trees import arrays_of
 
@@ -85,3 +85,16 @@ def test_each_operation_computes_what_the_library_does(name, dtype):
     for symbol, value, expected in zip(arrays_of(result), replay(xp, program, arrays), wanted, strict=True):
         np.testing.assert_array_equal(value, expected)
         assert (symbol.shape, symbol.dtype) == (expected.shape, str(expected.dtype)) == (value.shape, str(value.dtype))
+
+
+def test_whole_numbers_are_summed_in_the_widest_dtype_alone():
+    assert compute_once(lambda xp, i: (xp.sum(i), xp.prod(i + 1, axis=0)), I) == [15, [4, 10, 18]]
+    with pytest.raises(TraceError, match="array of floats"):
+        traced(lambda xp, i: xp.sum(i), I.astype("int32"))
+
+
+def compute_once(f, *arrays):
+    program, result = traced(f, *arrays)
+    values = replay(xp, program, arrays)
+    assert [str(value.dtype) for value in values] == [symbol.dtype for symbol in arrays_of(result)]
+    return [value.tolist() for value in values]
