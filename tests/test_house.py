@@ -22,6 +22,7 @@ HOST_ROOMS = {
     "signals",
     "formats",
     "initializers",
+    "books",
     "datasets",
     "data",
     "examples",
@@ -69,10 +70,11 @@ def strings(tree):
 
 
 def test_every_room_has_a_test_file():
-    """Of its name; or, a folder, one for each of its files that has values of its own to test."""
+    """Of its name; or, a folder, one for each of its files that has values of its own to test, or each folder in it."""
     for room in {room for room, _, _ in rooms()} - WITHOUT_TESTS:
         folder = HOME / room
         files = [path.stem for path in folder.glob("[!_]*.py")] if folder.is_dir() else []
+        files += [path.parent.name for path in folder.glob("*/__init__.py")]
         names = {path.stem for path in TESTS.rglob("test_*.py")}
         assert f"test_{room}" in names or (files and all(f"test_{file}" in names for file in files)), room
 
