@@ -88,7 +88,7 @@ class Line(ABC):
     # What the line says.
 
     def _called(self) -> str:
-        arguments = [f"a{i}" for i in range(len(self.program.arguments))]
+        arguments = ["storage", *(f"a{i}" for i in range(len(self.program.arguments)))]
         body = [*self._before, *self._body, f"return {_tuple(map(self._of, self.program.results))}"]
         return self._source(", ".join(arguments), body)
 
@@ -105,7 +105,7 @@ class Line(ABC):
             *self._before,
             f"for at, {_tuple(numbers)} in zip(range(0, len(rows_of_{rows[0]}), {self.size}), numbers):",
         ]
-        return self._source("held, new, rows, numbers", [*body, *(f"    {line}" for line in step)])
+        return self._source("storage, held, new, rows, numbers", [*body, *(f"    {line}" for line in step)])
 
     def _ends(self) -> list[str]:
         """Return the lines that bring to their places those results that were not written there."""
@@ -122,7 +122,7 @@ class Line(ABC):
     def _source(self, arguments: str, body: list[str]) -> str:
         made = _tuple(line.partition(" = ")[0] for line in self._kept)
         make = ["def make():", *(f"    {line}" for line in self._kept), f"    return {made}"]
-        run = [f"def run(storage, {arguments}, KNOWN):", f"    {made} = storage", *(f"    {line}" for line in body)]
+        run = [f"def run({arguments}, KNOWN):", f"    {made} = storage", *(f"    {line}" for line in body)]
         return "\n".join([*make, *run])
 
     # One operation after the other.
