@@ -1,4 +1,4 @@
-"""The compiled function, as Theano had it: formulas written once, compiled, run and printed.
+"""The compiled function: the text's session with Theano, of which only the imports are changed, and its backend chosen.
 
 python scripts/texts/compiled_function.py --backend torch
 """
@@ -8,30 +8,11 @@ import os
 
 import numpy as np
 
-from anynet import array_namespace, function, pp
+import anynet.books.theano as theano
+import anynet.books.theano.tensor as T  # noqa: N812 - as Theano's programs call it
+from anynet.books.theano import function, pp
 
 os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported: float64 only then
-
-
-def add(x, y):
-    return x + y
-
-
-def product(x, y):
-    return x @ y.T
-
-
-def logistic(x):
-    return 1 / (1 + array_namespace(x).exp(-x))
-
-
-def differences(a, b):
-    difference = a - b
-    return difference, abs(difference), difference * 2
-
-
-def weighted(x, y=1, weight=2):
-    return (x + y) * weight
 
 
 def main() -> None:
@@ -39,27 +20,43 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy")
     backend = parser.parse_args().backend
 
-    f = function(add, backend)
+    x = T.dscalar("x")
+    y = T.dscalar("y")
+    z = x + y
+    f = function([x, y], z, backend=backend)
     print(f(2, 3))
-    print(pp(f))
+    print(pp(z))
 
-    x, y = np.arange(12).reshape((3, 4)), 10 * np.ones((3, 4))
-    print(f(x, y))
-    print(function(product, backend)(x, y))
+    x = T.dmatrix("x")
+    y = T.dmatrix("y")
+    a, b = np.arange(12).reshape((3, 4)), 10 * np.ones((3, 4))
+    print(function([x, y], x + y, backend=backend)(a, b))
+    z = T.dot(x, y.T)
+    print(function([x, y], z, backend=backend)(a, b))
+    print(pp(z))
 
-    f = function(logistic, backend)
-    print(f([[0, 1], [2, 3]]))
-    print(pp(f))
+    x = T.dmatrix("x")
+    s = 1 / (1 + T.exp(-x))
+    logistic = theano.function([x], s, backend=backend)
+    print(logistic([[0, 1], [2, 3]]))
+    print(pp(s))
 
-    f = function(differences, backend)
-    for output in f(np.ones((2, 2)), np.arange(4).reshape((2, 2))):
-        print(output)
-    print(*pp(f), sep=", ")
+    a, b = T.dmatrices("a", "b")
+    diff = a - b
+    abs_diff = abs(diff)
+    diff_squared = diff * 2
+    f = theano.function([a, b], [diff, abs_diff, diff_squared], backend=backend)
+    x1, x2, x3 = f(np.ones((2, 2)), np.arange(4).reshape((2, 2)))
+    print(x1)
+    print(x2)
+    print(x3)
+    print(pp(abs_diff))
 
-    f = function(weighted, backend)
+    x, y, w = T.dscalars("x", "y", "w")
+    z = (x + y) * w
+    f = theano.function([x, theano.In(y, value=1), theano.In(w, value=2, name="weight")], z, backend=backend)
     print(f(23, 2))
     print(f(23, 2, weight=4))
-    print(pp(f))
 
 
 if __name__ == "__main__":
