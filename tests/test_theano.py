@@ -107,6 +107,38 @@ def test_givens_stand_in_a_variables_place():
     assert function([index], x * 2, givens={x: rows[index]})(1).tolist() == (M[1] * 2).tolist()
 
 
+def test_a_gradient_takes_what_is_given_in_a_variables_place(backend):
+    x, z, w = T.dvector("x"), T.dvector("z"), shared(V, "w")
+    f = function([z], grad(T.sum(w * x * x), [w, x]), givens={x: z * 2}, backend=backend)
+    assert [o.tolist() for o in f(M[0])] == [(4 * M[0] ** 2).tolist(), (2 * V * 2 * M[0]).tolist()]
+
+
+def test_inputs_of_one_name_are_two():
+    a, b = T.dscalar("x"), T.dscalar("x")
+    assert function([a, b], a - b)(5, 3) == 2.0
+    assert function([T.dscalar(), c := T.dscalar()], c, on_unused_input="ignore")(1, 2) == 2.0
+
+
+def test_sizes_and_numbers_are_outputs_too(backend):
+    found = function([m], [m.shape, m.shape[0] * 2, m.size, T.exp(0), 3], backend=backend)(M)
+    assert [o.tolist() for o in found] == [[2, 3], 4, 6, 1.0, 3]
+    assert function([], T.arange(3), backend=backend)().tolist() == [0, 1, 2]
+
+
+def test_an_input_of_no_use_warns_where_that_is_asked_for():
+    with pytest.warns(UserWarning, match="^function: expected inputs that something hangs on, got y besides"):
+        f = function([x, y], x, on_unused_input="warn")
+    assert f(V, V).tolist() == V.tolist()
+
+
+def test_a_named_result_and_a_variable_are_keys_of_dictionaries():
+    z = x + y
+    z.name = "z"
+    assert ({x: 1, z: 2}[z], x == x, x == y, pp(z), str(T.dscalar())) == (
+        2, True, False, "(x + y)", "<TensorType(float64, scalar)>",
+    )  # fmt: skip
+
+
 def test_updates_are_made_of_old_values(backend):
     a, b = shared(V, "a"), shared(M[0], "b")
     function([], updates=[(a, b), (b, a)], backend=backend)()

@@ -84,6 +84,7 @@ class Function:
         backend: Where it computes.
         inputs: What it takes.
         graph: What it computes.
+        constants: Arrays that stand in it.
         returns: How outputs are returned.
         downcast: Whether inputs of any dtype are converted.
     """
@@ -92,6 +93,7 @@ class Function:
     backend: Backend
     inputs: list[In]
     graph: Graph
+    constants: list[Array]
     returns: Callable[[list[HostArray]], Any]
     downcast: bool
     _compiled: Callable[..., Any]
@@ -107,12 +109,9 @@ class Function:
             TypeError: One is missing, there are more, or one is not of its input's type.
         """
         values = self._placed(args, kwargs)
-        stored = [v.on(self.backend) for v in self.graph.arguments[len(values) :] if isinstance(v, Shared)]
-        constants = [
-            self.backend.asarray(v.value) for v in self.graph.arguments[len(values) :] if isinstance(v, Constant)
-        ]
+        stored = [v.on(self.backend) for v in self.graph.arguments if isinstance(v, Shared)]
         with self.backend.active():
-            outputs, after = self._compiled(*values, *stored, *constants)
+            outputs, after = self._compiled(*values, *stored, *self.constants)
             found = [np.asarray(backends.to_numpy(output)) for output in outputs]
         for v, new in zip(self.graph.updates, after, strict=True):
             v.hold(new)
@@ -120,14 +119,13 @@ class Function:
 
     def _placed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
         names = [each.name or each.variable.name or f"input {i}" for i, each in enumerate(self.inputs)]
-        given = dict(zip(names, args, strict=False)) | kwargs
-        unknown = [name for name in kwargs if name not in names or names.index(name) < len(args)]
+        unknown = [name for name in kwargs if name not in names[len(args) :]]
         if len(args) > len(names) or unknown:
             got = f"{unknown[0]} besides" if unknown else f"{len(args)} values"
             raise TypeError(f"{self.name}: expected values for {', '.join(names) or 'nothing'}, got {got}.")
         values = []
-        for name, each in zip(names, self.inputs, strict=True):
-            value = given.get(name, each.value)
+        for i, (name, each) in enumerate(zip(names, self.inputs, strict=True)):
+            value = args[i] if i < len(args) else kwargs.get(name, each.value)
             if value is None:
                 raise TypeError(
                     f"{self.name}: expected a value for {name}, got none. "
@@ -190,10 +188,13 @@ def function(
     needed += [e for e in in_order(within([*given.values()])) if e.operation == "argument" and e not in needed]
     variables = [each.variable for each in taken]
     _check(variables, needed, on_unused_input)
-    hidden = [e for kind in (Shared, Constant) for e in needed if isinstance(e, kind)]
-    graph.arguments.extend([*variables, *hidden])
+    constants = [e for e in needed if isinstance(e, Constant)]
+    graph.arguments.extend([*variables, *(e for e in needed if isinstance(e, Shared)), *constants])
     found = backends.get(backend, dtype="float64")
-    return Function(name or "function", found, taken, graph, returns, bool(allow_input_downcast), found.compile(graph))
+    placed = [found.asarray(e.value) for e in constants]
+    return Function(
+        name or "function", found, taken, graph, placed, returns, bool(allow_input_downcast), found.compile(graph)
+    )
 
 
 def _input(x: Any) -> In:
