@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anynet.parameters import updated
+from anynet.regularization import regularized, smoothed
 from anynet.typing import Array, Batch, Namespace, Numbers, Parameters, Rule, TrainState
 
 if TYPE_CHECKING:
@@ -68,9 +69,16 @@ def step(
     train_state: TrainState,
     batch: Batch,
     numbers: Numbers,
+    regularizers: Sequence[str] = (),
 ) -> TrainState:
-    """Return the train state after one mini-batch: p <- what the optimizer makes of p and dC/dp."""
+    """Return the train state after one mini-batch: p <- what the optimizer makes of p and dC/dp.
+
+    Of the numbers the last are those of the regularizers.
+    """
     parameters, state, slots = train_state
+    numbers, strengths = numbers[: len(numbers) - len(regularizers)], numbers[len(numbers) - len(regularizers) :]
+    batch = batch._replace(y=smoothed(xp, cost.output, batch.y, regularizers, strengths))
     _, gradients, state = backprop(xp, stages, cost, parameters, state, batch)
+    gradients = regularized(xp, parameters, gradients, regularizers, strengths)
     parameters, slots = updated(xp, rule, parameters, gradients, slots, numbers)
     return TrainState(parameters, state, slots)

@@ -22,7 +22,8 @@ from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
-from anynet.training import History, Report
+from anynet.regularization import Regularization
+from anynet.history import History, Report
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -96,6 +97,10 @@ class Network(Brain):
         memory_limit: int | None = None,
         threads: int | None = None,
         compiled: bool = True,
+        label_smoothing: float | None = None,
+        l1: float | None = None,
+        l2: float | None = None,
+        clip_norm: float | None = None,
     ) -> History:
         """Train from where the network stands, and return the report of each epoch.
 
@@ -119,6 +124,10 @@ class Network(Brain):
                 the library is set to. Another number may give other last digits.
             compiled: Whether formulas are traced or compiled, as the library runs them best. False
                 calls them step by step, more slowly: for who debugs one with prints.
+            label_smoothing: A share of each target that goes to all outputs alike, in training only.
+            l1: The book's lambda of lambda / n * sum(|w|), on the mean cost of n training examples.
+            l2: That of lambda / (2 n) * sum(w^2). Neither touches biases.
+            clip_norm: The norm down to which all gradients together are scaled where it is larger.
 
         Returns:
             A `Report` per epoch, in a list that notebooks show as a table. It stays as `history`,
@@ -144,6 +153,10 @@ class Network(Brain):
             "memory_limit": memory_limit,
             "threads": threads,
             "compiled": compiled,
+            "label_smoothing": label_smoothing,
+            "l1": l1,
+            "l2": l2,
+            "clip_norm": clip_norm,
         }
         reports = self.iter_fit(x, y, validation=validation, **how)
         self.history = History()
@@ -162,6 +175,10 @@ class Network(Brain):
         memory_limit: int | None = None,
         threads: int | None = None,
         compiled: bool = True,
+        label_smoothing: float | None = None,
+        l1: float | None = None,
+        l2: float | None = None,
+        clip_norm: float | None = None,
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
@@ -171,7 +188,9 @@ class Network(Brain):
         made_of = self.backend, self.architecture, how, self.streams
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
-        journey = training.prepare(*made_of, data, epochs, batch_size, validation, memory_limit, threads, compiled)
+        regularization = Regularization(label_smoothing, l1, l2, clip_norm)
+        how_long: tuple[Any, ...] = epochs, batch_size, validation, memory_limit, threads, compiled, regularization
+        journey = training.prepare(*made_of, data, *how_long)
         self.input_scale = journey.examples.scale
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, notebook, optimizers, symptoms
+from anynet import backprop, batches, data, evaluation, optimizers, symptoms
 from anynet.architecture import Architecture
 from anynet.backends import Backend, is_on_host
 from anynet.backends.threads import Threads, iterate, threads_for
@@ -19,8 +19,10 @@ from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
 from anynet.derived import Outline
 from anynet.examples import as_dataset
+from anynet.history import History, Report
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
+from anynet.regularization import NOTHING, Regularization
 from anynet.symptoms import Doctor
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 
@@ -30,72 +32,13 @@ RunChunk = Callable[[TrainState, batches.Chunk, Noise, int, int], TrainState]
 
 
 @dataclass(frozen=True)
-class Report:
-    """How far training has come; the last report of an epoch carries its metrics.
-
-    Args:
-        epoch: Which epoch, from 0.
-        epochs: How many there will be.
-        examples: How many have been seen in it.
-        total: How many there are.
-        seconds: Of training in this epoch, evaluation not counted.
-        metrics: By name; None until the epoch is over. "validation_accuracy" and "validation_cost"
-            are means over the validation data, where there are some, and "cost" is one over the
-            epoch's last mini-batch, of which no more than the last 256 examples are taken.
-        n_correct: How many of the validation data are answered rightly, where that can be said.
-
-    Example:
-        >>> Report(0, 2, examples=30, total=60, seconds=0.1).is_epoch_end
-        False
-    """
-
-    epoch: int
-    epochs: int
-    examples: int
-    total: int
-    seconds: float
-    metrics: dict[str, float] | None = None
-    n_correct: int | None = None
-
-    @property
-    def is_epoch_end(self) -> bool:
-        """Whether the epoch is over."""
-        return self.metrics is not None
-
-
-class History(list[Report]):
-    """The reports of a training's epochs: a list, which notebooks show as a table.
-
-    Args:
-        iterable: Of reports, as for a list.
-
-    Example:
-        >>> History([Report(0, 1, examples=60, total=60, seconds=0.1, metrics={"cost": 0.25})])
-        <History of 1 epoch, the last with cost 0.25>
-    """
-
-    def __repr__(self) -> str:
-        if not self:
-            return "<History of no epochs>"
-        told = ", ".join(f"{name} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
-        return f"<History of {len(self)} epoch{'s' * (len(self) > 1)}, the last with {told}>"
-
-    def _repr_html_(self) -> str:
-        told = [{name: f"{value:.4g}" for name, value in (report.metrics or {}).items()} for report in self]
-        names = list(dict.fromkeys(name for metrics in told for name in metrics))
-        rows = [["epoch", "seconds", *names]]
-        for report, metrics in zip(self, told, strict=True):
-            rows.append([str(report.epoch), f"{report.seconds:.2f}", *(metrics.get(name, "") for name in names)])
-        return notebook.table(rows, f"{len(self)} epoch{'s' * (len(self) != 1)}")
-
-
-@dataclass(frozen=True)
 class Step:
     """The step of a network under an optimizer's rule: a value, by which what is compiled is kept."""
 
     architecture: Architecture
     rule: Rule
     dtype: str
+    regularizers: tuple[str, ...] = ()
 
     @property
     def widest_shape(self) -> Shape:
@@ -113,7 +56,8 @@ class Step:
     def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
         """Return the train state after a mini-batch."""
         stages, cost = self.architecture.stages, self.architecture.cost
-        return backprop.step(xp, stages, cost, self.rule, train_state, batch, numbers)  # type: ignore[arg-type]
+        of_step = self.rule, train_state, batch, numbers, self.regularizers
+        return backprop.step(xp, stages, cost, *of_step)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +74,7 @@ class Training:
     validation: DeviceData | None
     threads: Threads
     compiled: bool
+    regularization: Regularization
     doctor: Doctor
 
 
@@ -145,9 +90,11 @@ def prepare(
     memory_limit: int | None,
     threads: int | None = None,
     compiled: bool = True,
+    regularization: Regularization = NOTHING,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
+    regularization.check(architecture.output_name)
     budget, examples = data.budget_of(memory_limit), as_dataset(examples)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(examples))
@@ -163,7 +110,7 @@ def prepare(
     elif examples.in_memory and is_on_host(examples.x):
         doctor.judge_inputs(examples.x)
     made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
-    return Training(*made_of, chosen, compiled, doctor)
+    return Training(*made_of, chosen, compiled, regularization, doctor)
 
 
 def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int) -> int:
@@ -255,7 +202,8 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     backend, architecture = training.backend, training.architecture
     slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
     learner.train_state = learner.train_state._replace(optimizer=slots)
-    run_chunk = take_steps(backend, architecture, training.optimizer, training.compiled)
+    how = training.compiled, training.regularization, len(training.examples)
+    run_chunk = take_steps(backend, architecture, training.optimizer, *how)
 
     def take_chunk(chunk: batches.Chunk, n_steps: int) -> TrainState:
         nonlocal slots
@@ -302,12 +250,23 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
     return metrics | {"cost": measured.cost}
 
 
-def take_steps(backend: Backend, architecture: Architecture, optimizer: Optimizer, compiled: bool = True) -> RunChunk:
-    """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one."""
-    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype), compiled)
+def take_steps(
+    backend: Backend,
+    architecture: Architecture,
+    optimizer: Optimizer,
+    compiled: bool = True,
+    regularization: Regularization = NOTHING,
+    n: int = 1,
+) -> RunChunk:
+    """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one.
+
+    There are n examples to train on.
+    """
+    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype, regularization.names), compiled)
+    strengths = regularization.numbers(n)
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
-        numbers = [_as_floats(optimizer, n_steps + i) for i in range(-(-chunk.n // size))]
+        numbers = [_as_floats(optimizer, n_steps + i) + strengths for i in range(-(-chunk.n // size))]
         return run(train_state, chunk.data, chunk.order, noise, numbers, size)
 
     return run_chunk

@@ -92,13 +92,13 @@ def test_device_rooms_name_no_array_library():
         assert not (strings(tree) - defaults) & LIBRARIES, path.name
 
 
-def test_the_calculus_imports_types_and_the_tree_of_parameters_alone():
+def test_the_calculus_imports_types_and_what_changes_parameters_alone():
     [tree] = [tree for room, _, tree in rooms() if room == "backprop"]
     of_types = {
         n for block in ast.walk(tree) if isinstance(block, ast.If) for n in imported(block)
     }  # for type checkers
     ours = {name for name in imported(tree) - of_types if name.startswith("anynet")}
-    assert {name.split(".")[1] for name in ours} == {"parameters", "typing"}
+    assert {name.split(".")[1] for name in ours} == {"parameters", "regularization", "typing"}
 
 
 def test_every_exception_is_a_room():
