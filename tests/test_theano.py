@@ -190,7 +190,7 @@ VALUES = {
     "larger": (T.maximum(x, 0) - T.minimum(i, x), np.maximum(V, 0) - np.minimum(I, V)),
     "sums": (m.sum(axis=0) + i.sum() + T.sum(m, 1, keepdims=True)[0], M.sum(0) + I.sum() + M.sum(1)[0]),
     "means": (m.mean(axis=1) + T.mean(i) + T.mean(m), M.mean(1) + I.mean() + M.mean()),
-    "extremes": (m.max(axis=0) + T.min(m) + T.argmax(m, axis=0), M.max(0) + M.min() + M.argmax(0)),
+    "extremes": (m.max(axis=0) + T.min(m) + T.argmax(m, axis=0) + m.argmin(), M.max(0) + M.min() + M.argmax(0) + 1),
     "a vector times a matrix": (T.dot(m, x) * 2, M @ V * 2),
     "whole matrices": (T.dot(i, i) + m.dot(i), I @ I + M @ I),
     "by numbers": (m[0] + m[1, 2] + m[:, 1:][1, 0], M[0] + M[1, 2] + M[1, 1]),

@@ -153,10 +153,6 @@ def _mean(xp: Namespace, a: Array, **how: Any) -> Array:
     return xp.mean(_cast(xp, a, "float64") if whole else a, **how)
 
 
-def _argmax(name: str, xp: Namespace, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    return getattr(xp, name)(a, axis=axis, keepdims=keepdims)
-
-
 def _switch(xp: Namespace, condition: Any, a: Any, b: Any) -> Array:
     if isinstance(condition, (bool, int, float)):
         return a if condition else b
@@ -291,8 +287,6 @@ _OF_FLOATS = {"exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "ceil", "
 _OF_FLOATS |= {"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"}
 _RULES: dict[str, Callable[..., Any]] = {
     "T": _transposed,
-    "argmax": partial(_argmax, "argmax"),
-    "argmin": partial(_argmax, "argmin"),
     "astype": _astype,
     "binary_crossentropy": _binary_crossentropy,
     "categorical_crossentropy": _categorical_crossentropy,
