@@ -5,6 +5,7 @@ overflow for any finite z; its derivative stands beside it. Both take and return
 shape (n, n_out). A value of your own goes wherever a name does: `Activation("mine", f, df)`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,9 +13,25 @@ from array_api_compat import array_namespace
 
 from anynet.checks import value_of
 from anynet.derived import Outline, derivative_of, is_elementwise, why_not
+from anynet.operations import dtype_name, isdtype
 from anynet.typing import Array, Namespace
 
-__all__ = ["ACTIVATIONS", "Activation", "get", "identity", "relu", "sigmoid", "softmax", "step", "tanh"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "elu",
+    "gelu",
+    "get",
+    "identity",
+    "leaky_relu",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "step",
+    "tanh",
+]
 
 
 @dataclass(frozen=True)
@@ -41,9 +58,9 @@ class Activation:
         >>> import numpy as np
         >>> sigmoid(np.asarray([0.0]))
         array([0.5])
-        >>> leaky = Activation("leaky_relu", lambda xp, z: xp.maximum(z, 0.01 * z))
+        >>> leaky = Activation("leaky", lambda xp, z: xp.maximum(z, 0.1 * z))
         >>> leaky(np.asarray([-1.0, 2.0]))
-        array([-0.01,  2.  ])
+        array([-0.1,  2. ])
     """
 
     name: str
@@ -69,8 +86,16 @@ class Activation:
         return derivative
 
     def __call__(self, z: Array) -> Array:
-        """Return the activation of z, in the same shape."""
-        return self.value(array_namespace(z), z)
+        """Return the activation of z, in the same shape; of whole numbers in the library's own floats."""
+        try:
+            xp = array_namespace(z)
+        except TypeError:
+            raise TypeError(
+                f"z: expected an array, got {type(z).__name__}. Make one of it first: np.asarray(z), say."
+            ) from None
+        if isdtype(dtype_name(z), ("bool", "integral")):  # -z of unsigned numbers is none that is below 0
+            z = xp.astype(z, xp.__array_namespace_info__().default_dtypes()["real floating"])
+        return self.value(xp, z)
 
 
 def _sigmoid(xp: Namespace, z: Array) -> Array:
@@ -98,6 +123,64 @@ def _relu_derivative(xp: Namespace, z: Array, a: Array) -> Array:
     return xp.astype(z > 0.0, z.dtype)
 
 
+def _leaky_relu(xp: Namespace, z: Array) -> Array:
+    return xp.maximum(z, 0.01 * z)
+
+
+def _leaky_relu_derivative(xp: Namespace, z: Array, a: Array) -> Array:
+    return 0.01 + 0.99 * xp.astype(z > 0.0, z.dtype)
+
+
+def _elu(xp: Namespace, z: Array) -> Array:
+    return xp.maximum(z, 0.0) + xp.expm1(xp.minimum(z, 0.0))
+
+
+def _elu_derivative(xp: Namespace, z: Array, a: Array) -> Array:
+    return xp.minimum(a, 0.0) + 1.0  # exp(z) below 0
+
+
+# SiLU and GELU are z times a sigmoid. Far below 0 that is next to nothing, whatever z is; but the sigmoid is kept from
+# becoming 0 there, so that z is kept from growing as well.
+
+
+def _silu(xp: Namespace, z: Array) -> Array:
+    return xp.maximum(z, -709.0) * _sigmoid(xp, z)
+
+
+def _silu_derivative(xp: Namespace, z: Array, a: Array) -> Array:
+    s = _sigmoid(xp, z)
+    return s + a * (1.0 - s)
+
+
+_FAR = 21.0  # from where on the sigmoid within GELU has come to its end, and z^3 might overflow
+
+
+def _gelu(xp: Namespace, z: Array) -> Array:
+    # z/2 (1 + tanh(u)), as z times the sigmoid of 2u, which is exact in both tails.
+    return xp.maximum(z, -_FAR) * _sigmoid(xp, _gelu_exponent(xp, z))
+
+
+def _gelu_exponent(xp: Namespace, z: Array) -> Array:
+    """2u = 2 sqrt(2 / pi) (z + 0.044715 z^3)."""
+    z = xp.minimum(xp.maximum(z, -_FAR), _FAR)
+    return 2.0 * math.sqrt(2.0 / math.pi) * z * (1.0 + 0.044715 * z * z)
+
+
+def _gelu_derivative(xp: Namespace, z: Array, a: Array) -> Array:
+    s = _sigmoid(xp, _gelu_exponent(xp, z))
+    z = xp.minimum(xp.maximum(z, -_FAR), _FAR)
+    return s + a * (1.0 - s) * (2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * z * z))
+
+
+def _softplus(xp: Namespace, z: Array) -> Array:
+    # ln(1 + exp(z)), where no exponential overflows and no logarithm loses digits.
+    return xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))
+
+
+def _softplus_derivative(xp: Namespace, z: Array, a: Array) -> Array:
+    return -xp.expm1(-a)  # the sigmoid of z
+
+
 def _identity(xp: Namespace, z: Array) -> Array:
     return z
 
@@ -119,11 +202,16 @@ def _step(xp: Namespace, z: Array) -> Array:
 sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
 tanh = Activation("tanh", _tanh, _tanh_derivative)
 relu = Activation("relu", _relu, _relu_derivative)
+leaky_relu = Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative)
+elu = Activation("elu", _elu, _elu_derivative)
+silu = Activation("silu", _silu, _silu_derivative)
+gelu = Activation("gelu", _gelu, _gelu_derivative)  # the form with tanh (Hendrycks and Gimpel, 2016)
+softplus = Activation("softplus", _softplus, _softplus_derivative)
 identity = Activation("identity", _identity, _identity_derivative)
 softmax = Activation("softmax", _softmax, is_for_outputs_only=True)
 step = Activation("step", _step, learns=False)
 
-ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, identity, softmax, step)}
+ACTIVATIONS = {f.name: f for f in (sigmoid, tanh, relu, leaky_relu, elu, gelu, silu, softplus, identity, softmax, step)}
 
 
 def get(activation: str | Activation, where: str = "activation") -> Activation:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace
 
-from anynet.activations import Activation, identity
+from anynet.activations import Activation, identity, softplus
 from anynet.checks import value_of
 from anynet.derived import Outline, delta_of, why_not
 from anynet.typing import Array, Namespace
@@ -40,12 +40,12 @@ class Cost:
             not defined for. By default all will do.
 
     Example:
-        >>> absolute = Cost(
-        ...     "absolute", "identity",
-        ...     lambda xp, z, a, y: xp.sum(xp.abs(a - y), axis=1),
+        >>> fourth = Cost(
+        ...     "fourth", "identity",
+        ...     lambda xp, z, a, y: xp.sum((a - y) ** 4, axis=1),
         ... )
-        >>> get(absolute, "identity").name
-        'absolute'
+        >>> get(fourth, "identity").name
+        'fourth'
     """
 
     name: str
@@ -70,13 +70,32 @@ def _quadratic_delta_of_tanh(xp: Namespace, z: Array, a: Array, y: Array) -> Arr
     return (a - y) * (1.0 - a * a)
 
 
+def _absolute(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
+    """sum |a - y|: outputs become medians, which no outlier moves."""
+    return xp.sum(xp.abs(a - y), axis=1)
+
+
+def _absolute_delta(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
+    return xp.sign(a - y)
+
+
+def _huber(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
+    """1/2 (a - y)^2 up to a distance of 1, from there on |a - y| - 1/2, summed (Huber, 1964)."""
+    distance = xp.abs(a - y)
+    near = xp.minimum(distance, 1.0)
+    return xp.sum(near * (distance - 0.5 * near), axis=1)
+
+
+def _huber_delta(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
+    return xp.minimum(xp.maximum(a - y, -1.0), 1.0)
+
+
 def _binary_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     """-sum(y ln a + (1 - y) ln(1 - a)), from z, where no logarithm can be infinite.
 
     Nielsen, equation 63. With a = 1 / (1 + exp(-z)), each term is ln(1 + exp(z)) - y z.
     """
-    softplus = xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))
-    return xp.sum(softplus - y * z, axis=1)
+    return xp.sum(softplus.value(xp, z) - y * z, axis=1)
 
 
 def _categorical_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
@@ -109,13 +128,16 @@ def _check_distributions(y: Array) -> None:
         raise ValueError(f"y: expected targets that sum to 1 for softmax, got sums that differ by {furthest:g}.")
 
 
-# The learning rates are those that the book uses with each cost (Nielsen, chapters 1 and 3).
+# The learning rates are those that the book uses with each cost (Nielsen, chapters 1 and 3); it has none for the costs
+# whose error does not shrink with the distance, which are taken in small steps.
 COSTS = {
     (cost.output, cost.name): cost
     for cost in (
         Cost("quadratic", "sigmoid", _quadratic, _quadratic_delta_of_sigmoid, 3.0),
         Cost("quadratic", "tanh", _quadratic, _quadratic_delta_of_tanh, 3.0),
         Cost("quadratic", "identity", _quadratic, _difference, 3.0),
+        Cost("absolute", "identity", _absolute, _absolute_delta, 0.05),
+        Cost("huber", "identity", _huber, _huber_delta, 0.05),
         Cost("cross_entropy", "sigmoid", _binary_cross_entropy, _difference, 0.5, _check_shares),
         Cost("cross_entropy", "softmax", _categorical_cross_entropy, _difference, 0.5, _check_distributions),
     )

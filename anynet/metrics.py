@@ -23,6 +23,8 @@ REACH = {  # between which numbers outputs lie, by the name of the output activa
     "step": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
     "relu": (0.0, math.inf),
+    "softplus": (0.0, math.inf),
+    "elu": (-1.0, math.inf),
 }
 FORMER_NAMES = {"multi_label": "multilabel"}
 

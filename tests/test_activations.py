@@ -43,6 +43,11 @@ def test_values(backend):
         "sigmoid": [1 / (1 + math.exp(2)), 0.5, 1 / (1 + math.exp(-3))],
         "tanh": [math.tanh(-2), 0, math.tanh(3)],
         "relu": [0, 0, 3],
+        "leaky_relu": [-0.02, 0, 3],
+        "elu": [math.exp(-2) - 1, 0, 3],
+        "silu": [-2 / (1 + math.exp(2)), 0, 3 / (1 + math.exp(-3))],
+        "gelu": [v / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in (-2, 0, 3)],
+        "softplus": [math.log(1 + math.exp(v)) for v in (-2, 0, 3)],
         "identity": [-2, 0, 3],
         "step": [0, 0, 1],
         "softmax": [math.exp(v) / (math.exp(-2) + 1 + math.exp(3)) for v in (-2, 0, 3)],
@@ -51,7 +56,52 @@ def test_values(backend):
     for name, values in expected.items():
         a = ACTIVATIONS[name](z)
         assert_on(backend, a, (1, 3))
-        assert backend.to_numpy(a)[0].tolist() == pytest.approx(values, rel=1e-14)
+        assert backend.to_numpy(a)[0].tolist() == pytest.approx(values, rel=1e-13, abs=1e-300)
+
+
+# Those that PyTorch has by a name: far out as well, where its softplus and gelu, differentiated, become NaN.
+OF_TORCH = ["relu", "leaky_relu", "elu", "silu", "gelu", "softplus", "sigmoid", "tanh"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OF_TORCH)
+def test_values_and_derivatives_are_those_of_pytorchs_own(name, dtype):
+    need("torch")
+    import torch
+
+    functional = torch.nn.functional
+    how = {"gelu": {"approximate": "tanh"}, "softplus": {"threshold": 1000.0}}.get(name, {})
+    z = np.concatenate([np.linspace(-12, 12, 1001), [-1e30, -1e4, -745.0, -100.0, -0.0, 0.0, 100.0, 745.0, 1e4, 1e30]])
+    z = z.astype(dtype)
+    t = torch.tensor(z, requires_grad=True)
+    values = getattr(functional, name)(t, **how)
+    (slopes,) = torch.autograd.grad(values.sum(), [t])
+    slopes = torch.where(t > 99, 1.0, torch.where(t < -99, 0.0, slopes)) if name in ("softplus", "gelu") else slopes
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        a = ACTIVATIONS[name](z)
+        slope = ACTIVATIONS[name].derivative(np, z, a)
+    eps = np.finfo(dtype).eps
+    assert a.dtype == slope.dtype == np.dtype(dtype)
+    assert np.allclose(a, values.detach().numpy(), rtol=20 * eps, atol=20 * eps)
+    assert np.allclose(slope, slopes.numpy(), rtol=20 * eps, atol=40 * eps)
+
+
+@pytest.mark.parametrize("name", ["silu", "gelu", "softplus"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_next_to_nothing_far_below_zero_keeps_its_digits(name, dtype):
+    z = np.asarray([-4.0, -6.0, -8.0], dtype)
+    with decimal.localcontext(prec=60):
+        c = decimal.Decimal("0.7978845608028653558798921198687637369517172623298693")
+        one, k = decimal.Decimal(1), decimal.Decimal("0.044715")
+        exact = {
+            "silu": lambda v: v / (one + (-v).exp()),
+            "gelu": lambda v: v / (one + (-2 * c * (v + k * v**3)).exp()),
+            "softplus": lambda v: (one + v.exp()).ln(),
+        }[name]
+        expected = [float(exact(decimal.Decimal(v))) for v in z.tolist()]
+    assert ACTIVATIONS[name](z).tolist() == pytest.approx(expected, rel=100 * float(np.finfo(dtype).eps))
+    far = ACTIVATIONS[name](np.asarray([-1e30, -1e37], dtype))
+    assert np.abs(far).max() <= 1e-34
 
 
 def test_relu_is_flat_at_zero_as_elsewhere(backend):

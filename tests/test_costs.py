@@ -8,7 +8,7 @@ from compare import assert_on, relative_difference
 from conftest import need
 from recipes import PAIRS, Torch, targets_for, torch_gradients
 
-from anynet import Cost, Network, costs
+from anynet import SGD, Cost, Network, costs
 from anynet.activations import ACTIVATIONS
 from anynet.costs import COSTS
 
@@ -102,6 +102,48 @@ def test_no_cost_of_the_table_escapes():
     assert {(cost.output, cost.name) for cost in ALL} >= set(COSTS)
     assert all(COSTS[output, name].name == name and COSTS[output, name].output == output for output, name in PAIRS)
     assert {output for output, _ in COSTS} <= set(ACTIVATIONS)
+
+
+ERRORS = [[0.25, -3.0, 0.0], [1.0, -1.0, 2.0]]  # a - y
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "deltas"),
+    [
+        ("absolute", [3.25, 4.0], [[1, -1, 0], [1, -1, 1]]),
+        ("huber", [0.03125 + 2.5, 0.5 + 0.5 + 1.5], [[0.25, -1, 0], [1, -1, 1]]),
+    ],
+)
+def test_costs_that_outliers_do_not_rule(name, values, deltas, backend32):
+    xp, cost = backend32.xp, COSTS["identity", name]
+    y = backend32.copy_to_device([[2.0, -1.0, 4.0], [0.0, 0.5, 1.0]])
+    z = y + backend32.copy_to_device(ERRORS)
+    assert backend32.to_numpy(cost.value(xp, z, z, y)).tolist() == values
+    assert backend32.to_numpy(cost.delta(xp, z, z, y)).tolist() == deltas
+    far = backend32.copy_to_device([[1e30]])
+    assert backend32.to_numpy(cost.value(xp, far, far, -far)).tolist() == pytest.approx([2e30])
+
+
+@pytest.mark.parametrize("name", ["absolute", "huber"])
+def test_costs_are_those_of_pytorch(name, rng):
+    need("torch")
+    import torch
+
+    of_torch = {"absolute": torch.nn.functional.l1_loss, "huber": torch.nn.functional.huber_loss}[name]
+    a, y = 2 * rng.standard_normal((2, 5, 3))
+    expected = of_torch(torch.tensor(a), torch.tensor(y), reduction="none").sum(dim=1)
+    assert relative_difference(COSTS["identity", name].value(np, a, a, y), expected) <= 1e-14
+
+
+@pytest.mark.parametrize("name", ["absolute", "huber"])
+def test_an_outlier_hardly_moves_the_line(name, rng):
+    x = rng.uniform(-1, 1, (200, 1))
+    y = 2.0 * x[:, 0] + 0.5
+    y[::20] += 100.0
+    net = Network([1, 1], output="identity", cost=name, dtype="float64")
+    net.fit(x, y, epochs=60, optimizer=SGD(0.02))
+    assert net.weights[0][0, 0] == pytest.approx(2.0, abs=0.3)
+    assert net.biases[0][0, 0] == pytest.approx(0.5, abs=0.3)
 
 
 # Targets.
