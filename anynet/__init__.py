@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from anynet.costs import Cost
     from anynet.examples import Dataset
     from anynet.formula import array_namespace, function, grad, pp
+    from anynet.history import History, Report
     from anynet.initializers import Initializer
     from anynet.layers import Dense, Layer
     from anynet.network import Network
     from anynet.optimizers import SGD, Optimizer
-    from anynet.training import History, Report
 
 __version__ = "0.1.0"
 
@@ -28,12 +28,12 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
-    "History": "training",
+    "History": "history",
     "Initializer": "initializers",
     "Layer": "layers",
     "Network": "network",
     "Optimizer": "optimizers",
-    "Report": "training",
+    "Report": "history",
     "activations": None,
     "array_namespace": "formula",
     "backends": None,

@@ -15,10 +15,10 @@ from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.checks import warn
 from anynet.formats.bounded import MAX_BYTES
+from anynet.history import History
 from anynet.parameters import as_column
 from anynet.random import Streams
 from anynet.saving import SavedNetwork
-from anynet.training import History
 from anynet.trees import map_arrays
 from anynet.typing import ArrayLike, DeviceLike, HostArray, TrainState
 

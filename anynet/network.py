@@ -18,12 +18,12 @@ from anynet.costs import Cost
 from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
+from anynet.history import History, Report
 from anynet.initializers import Initializer
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
 from anynet.regularization import Regularization
-from anynet.history import History, Report
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anynet.training import Report
+    from anynet.history import Report
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}"  # what a narrow terminal cuts off stands last
 

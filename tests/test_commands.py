@@ -21,7 +21,7 @@ from anynet.commands import COMMANDS, errors, options
 from anynet.commands.terminal import say
 from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
-from anynet.training import Report
+from anynet.history import Report
 
 NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from anynet import Network
+from anynet.history import Report
 from anynet.progress import epoch_line, metrics_line, with_progress
-from anynet.training import Report
 
 REPORTS = [
     Report(0, 2, 60, 100, 1.0),

@@ -429,20 +429,6 @@ def test_the_reports_stay_when_training_stops(rng):
     assert net.history is caught.value.history
 
 
-def test_a_history_is_a_list_that_can_be_read():
-    first = training.Report(0, 2, 60, 60, 1.25, {"cost": 0.5})
-    last = training.Report(1, 2, 60, 60, 0.5, {"validation_accuracy": 0.75, "<b>": 0.25, "cost": 0.125})
-    history = History([first, last])
-    assert history == [first, last]
-    assert history[1:] == [last]
-    assert repr(history) == "<History of 2 epochs, the last with validation_accuracy 0.75, <b> 0.25, cost 0.125>"
-    assert repr(History()) == "<History of no epochs>"
-    html = history._repr_html_()
-    assert "<th>validation_accuracy</th><th>&lt;b&gt;</th></tr>" in html
-    assert "<tr><td>0</td><td>1.25</td><td>0.5</td><td></td><td></td></tr>" in html
-    assert "<tr><td>1</td><td>0.50</td><td>0.125</td><td>0.75</td><td>0.25</td></tr>" in html
-
-
 def test_a_network_keeps_its_history(rng):
     net = Network([12, 4])
     assert type(net.history) is History

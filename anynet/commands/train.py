@@ -15,10 +15,10 @@ from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
+from anynet.history import Report
 from anynet.network import Network
 from anynet.optimizers import SGD
 from anynet.progress import epoch_line, metrics_line, with_progress
-from anynet.training import Report
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
 

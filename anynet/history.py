@@ -1,0 +1,229 @@
+"""History: the reports of a training, and what is made of them: lists, a table, a picture, lines of JSON."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+
+from anynet import notebook
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["History", "Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far training has come; the last report of an epoch carries its metrics.
+
+    Args:
+        epoch: Which epoch, from 0.
+        epochs: How many there will be.
+        examples: How many have been seen in it.
+        total: How many there are.
+        seconds: Of training in this epoch, evaluation not counted.
+        metrics: By name; None until the epoch is over. "validation_accuracy" and "validation_cost"
+            are means over the validation data, where there are some, and "cost" is one over the
+            epoch's last mini-batch, of which no more than the last 256 examples are taken.
+        n_correct: How many of the validation data are answered rightly, where that can be said.
+
+    Example:
+        >>> Report(0, 2, examples=30, total=60, seconds=0.1).is_epoch_end
+        False
+    """
+
+    epoch: int
+    epochs: int
+    examples: int
+    total: int
+    seconds: float
+    metrics: dict[str, float] | None = None
+    n_correct: int | None = None
+
+    @property
+    def is_epoch_end(self) -> bool:
+        """Whether the epoch is over."""
+        return self.metrics is not None
+
+
+class History(list[Report]):
+    """The reports of a training's epochs: a list, and lists per epoch by name.
+
+    `print` and notebooks show it as a table.
+
+    Args:
+        iterable: Of reports, as for a list.
+
+    Example:
+        >>> history = History([Report(0, 1, examples=60, total=60, seconds=0.1, metrics={"cost": 0.25})])
+        >>> history
+        <History of 1 epoch, the last with cost 0.25>
+        >>> history["cost"]
+        [0.25]
+        >>> print(history)
+        epoch  seconds  cost
+            0     0.10  0.25
+    """
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return tuple(dict.fromkeys(name for report in self for name in report.metrics or {}))
+
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Report: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Report]: ...
+    def __getitem__(self, key: str | SupportsIndex | slice) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key in _OF_REPORTS:
+            return [getattr(report, key) for report in self]
+        if key not in self.metrics:
+            names = ", ".join([*_OF_REPORTS, *self.metrics])
+            raise KeyError(f"history: expected one of {names}, got {key!r}. Ask for one of them.")
+        return [(report.metrics or {}).get(key) for report in self]
+
+    def plot(self, path: str | Path | None = None) -> "Figure":
+        """Draw the metrics over the epochs, costs in one picture and the others in one beside it.
+
+        Args:
+            path: Where to save the picture. Without one a window shows it, where matplotlib has
+                one to open.
+
+        Returns:
+            The figure, which is what a notebook shows.
+
+        Raises:
+            ImportError: matplotlib is not installed; the error has the install line.
+            ValueError: There are no epochs.
+        """
+        if not self.metrics:
+            raise ValueError("history: expected at least one epoch, got none. Train first.")
+        try:
+            from matplotlib import pyplot
+            from matplotlib.ticker import MaxNLocator
+        except ImportError:
+            raise ImportError("matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'") from None
+        costs = [name for name in self.metrics if name.endswith("cost")]
+        pictures = [names for names in (costs, [name for name in self.metrics if name not in costs]) if names]
+        figure: Figure = pyplot.figure(figsize=(4.8 * len(pictures), 3.6), layout="constrained")
+        try:
+            for axes, names in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
+                for name in names:
+                    axes.plot(self["epoch"], self[name], marker=".", label=name)
+                axes.set_xlabel("epoch")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                axes.grid(alpha=0.3)
+                axes.spines[["top", "right"]].set_visible(False)
+                axes.legend(frameon=False)
+            if path is not None:
+                figure.savefig(path, dpi=150)
+            elif figure.canvas.required_interactive_framework is not None:
+                pyplot.show()
+        finally:
+            pyplot.close(figure)  # or a notebook would show it twice
+        return figure
+
+    def __repr__(self) -> str:
+        if not self:
+            return "<History of no epochs>"
+        told = ", ".join(f"{name} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
+        return f"<History of {len(self)} epoch{'s' * (len(self) > 1)}, the last with {told}>"
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
+
+    def _repr_html_(self) -> str:
+        return notebook.table(self._rows(), f"{len(self)} epoch{'s' * (len(self) != 1)}")
+
+    def _rows(self) -> list[list[str]]:
+        """Return the table, the names of its columns first."""
+        rows = [["epoch", "seconds", *self.metrics]]
+        for report in self:
+            told = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
+            rows.append([str(report.epoch), f"{report.seconds:.2f}", *(told.get(name, "") for name in self.metrics)])
+        return rows
+
+
+_OF_REPORTS = ("epoch", "seconds", "n_correct")
+
+
+# On disk.
+
+
+def as_record(report: Report) -> dict[str, Any]:
+    """Return the report of an epoch as JSON takes it: one level, so that tables are made of it, metrics last."""
+    record = asdict(report)
+    metrics = record.pop("metrics")
+    return {**record, **metrics}
+
+
+def from_record(record: dict[str, Any]) -> Report:
+    """Return the report of a record; ValueError if it is none."""
+    record = dict(record)
+    try:
+        epoch, epochs, examples, total = (record.pop(name) for name in ("epoch", "epochs", "examples", "total"))
+        seconds, n_correct = record.pop("seconds"), record.pop("n_correct")
+    except KeyError as error:
+        raise ValueError(f"expected a report of an epoch, got one without {error}") from None
+    whole, numbers = [epoch, epochs, examples, total], [seconds, *record.values()]
+    if not all(type(n) is int for n in whole) or not all(type(n) in (int, float) for n in numbers):
+        raise ValueError(f"expected a report of an epoch in numbers, got {str(record)[:80]}")
+    if n_correct is not None and type(n_correct) is not int:
+        raise ValueError(f"expected a number of right answers, got {str(n_correct)[:20]}")
+    metrics = {name: float(value) for name, value in record.items()}
+    return Report(epoch, epochs, examples, total, float(seconds), metrics, n_correct)
+
+
+class Lines:
+    """A file of a line of JSON per epoch, which grows while a network trains."""
+
+    def __init__(self, path: str | Path, known: Iterable[Report]) -> None:
+        self.path = Path(path)
+        begun = self.path.with_name(f".{self.path.name}.new")  # what was there is replaced at once
+        begun.write_text("".join(map(_line, known)), encoding="utf-8")
+        begun.replace(self.path)
+
+    def append(self, report: Report) -> None:
+        """Write the line of an epoch, at once and whole."""
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, _line(report).encode())
+        finally:
+            os.close(file)
+
+
+def _line(report: Report) -> str:
+    return json.dumps(as_record(report)) + "\n"
+
+
+def read(path: str | Path) -> History:
+    """Return the history in a file of lines of JSON; one that a program that died has left half is passed over.
+
+    Args:
+        path: What `fit(..., history_file=path)` wrote.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It holds something else; the error has the line.
+    """
+    history = History()
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            break
+        try:
+            history.append(from_record(json.loads(line)))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(
+                f"{path}: expected a report of an epoch in line {number}, got another line: {error}. "
+                "Give a file that fit(..., history_file=...) wrote."
+            ) from None
+    return history

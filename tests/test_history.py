@@ -1,0 +1,99 @@
+"""Histories: lists by name, a table, a picture, and lines of JSON that outlive the program."""
+
+import json
+
+import numpy as np
+import pytest
+
+from anynet import History, Network, Report
+from anynet.history import Lines, as_record, from_record, read
+
+FIRST = Report(0, 2, 60, 60, 1.25, {"validation_cost": 0.1 + 0.2, "cost": 0.5}, n_correct=7)
+LAST = Report(1, 2, 60, 60, 0.5, {"validation_cost": 0.25, "accuracy": 0.75, "cost": 0.125})
+
+
+def test_a_history_is_a_list_that_can_be_read():
+    first = Report(0, 2, 60, 60, 1.25, {"cost": 0.5})
+    last = Report(1, 2, 60, 60, 0.5, {"validation_accuracy": 0.75, "<b>": 0.25, "cost": 0.125})
+    history = History([first, last])
+    assert history == [first, last]
+    assert history[1:] == [last]
+    assert repr(history) == "<History of 2 epochs, the last with validation_accuracy 0.75, <b> 0.25, cost 0.125>"
+    assert repr(History()) == "<History of no epochs>"
+    html = history._repr_html_()
+    assert "<th>validation_accuracy</th><th>&lt;b&gt;</th></tr>" in html
+    assert "<tr><td>0</td><td>1.25</td><td>0.5</td><td></td><td></td></tr>" in html
+    assert "<tr><td>1</td><td>0.50</td><td>0.125</td><td>0.75</td><td>0.25</td></tr>" in html
+
+
+def test_what_happened_is_there_by_its_name():
+    history = History([FIRST, LAST])
+    assert history.metrics == ("validation_cost", "cost", "accuracy")
+    assert history["cost"] == [0.5, 0.125]
+    assert history["accuracy"] == [None, 0.75]
+    assert history["epoch"] == [0, 1]
+    assert history["n_correct"] == [7, None]
+    with pytest.raises(KeyError, match=r"expected one of epoch, seconds, n_correct, validation_cost.* got 'loss'"):
+        history["loss"]
+
+
+def test_it_prints_as_a_table():
+    assert str(History([FIRST, LAST])).splitlines() == [
+        "epoch  seconds  validation_cost   cost  accuracy",
+        "    0     1.25              0.3    0.5          ",
+        "    1     0.50             0.25  0.125      0.75",
+    ]
+    assert str(History()) == "epoch  seconds"
+
+
+def test_it_draws_costs_and_others_in_pictures_of_their_own(tmp_path):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    figure = History([FIRST, LAST]).plot(tmp_path / "curves.png")
+    lines = [{line.get_label(): list(line.get_ydata()) for line in axes.lines} for axes in figure.axes]
+    assert lines == [{"validation_cost": [0.1 + 0.2, 0.25], "cost": [0.5, 0.125]}, {"accuracy": [None, 0.75]}]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="history: expected at least one epoch"):
+        History().plot()
+
+
+def test_lines_come_back_to_the_last_bit(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text("what was there\n")
+    lines = Lines(path, [FIRST])
+    assert read(path) == [FIRST]
+    lines.append(LAST)
+    assert read(path) == [FIRST, LAST]
+    assert [json.loads(line)["validation_cost"] for line in path.read_text().splitlines()] == [0.1 + 0.2, 0.25]
+    assert [p.name for p in tmp_path.iterdir()] == ["history.jsonl"]
+    path.write_text(path.read_text() + '{"epoch": 2, "ep')
+    assert read(path) == [FIRST, LAST]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nothing",
+        "[1]",
+        "{}",
+        "[" * 100_000,
+        json.dumps(as_record(FIRST) | {"cost": "low"}),
+        json.dumps(as_record(FIRST) | {"epoch": 0.5}),
+        json.dumps(as_record(FIRST) | {"n_correct": "7"}),
+    ],
+)
+def test_other_lines_are_refused(line, tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text(json.dumps(as_record(FIRST)) + "\n" + line + "\n")
+    with pytest.raises(ValueError, match="expected a report of an epoch in line 2"):
+        read(path)
+
+
+def test_a_record_is_of_one_level():
+    assert from_record(as_record(LAST)) == LAST
+    assert not any(isinstance(value, dict) for value in as_record(LAST).values())
+
+
+def test_that_of_a_network_is_a_history():
+    history = Network([2, 3]).fit(np.eye(2), np.array([0, 1]), epochs=2, batch_size=1)
+    assert len(history["cost"]) == 2
