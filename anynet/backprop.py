@@ -48,11 +48,13 @@ def backprop(
     xp: Namespace, stages: Stages, cost: "Cost", parameters: Parameters, state: list[Any], batch: Batch
 ) -> tuple[tuple[Array, Array], list[Any], list[Any]]:
     """Return z and a of the output, the gradients of the mean cost, and the next state."""
-    x, y, noise = batch
+    x, y, noise, weights = batch
     passes = list(forward(xp, stages, parameters, state, x, True, noise))
     gradients: list[Any] = [()] * len(stages)
     z, a, residuals, _ = last = passes[-1]
     delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # type: ignore[misc]  # BP1: (n, n_out), of the mean
+    if weights is not None:
+        delta = delta * weights[:, None]
     for l in range(len(stages) - 1, -1, -1):
         gradients[l], error = stages[l].layer.backward(xp, parameters[l], residuals, delta)  # BP3, BP4
         if l > 0:

@@ -18,11 +18,12 @@ BLOCK_BYTES = 2**22
 
 
 class Chunk(NamedTuple):
-    """The rows of some mini-batches: data x and y, which of their rows (None: all), and how many."""
+    """The rows of some mini-batches: data x and y, which of their rows (None: all), how many, and which examples."""
 
     data: tuple[Array, Array]
     order: Order | None
     n: int
+    examples: HostArray | None = None
 
 
 def shuffled(backend: Backend, data: DeviceData, batch_size: int, shape: Shape, rng: Generator) -> Iterator[Chunk]:
@@ -38,10 +39,10 @@ def shuffled(backend: Backend, data: DeviceData, batch_size: int, shape: Shape, 
         stop = min(start + length, n)
         rows = Order(placed_order, start, stop)
         if not isinstance(data.x, Streamed) and not isinstance(data.y, Streamed):
-            yield Chunk((data.x, data.y), rows, stop - start)
+            yield Chunk((data.x, data.y), rows, stop - start, order[start:stop])
         else:
             x, y = (_gathered(backend, a, rows, order[start:stop]) for a in (data.x, data.y))
-            yield Chunk((x, y), None, stop - start)
+            yield Chunk((x, y), None, stop - start, order[start:stop])
 
 
 def tail(backend: Backend, chunk: Chunk, n: int) -> tuple[Array, Array]:

@@ -101,6 +101,8 @@ class Network(Brain):
         l1: float | None = None,
         l2: float | None = None,
         clip_norm: float | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Any = None,
     ) -> History:
         """Train from where the network stands, and return the report of each epoch.
 
@@ -128,6 +130,9 @@ class Network(Brain):
             l1: The book's lambda of lambda / n * sum(|w|), on the mean cost of n training examples.
             l2: That of lambda / (2 n) * sum(w^2). Neither touches biases.
             clip_norm: The norm down to which all gradients together are scaled where it is larger.
+            sample_weight: How much each training example counts, (n,) from 0; they are divided by
+                their mean.
+            class_weight: Likewise for each class, by its number or name; or "balanced".
 
         Returns:
             A `Report` per epoch, in a list that notebooks show as a table. It stays as `history`,
@@ -157,6 +162,8 @@ class Network(Brain):
             "l1": l1,
             "l2": l2,
             "clip_norm": clip_norm,
+            "sample_weight": sample_weight,
+            "class_weight": class_weight,
         }
         reports = self.iter_fit(x, y, validation=validation, **how)
         self.history = History()
@@ -179,6 +186,8 @@ class Network(Brain):
         l1: float | None = None,
         l2: float | None = None,
         clip_norm: float | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Any = None,
     ) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
@@ -188,9 +197,9 @@ class Network(Brain):
         made_of = self.backend, self.architecture, how, self.streams
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
-        regularization = Regularization(label_smoothing, l1, l2, clip_norm)
-        how_long: tuple[Any, ...] = epochs, batch_size, validation, memory_limit, threads, compiled, regularization
-        journey = training.prepare(*made_of, data, *how_long)
+        rest: tuple[Any, ...] = epochs, batch_size, validation, memory_limit, threads, compiled
+        rest += Regularization(label_smoothing, l1, l2, clip_norm), sample_weight, class_weight
+        journey = training.prepare(*made_of, data, *rest)
         self.input_scale = journey.examples.scale
         if data.class_names and len(data.class_names) == self.architecture.n_classes:
             self.class_names = data.class_names

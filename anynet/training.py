@@ -24,7 +24,8 @@ from anynet.optimizers import Optimizer
 from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
 from anynet.symptoms import Doctor
-from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
+from anynet.typing import Array, ArrayLike, Batch, HostArray, Namespace, Numbers, Rule, Shape, TrainState
+from anynet.weighting import weights_of
 
 Noise = tuple[Array | None, ...]  # per layer
 BATCH_SIZE = 10  # as in the book
@@ -39,6 +40,7 @@ class Step:
     rule: Rule
     dtype: str
     regularizers: tuple[str, ...] = ()
+    is_weighted: bool = False  # then the weights of examples come as the last of the noise
 
     @property
     def widest_shape(self) -> Shape:
@@ -56,6 +58,9 @@ class Step:
     def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
         """Return the train state after a mini-batch."""
         stages, cost = self.architecture.stages, self.architecture.cost
+        if self.is_weighted:
+            *noise, weights = batch.noise
+            batch = Batch(batch.x, batch.y, tuple(noise), weights)
         of_step = self.rule, train_state, batch, numbers, self.regularizers
         return backprop.step(xp, stages, cost, *of_step)  # type: ignore[arg-type]
 
@@ -75,6 +80,7 @@ class Training:
     threads: Threads
     compiled: bool
     regularization: Regularization
+    weights: HostArray | None
     doctor: Doctor
 
 
@@ -91,6 +97,8 @@ def prepare(
     threads: int | None = None,
     compiled: bool = True,
     regularization: Regularization = NOTHING,
+    sample_weight: ArrayLike | None = None,
+    class_weight: Any = None,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
@@ -110,7 +118,18 @@ def prepare(
     elif examples.in_memory and is_on_host(examples.x):
         doctor.judge_inputs(examples.x)
     made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
-    return Training(*made_of, chosen, compiled, regularization, doctor)
+    labels = None if class_weight is None else _labels(backend, placed, architecture)
+    classes = labels, architecture.n_classes, examples.class_names
+    weights = weights_of(sample_weight, class_weight, len(placed), *classes)
+    return Training(*made_of, chosen, compiled, regularization, weights, doctor)
+
+
+def _labels(backend: Backend, examples: DeviceData, architecture: Architecture) -> HostArray | None:
+    """Return the class of each example on the host; None where targets tell none."""
+    y = examples.y.read(slice(None)) if isinstance(examples.y, data.Streamed) else backend.to_numpy(examples.y)
+    if y.ndim == 1:
+        return y
+    return y[:, 0].astype("int64") if y.shape[1] == 1 and architecture.task == "classification" else None
 
 
 def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int) -> int:
@@ -170,6 +189,7 @@ def run(training: Training, learner: Learner) -> Iterator[Report]:
 def _run(training: Training, learner: Learner) -> Iterator[Report]:
     """Train, on whatever threads there are."""
     last_good = learner.train_state  # no step writes into it
+    learner.train_state = _prepared(training, learner.train_state)
     take_chunk = _taking_chunks(training, learner)
     for epoch in range(training.epochs):
         report, chunk = yield from _epoch(training, take_chunk, epoch)
@@ -197,12 +217,18 @@ def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk,
     return evaluation.measure(net, training.validation, batches.tail(backend, chunk, min(n_last, most)), found)
 
 
+def _prepared(training: Training, train_state: TrainState) -> TrainState:
+    """Return a train state whose layers have seen the training data, those that learn their state from them."""
+    net = evaluation.Trained(training.backend, training.architecture, train_state.parameters, train_state.state)
+    return train_state._replace(state=evaluation.prepared(net, training.examples))
+
+
 def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, int], TrainState]:
     """Start the optimizer afresh, and return what takes the learner through a chunk, some steps into the training."""
     backend, architecture = training.backend, training.architecture
     slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
     learner.train_state = learner.train_state._replace(optimizer=slots)
-    how = training.compiled, training.regularization, len(training.examples)
+    how = training.compiled, training.regularization, len(training.examples), training.weights is not None
     run_chunk = take_steps(backend, architecture, training.optimizer, *how)
 
     def take_chunk(chunk: batches.Chunk, n_steps: int) -> TrainState:
@@ -213,6 +239,8 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
                 "Start this one again."
             )
         noise = _noise(backend, architecture, training.streams, chunk.n)
+        if training.weights is not None:
+            noise = (*noise, backend.copy_to_device(training.weights[chunk.examples], "sample_weight"))
         learner.train_state = run_chunk(learner.train_state, chunk, noise, n_steps, training.batch_size)
         slots = learner.train_state.optimizer
         return learner.train_state
@@ -257,12 +285,14 @@ def take_steps(
     compiled: bool = True,
     regularization: Regularization = NOTHING,
     n: int = 1,
+    is_weighted: bool = False,
 ) -> RunChunk:
     """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one.
 
     There are n examples to train on.
     """
-    run = backend.scan(Step(architecture, optimizer.rule, backend.dtype, regularization.names), compiled)
+    step = Step(architecture, optimizer.rule, backend.dtype, regularization.names, is_weighted)
+    run = backend.scan(step, compiled)
     strengths = regularization.numbers(n)
 
     def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:

@@ -37,6 +37,7 @@ class Batch(NamedTuple):
     x: Array  # (n, *input_shape)
     y: Array  # (n, n_out)
     noise: tuple[Array | None, ...] = ()  # per layer (n, ...), or None
+    weights: Array | None = None  # (n,) how much each example counts; None: alike
 
 
 class Order(NamedTuple):

@@ -1,0 +1,124 @@
+"""Weights of examples: what each counts, whatever the size of a batch."""
+
+import numpy as np
+import pytest
+
+from anynet import SGD, Dataset, Network
+from anynet.weighting import weights_of
+
+LABELS = np.asarray([0, 0, 0, 1, 2, 2])
+
+
+def test_weights_have_the_mean_1():
+    assert weights_of([1.0, 3.0], None, 2, None, 2).tolist() == [0.5, 1.5]
+    balanced = weights_of(None, "balanced", 6, LABELS, 3)
+    assert [balanced[k == LABELS].sum() for k in range(3)] == pytest.approx([2.0, 2.0, 2.0])
+    by_name = weights_of(None, {"a": 1, "b": 2, "c": 4}, 6, LABELS, 3, ("a", "b", "c"))
+    assert by_name.tolist() == weights_of(None, {0: 1, 1: 2, 2: 4}, 6, LABELS, 3).tolist()
+    both = weights_of([1, 1, 1, 1, 0, 2], {0: 1, 1: 2, 2: 4}, 6, LABELS, 3)
+    assert both.tolist() == pytest.approx((np.asarray([1, 1, 1, 2, 0, 8]) / (13 / 6)).tolist())
+    assert weights_of(None, None, 2, None, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (
+            {"sample_weight": [1.0]},
+            ValueError,
+            r"sample_weight: expected the shape \(6,\), one per example, got \(1,\)",
+        ),
+        ({"sample_weight": [-1.0] * 6}, ValueError, r"sample_weight: expected finite numbers from 0"),
+        ({"sample_weight": [np.nan] * 6}, ValueError, r"sample_weight: expected finite numbers from 0"),
+        ({"sample_weight": [0.0] * 6}, ValueError, r"sample_weight: expected some above 0"),
+        ({"sample_weight": ["a"] * 6}, TypeError, r"sample_weight: expected 6 numbers, got list"),
+        (
+            {"class_weight": "even"},
+            ValueError,
+            r"class_weight: expected \"balanced\" or a number per class, got 'even'",
+        ),
+        (
+            {"class_weight": {0: 1.0, 1: 1.0}},
+            ValueError,
+            r"class_weight: expected a number for each class, got none for 2",
+        ),
+        (
+            {"class_weight": {0: 1, 1: 1, 2: 1, 7: 1}},
+            ValueError,
+            r"class_weight: expected classes of the network, got 7",
+        ),
+        ({"class_weight": [1, 2, 3]}, TypeError, r"class_weight: expected \"balanced\" or a dict, got list"),
+    ],
+)
+def test_weights_that_are_none(given, error, words):
+    with pytest.raises(error, match=words):
+        Network([2, 3]).fit(np.ones((6, 2)) * [[1.0, 0.5]], LABELS, epochs=1, batch_size=6, **given)
+
+
+def examples(rng, n=24):
+    return rng.normal(size=(n, 5)), rng.integers(0, 3, n)
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_a_step_is_that_of_weighted_gradients(backend, limit, rng):
+    """The oracle: the gradients of each example alone, summed with their weights."""
+    x, y = examples(rng)
+    given = rng.uniform(0, 2, 24)
+    net = Network([5, 4, 3], backend, cost="cross_entropy", seed=1)
+    before = net.to("numpy")
+    net.fit(x, y, epochs=1, batch_size=24, optimizer=SGD(0.5), sample_weight=given, memory_limit=limit)
+    alone = [before.gradients(x[i : i + 1], y[i : i + 1])[1] for i in range(24)]
+    weights = given / given.mean()
+    for l, (got, w) in enumerate(zip(net.weights, before.weights, strict=True)):
+        gradient = sum(weight * g[l].weights for weight, g in zip(weights, alone, strict=True)) / 24
+        assert np.abs(got - (w - 0.5 * gradient)).max() <= 1e-12
+
+
+def test_integers_as_weights_are_repeated_examples(backend, rng):
+    """With all in one batch; the weights' mean is divided out, and so is the number of examples."""
+    x, y = examples(rng)
+    times = rng.integers(0, 3, 24)
+    one, other = (Network([5, 4, 3], backend, seed=1) for _ in range(2))
+    one.fit(x, y, epochs=3, batch_size=24, optimizer=SGD(0.5), sample_weight=times)
+    repeated = np.repeat(np.arange(24), times)
+    other.fit(x[repeated], y[repeated], epochs=3, batch_size=len(repeated), optimizer=SGD(0.5))
+    for a, b in zip(one.weights, other.weights, strict=True):
+        assert np.abs(a - b).max() <= 1e-12
+
+
+def test_examples_that_count_nothing_move_nothing(backend, rng):
+    x, y = examples(rng)
+    weights = np.asarray([1.0] * 12 + [0.0] * 12)
+    one, other = (Network([5, 4, 3], backend, seed=1) for _ in range(2))
+    one.fit(x, y, epochs=2, batch_size=24, optimizer=SGD(0.5), sample_weight=weights)
+    x[12:] = 1e3 * rng.normal(size=(12, 5))
+    with pytest.warns(UserWarning, match="inputs"):
+        other.fit(x, y, epochs=2, batch_size=24, optimizer=SGD(0.5), sample_weight=weights)
+    for a, b in zip(one.weights, other.weights, strict=True):
+        assert np.abs(a - b).max() <= 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [10, 200, 1000])
+def test_balanced_means_the_same_at_every_size_of_batch(size):
+    """A neuron that has a bias alone, 1,000 examples of which 10 are positive: it says 1/2 for both."""
+    x, y = np.zeros((1000, 1)), np.asarray([1] * 10 + [0] * 990)
+    net = Network([1, 1], cost="cross_entropy", dtype="float64", seed=1)
+    net.fit(x, y, epochs=400, batch_size=size, optimizer=SGD(0.02 if size < 1000 else 0.5), class_weight="balanced")
+    assert float(net.feedforward([[0.0]])[0, 0]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_names_of_classes_have_their_weights(rng):
+    x, y = examples(rng)
+    data = Dataset(x, y, class_names=("a", "b", "c"))
+    one, other = Network([5, 4, 3], seed=1), Network([5, 4, 3], seed=1)
+    one.fit(data, epochs=1, class_weight={"c": 4, "a": 1, "b": 2})
+    other.fit(x, y, epochs=1, class_weight={0: 1, 1: 2, 2: 4})
+    assert all(map(np.array_equal, one.weights, other.weights))
+
+
+def test_validation_is_never_weighted(rng):
+    x, y = examples(rng)
+    net = Network([5, 4, 3], seed=1)
+    [report] = net.fit(x, y, epochs=1, batch_size=24, validation=(x, y), sample_weight=[1e-3] * 23 + [5.0])
+    assert report.metrics["validation_accuracy"] == net.accuracy(x, y)
