@@ -46,10 +46,8 @@ class Line(ABC):
         self._body: list[str] = []  # and in it
         for i, symbol in enumerate(program.operations):
             self._write(i, symbol)
-        source = self._looped() if size else self._called()
-        self.source = source
-        known = ", ".join(f"{name}={name}" for name in self._env)  # as locals they are found sooner
-        exec(source.replace("KNOWN", known), self._env)
+        self.source = self._looped() if size else self._called()
+        exec(self.source, self._env)
         self.make, self.run = self._env["make"], self._env["run"]
 
     # What a library says.
@@ -122,7 +120,8 @@ class Line(ABC):
     def _source(self, arguments: str, body: list[str]) -> str:
         made = _tuple(line.partition(" = ")[0] for line in self._kept)
         make = ["def make():", *(f"    {line}" for line in self._kept), f"    return {made}"]
-        run = [f"def run({arguments}, KNOWN):", f"    {made} = storage", *(f"    {line}" for line in body)]
+        known = ", ".join(f"{name}={name}" for name in self._env)  # as locals they are found sooner
+        run = [f"def run({arguments}, {known}):", f"    {made} = storage", *(f"    {line}" for line in body)]
         return "\n".join([*make, *run])
 
     # One operation after the other.
