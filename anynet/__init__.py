@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anynet.formula import array_namespace, function, grad, pp
     from anynet.history import History, Report
     from anynet.initializers import Initializer
-    from anynet.layers import Dense, Layer
+    from anynet.layers import Dense, Dropout, Layer, Standardize
     from anynet.network import Network
     from anynet.optimizers import SGD, Optimizer
 
@@ -28,12 +28,14 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
+    "Dropout": "layers",
     "History": "history",
     "Initializer": "initializers",
     "Layer": "layers",
     "Network": "network",
     "Optimizer": "optimizers",
     "Report": "history",
+    "Standardize": "layers",
     "activations": None,
     "array_namespace": "formula",
     "backends": None,

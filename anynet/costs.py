@@ -71,7 +71,7 @@ def _quadratic_delta_of_tanh(xp: Namespace, z: Array, a: Array, y: Array) -> Arr
 
 
 def _absolute(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
-    """sum |a - y|: outputs become medians, which no outlier moves."""
+    """Sum |a - y|: outputs become medians, which no outlier moves."""
     return xp.sum(xp.abs(a - y), axis=1)
 
 

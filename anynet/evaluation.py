@@ -6,7 +6,7 @@ it compiles for it.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -211,6 +211,32 @@ def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
         predicted = metrics.decide(xp, outputs(net.learnt, x), task, threshold)
         total += xp.astype(metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes), integer)
     return backend.to_numpy(total)
+
+
+@dataclass(frozen=True, eq=False)
+class Arriving:
+    """What arrives at a layer from all of the examples, in blocks, which are computed whenever they are asked for."""
+
+    net: Trained
+    examples: DeviceData
+    layer: int
+
+    def __iter__(self) -> Iterator[Array]:
+        backend, architecture, learnt = self.net.backend, self.net.architecture, self.net.learnt
+        for x, _ in batches.in_order(backend, self.examples, architecture.widest_shape):
+            a = data.inputs(backend.xp, x, backend.dtype)
+            if self.layer > 0:
+                _, a = backprop.output(backend.xp, architecture.stages[: self.layer], *learnt, a)
+            yield a
+
+
+def prepared(net: Trained, examples: DeviceData) -> list[Any]:
+    """Return the state of each layer before a training on these examples, those in front of it prepared already."""
+    state = list(net.state)
+    for l, (layer, _) in enumerate(net.architecture.stages):
+        arriving = Arriving(net._replace(state=state), examples, l)
+        state[l] = layer.prepare(net.backend.xp, state[l], arriving)
+    return state
 
 
 def decisions(net: Trained, x: Array | Streamed) -> Array:

@@ -23,6 +23,7 @@ from anynet import backprop, data
 from anynet.architecture import Architecture
 from anynet.checks import warn
 from anynet.evaluation import Learnt, Trained
+from anynet.layers import Standardize
 from anynet.optimizers import Optimizer
 from anynet.typing import Array, Namespace
 
@@ -38,8 +39,8 @@ MANY_STEPS = 1000
 SILENT = 0.9
 
 STANDARDISE = (
-    "A network hardly learns from them. Standardise them: mean, std = x.mean(axis=0), x.std(axis=0) + 1e-9, then "
-    "x = (x - mean) / std, and new data with the same two."
+    "A network hardly learns from them. Let its first layer bring them to one: Network([{n_in}, Standardize(), ...]); "
+    "Standardize is a layer of anynet, and learns their means and standard deviations by itself."
 )
 WITH_HE_NORMAL = 'with initializer="he_normal", and take a smaller learning rate'
 _TEXTS = {
@@ -47,7 +48,7 @@ _TEXTS = {
     "uneven": "x: expected features of one scale, got some that vary by {narrowest:.2g} and some by {widest:.2g}. "
     + STANDARDISE,
     "same": "outputs: expected ones that differ from example to example, got the same for all of them, or nearly so: "
-    "the network is stuck. Standardise the inputs if they are not, start from a new network, and take a smaller "
+    "the network is stuck. Let Standardize() be its first layer if the inputs are not of one scale, start from a new network, and take a smaller "
     "learning rate; here the optimizer is {optimizer}.",
     "silent": "layer {layer}: expected units that fire, got {share:.0%} of them that output 0 for every example that "
     "was looked at, and learn no more. Start from a new network " + WITH_HE_NORMAL + "; here the optimizer is "
@@ -118,7 +119,10 @@ class Doctor:
 
     def __init__(self, architecture: Architecture, optimizer: Optimizer, n: int) -> None:
         self._stages, self._optimizer, self._n = architecture.stages, optimizer, n
+        self._n_in = architecture.sizes[0]
         self._said: set[str] = set()
+        if isinstance(architecture.layers[0], Standardize):
+            self.trust_inputs()
 
     def judge_inputs(self, x: Array) -> None:
         """Warn if host inputs (n, ...) are large or uneven; some of them will do."""
@@ -146,10 +150,10 @@ class Doctor:
 
     def _judge_scales(self, size: float, narrowest: float, widest: float) -> None:
         if size > LARGE:
-            self._warn("large", size=size)
+            self._warn("large", size=size, n_in=self._n_in)
             self.trust_inputs()
         elif widest > UNEVEN * narrowest and self._n >= FEWEST:
-            self._warn("uneven", narrowest=narrowest, widest=widest)
+            self._warn("uneven", narrowest=narrowest, widest=widest, n_in=self._n_in)
 
     def _warn(self, symptom: str, **found: Any) -> None:
         if symptom not in self._said:

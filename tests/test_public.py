@@ -20,12 +20,12 @@ from anynet.optimizers import OPTIMIZERS
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Cost", "Dataset", "Dense", "History", "Initializer", "Layer", "Network", "Optimizer",
-        "Report", "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad",
+        "SGD", "Activation", "Cost", "Dataset", "Dense", "Dropout", "History", "Initializer", "Layer", "Network",
+        "Optimizer", "Report", "Standardize", "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad",
         "initializers", "layers", "metrics", "optimizers", "plots", "pp",
     ],
     "anynet.network": ["Network"],
-    "anynet.layers": ["LAYERS", "Dense", "Layer"],
+    "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
     "anynet.history": ["History", "Report"],
     "anynet.activations": [
         "ACTIVATIONS", "Activation", "get", "identity", "relu", "sigmoid", "softmax", "step", "tanh",

@@ -1,5 +1,6 @@
 """What a layer leaves unsaid: backward, taken from its forward by the graph."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,10 @@ class WithBackward(Layer):
     def noise(self, input_shape: Shape, n: int, rng: Generator) -> HostArray | None:
         """Return the layer's."""
         return self.layer.noise(input_shape, n, rng)
+
+    def prepare(self, xp: Namespace, state: Any, chunks: Iterable[Array]) -> Any:
+        """Return the layer's."""
+        return self.layer.prepare(xp, state, chunks)
 
     def forward(
         self, xp: Namespace, parameters: Any, state: Any, a: Array, training: bool, noise: Array | None

@@ -8,6 +8,7 @@ Arrays are batch-first: a (n, *input_shape), z and delta (n, *output_shape).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from anynet.typing import Array, Generator, HostArray, Namespace, Shape
@@ -83,6 +84,19 @@ class Layer(ABC):
             rng: The stream of noise.
         """
         return None
+
+    def prepare(self, xp: Namespace, state: Any, chunks: Iterable[Array]) -> Any:
+        """Return the state to begin a training with; most layers leave it as it is.
+
+        It is asked once per training, before the first epoch.
+
+        Args:
+            xp: The array namespace.
+            state: The layer's, as `initialize` made it, or an earlier training left it.
+            chunks: All that comes in from the training data, (n, *input_shape) at a time. It may be
+                gone through several times, and is computed each time.
+        """
+        return state
 
     @abstractmethod
     def forward(
