@@ -20,7 +20,7 @@ def session(name, folder, output="sigmoid", hidden="sigmoid", dtype="float32"):
     """Return all numbers of a network's life, and the network."""
     net = Network([3, 5, 3], name, hidden=hidden, output=output, dtype=dtype)
     reports = net.fit((X, Y), epochs=2, batch_size=5, validation=(X, Y))
-    again = Network.load(net.save(folder / "net.npz"), name)
+    again = Network.load(net.save(folder / "net.npz"), name, seed=2)  # chance may be stuck, and would be warned of
     numbers = [*again.weights, *again.biases, again.feedforward(X), again.predict(X), again.activations(X)[0]]
     cost, gradients = net.gradients(X, Y)
     numbers += [cost, *gradients[0], again.evaluate((X, Y)), again.confusion_matrix((X, Y))]
@@ -208,3 +208,22 @@ def test_jaxs_transformations_are_refused_in_our_words():
     ):
         with pytest.raises(TypeError, match=r"x: expected an array with values.*are not offered"):
             transformed(x)
+
+
+def test_so_are_pytorchs():
+    need("torch")
+    import torch
+
+    net, x = Network([3, 2], "torch"), torch.asarray(X)
+    for transformed in (
+        torch.vmap(net.feedforward),
+        torch.vmap(net.predict),
+        torch.vmap(lambda row: net.fit(row[None, :], torch.asarray([0]), epochs=1)),
+        torch.func.grad(lambda x: net.feedforward(x).sum()),
+        torch.func.jacrev(net.feedforward),
+        torch.func.jacfwd(net.feedforward),
+        torch.func.functionalize(net.feedforward),
+    ):
+        with pytest.raises(TypeError, match=r"expected a tensor with values, got .* that PyTorch transforms.*gradients"):
+            transformed(x)
+    assert net.feedforward(x).shape == (12, 2)

@@ -60,6 +60,12 @@ def _plain(x: Array, argument: str) -> Array:
             f"{argument}: expected a dense tensor, got one of the layout {x.layout}. "
             "Make it dense: x.to_dense(), or x.dequantize()."
         )
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        raise TypeError(
+            f"{argument}: expected a tensor with values, got one that PyTorch transforms. Transformations of a network, "
+            "torch.vmap or torch.func.grad of its methods, are not offered: call them as they are, for they take whole "
+            "batches; net.gradients(x, y) gives gradients."
+        )
     x = x.detach()
     if x.dtype in (torch.uint16, torch.uint32):  # few functions take these
         return x.to(torch.int32 if x.dtype == torch.uint16 else torch.int64)
