@@ -229,7 +229,8 @@ class CudaLine:
         self._new = [self._new_place() for _ in range(n_held)]
         self._homes: dict[int, int] = {id(r): k for k, r in reversed(list(enumerate(program.results[:n_held])))}
         self._write(Plan(program))
-        ends = zip(map(self._place, program.results), self._new, strict=False)
+        self._results = [self._place(r) for r in program.results]  # numbers among them, which have a place only now
+        ends = zip(self._results, self._new, strict=False)
         self._ends = [(place, end) for place, end in ends if place != end]
         self.n_bytes = sum(math.prod(s) * np.dtype(d).itemsize for s, d in self._buffers) if size else 0
 
@@ -244,7 +245,7 @@ class CudaLine:
         values = self._made()
         values[: len(arguments)] = arguments
         _do(self._each, values)
-        return [values[self._place(r)] for r in self.program.results]
+        return [values[place] for place in self._results]
 
     def _made(self) -> list[Any]:
         import cupy
