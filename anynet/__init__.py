@@ -9,7 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anynet import activations, backends, costs, datasets, initializers, layers, metrics, optimizers, plots
+    from anynet import (
+        activations,
+        backends,
+        costs,
+        datasets,
+        initializers,
+        layers,
+        metrics,
+        optimizers,
+        plots,
+        schedules,
+    )
     from anynet.activations import Activation
     from anynet.costs import Cost
     from anynet.examples import Dataset
@@ -17,14 +28,18 @@ if TYPE_CHECKING:
     from anynet.history import History, Report
     from anynet.initializers import Initializer
     from anynet.layers import Dense, Dropout, Layer, Standardize
+    from anynet.metrics import Metric
     from anynet.network import Network
-    from anynet.optimizers import SGD, Optimizer
+    from anynet.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSProp
+    from anynet.schedules import Schedule
 
 __version__ = "0.1.0"
 
 _ROOMS = {  # what is public, and where it lies; a room that is public itself has None
     "SGD": "optimizers",
     "Activation": "activations",
+    "Adam": "optimizers",
+    "AdamW": "optimizers",
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
@@ -32,9 +47,14 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "History": "history",
     "Initializer": "initializers",
     "Layer": "layers",
+    "Momentum": "optimizers",
+    "Nesterov": "optimizers",
+    "Metric": "metrics",
     "Network": "network",
     "Optimizer": "optimizers",
+    "RMSProp": "optimizers",
     "Report": "history",
+    "Schedule": "schedules",
     "Standardize": "layers",
     "activations": None,
     "array_namespace": "formula",
@@ -49,6 +69,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "optimizers": None,
     "plots": None,
     "pp": "formula",
+    "schedules": None,
 }
 
 __all__ = list(_ROOMS)

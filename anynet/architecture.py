@@ -18,6 +18,7 @@ from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
 from anynet.layers import LAYERS, Dense, Layer
 from anynet.layers.derived import WithBackward, with_backward
+from anynet.optimizers import SGD, Adam, Optimizer
 from anynet.typing import Generator, Shape
 
 
@@ -135,6 +136,19 @@ class Architecture:
     def book_learning_rate(self) -> float:
         """The learning rate that the book uses with the cost; ValueError if the network cannot learn."""
         return self.learnable_cost().learning_rate
+
+    @property
+    def is_the_books(self) -> bool:
+        """Whether it is a network as in the book: sigmoid throughout, with one of its costs."""
+        known = [COSTS["sigmoid", name] for name in ("quadratic", "cross_entropy")]
+        parameters = self.parameter_shapes()[0]
+        stages = [stage for stage, p in zip(self.stages, parameters, strict=True) if p or stage.activation is not None]
+        return self.cost in known and all(type(layer) is Dense and f is activations.sigmoid for layer, f in stages)
+
+    @cached_property
+    def default_optimizer(self) -> Optimizer:
+        """The optimizer that suits: the book's for the book's networks, whose rates others diverge at, else Adam."""
+        return SGD(self.book_learning_rate) if self.is_the_books else Adam()
 
     def check_quadratic(self) -> None:
         """Raise ValueError unless the cost is quadratic: of others the error is taken from z, where it is simpler."""

@@ -8,7 +8,7 @@ import difflib
 import math
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -81,17 +81,28 @@ def whole_number(argument: str, number: object, least: int = 1, most: float = ma
 
 
 def positive_number(argument: str, number: object) -> float:
-    """Return a number above 0 as Python's float.
+    """Return a number above 0 as Python's float; raises as `number_in` does."""
+    return number_in(argument, number, "a finite number above 0", lambda n: n > 0)
+
+
+def number_in(argument: str, number: object, domain: str, lies_in: Callable[[float], bool]) -> float:
+    """Return a finite number as Python's float, found to lie in a domain.
+
+    Args:
+        argument: Its name, for errors.
+        number: What was given.
+        domain: What is expected, in words: "a finite number above 0".
+        lies_in: `lies_in(number)` says whether it will do.
 
     Raises:
         TypeError: It is no number.
-        ValueError: It is not finite, or not above 0.
+        ValueError: It is not finite, or lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{argument}: expected a number, got {number!r}.")
     value = float(number)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{argument}: expected a finite number above 0, got {number!r}.")
+    if not (math.isfinite(value) and lies_in(value)):
+        raise ValueError(f"{argument}: expected {domain}, got {number!r}.")
     return value
 
 

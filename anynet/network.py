@@ -20,6 +20,7 @@ from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
 from anynet.history import History, Report
 from anynet.initializers import Initializer
+from anynet.metrics import Metric, chosen
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
@@ -114,7 +115,9 @@ class Network(Brain):
             epochs: How often every example is seen; 30 as in the book.
             batch_size: How many examples a step learns from; None is 10 as in the book. Where there
                 are fewer, all of them are one batch.
-            optimizer: How it learns, started afresh; None is SGD at the book's learning rate.
+            optimizer: How it learns, started afresh: a name of `optimizers.OPTIMIZERS`, or a value.
+                None is SGD at the book's learning rate where the network is one of the book's,
+                sigmoid throughout, else Adam.
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
                 say; without it they are the cost of each epoch's last mini-batch.
             progress: Whether to draw a bar; None draws one on a terminal only.
@@ -193,7 +196,8 @@ class Network(Brain):
 
         It yields a `Report` per chunk of mini-batches; in between one may look, save, or stop.
         """
-        how = optimizers.get(optimizer, self.book_learning_rate)
+        default = self.architecture.default_optimizer
+        how = optimizers.get(default if optimizer is None else optimizer, self.book_learning_rate)
         made_of = self.backend, self.architecture, how, self.streams
         data = self._by_name(as_dataset(x, y))
         validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
@@ -304,6 +308,26 @@ class Network(Brain):
         """
         examples = self._to_device(x, y)
         return self.evaluate(examples) / len(examples)
+
+    @on_device
+    def score(
+        self, x: Any, y: Any = None, metrics: str | Metric | Sequence[str | Metric] | None = None
+    ) -> dict[str, float]:
+        """Return how good the network's answers to some examples are, by the names of metrics.
+
+        Args:
+            x: As in `fit`.
+            y: Likewise.
+            metrics: Names as for `metrics.get`, or values `Metric`. None: of a regression the mean
+                squared error and R2, of a multi-label task accuracy and F1, else accuracy.
+
+        Example:
+            >>> net = Network([2, 3])
+            >>> sorted(net.score([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["accuracy", "top_2"]))
+            ['accuracy', 'top_2']
+        """
+        wanted = chosen(metrics, self.architecture.task, self.architecture.n_out)
+        return evaluation.scores(self._trained, self._to_device(x, y), wanted)
 
     # The book's face.
 

@@ -22,6 +22,12 @@ def all_finite(xp: Namespace, tree: Tree) -> Array:
     return xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in arrays_of(tree)]))
 
 
+def with_decay(rule: Rule) -> Rule:
+    """Mark a rule whose last number is a decay: of what is no weight it is 0."""
+    rule.decays = True  # type: ignore[attr-defined]
+    return rule
+
+
 def updated(
     xp: Namespace,
     rule: Rule,
@@ -34,7 +40,7 @@ def updated(
 
     Args:
         xp: The array namespace.
-        rule: `rule(xp, p, g, *slots, *numbers) -> (p, *slots)`, for one array.
+        rule: `rule(xp, p, g, *slots, *numbers) -> (p, *slots)`, for one array; see `with_decay`.
         parameters: What is to change.
         gradients: In the structure of the parameters.
         slots: The optimizer's own trees, in the same structure.
@@ -45,7 +51,8 @@ def updated(
     """
     trees: list[Parameters] = [[] for _ in range(1 + len(slots))]
     for layer in zip(parameters, gradients, *slots, strict=True):
-        stepped = [rule(xp, *arrays, *numbers) for arrays in zip(*layer, strict=True)]  # (p, *slots) of each
+        of_each = zip(getattr(layer[0], "_fields", ()), *layer, strict=True)
+        stepped = [rule(xp, *arrays, *_numbers_for(field, rule, numbers)) for field, *arrays in of_each]
         if stepped and not (isinstance(stepped[0], tuple) and len(stepped[0]) == len(trees)):
             raise TypeError(
                 f"optimizer: expected a rule that returns a tuple of p and {len(slots)} slots, "
@@ -55,6 +62,11 @@ def updated(
         for tree in trees:
             tree.append(type(layer[0])(*next(columns, ())))
     return trees[0], tuple(trees[1:])
+
+
+def _numbers_for(field: str, rule: Rule, numbers: Numbers) -> Numbers:
+    """Return a rule's numbers for a field of a layer's parameters: only weights decay."""
+    return (*numbers[:-1], 0.0) if getattr(rule, "decays", False) and field != "weights" else numbers
 
 
 def field_of(parameters: Parameters, field: str) -> list[Array]:

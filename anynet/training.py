@@ -23,13 +23,14 @@ from anynet.history import History, Report
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
+from anynet.schedules import Watched
 from anynet.symptoms import Doctor
 from anynet.typing import Array, ArrayLike, Batch, HostArray, Namespace, Numbers, Rule, Shape, TrainState
 from anynet.weighting import weights_of
 
 Noise = tuple[Array | None, ...]  # per layer
 BATCH_SIZE = 10  # as in the book
-RunChunk = Callable[[TrainState, batches.Chunk, Noise, int, int], TrainState]
+RunChunk = Callable[[TrainState, batches.Chunk, Noise, Optimizer, int, int], TrainState]
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimiz
     parameters, state = map(outlines, architecture.parameter_shapes())
     x, y = (Outline((size, *architecture.shapes[i]), backend.dtype) for i in (0, -1))
     start = TrainState(parameters, state, (parameters,) * optimizer.slots)
-    step = Step(architecture, optimizer.rule, backend.dtype)
-    return backend.held_bytes(step, start, Batch(x, y, (None,) * len(architecture.stages)), _as_floats(optimizer, 0))
+    step, numbers = Step(architecture, optimizer.rule, backend.dtype), _as_floats(optimizer.settled(1, 1), 0)
+    return backend.held_bytes(step, start, Batch(x, y, (None,) * len(architecture.stages)), numbers)
 
 
 def _batch_size(given: int | None, n: int) -> int:
@@ -190,9 +191,9 @@ def _run(training: Training, learner: Learner) -> Iterator[Report]:
     """Train, on whatever threads there are."""
     last_good = learner.train_state  # no step writes into it
     learner.train_state = _prepared(training, learner.train_state)
-    take_chunk = _taking_chunks(training, learner)
+    take_chunk, watched = _taking_chunks(training, learner), None
     for epoch in range(training.epochs):
-        report, chunk = yield from _epoch(training, take_chunk, epoch)
+        report, chunk = yield from _epoch(training, take_chunk, _settled(training, watched), epoch)
         measured = _measured(training, learner.train_state, chunk, looks=epoch in (0, training.epochs - 1))
         if not measured.is_finite:
             learner.train_state = last_good
@@ -204,8 +205,23 @@ def _run(training: Training, learner: Learner) -> Iterator[Report]:
         if measured.besides:
             n_steps = (epoch + 1) * -(-report.total // training.batch_size)
             training.doctor.judge(measured.besides, n_steps, is_last=epoch == training.epochs - 1)
-        last_good = learner.train_state
+        last_good, watched = learner.train_state, _watched(training, watched, measured)
         yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
+
+
+def _settled(training: Training, watched: Watched | None) -> Optimizer:
+    """Return the optimizer as it is in the next epoch, its schedule in steps."""
+    n_steps = -(-len(training.examples) // training.batch_size)
+    return training.optimizer.settled(n_steps, n_steps * training.epochs, watched)
+
+
+def _watched(training: Training, watched: Watched | None, measured: evaluation.Measured) -> Watched | None:
+    """Return what the schedule is to remember after an epoch that ended so."""
+    schedule = training.optimizer.schedule
+    if schedule is None:
+        return None
+    cost = measured.cost if measured.validation_cost is None else measured.validation_cost
+    return schedule.after_epoch(watched, cost)
 
 
 def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk, looks: bool) -> evaluation.Measured:
@@ -223,7 +239,7 @@ def _prepared(training: Training, train_state: TrainState) -> TrainState:
     return train_state._replace(state=evaluation.prepared(net, training.examples))
 
 
-def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, int], TrainState]:
+def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, Optimizer, int], TrainState]:
     """Start the optimizer afresh, and return what takes the learner through a chunk, some steps into the training."""
     backend, architecture = training.backend, training.architecture
     slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
@@ -231,7 +247,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     how = training.compiled, training.regularization, len(training.examples), training.weights is not None
     run_chunk = take_steps(backend, architecture, training.optimizer, *how)
 
-    def take_chunk(chunk: batches.Chunk, n_steps: int) -> TrainState:
+    def take_chunk(chunk: batches.Chunk, optimizer: Optimizer, n_steps: int) -> TrainState:
         nonlocal slots
         if learner.train_state.optimizer is not slots:
             raise RuntimeError(
@@ -241,7 +257,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
         noise = _noise(backend, architecture, training.streams, chunk.n)
         if training.weights is not None:
             noise = (*noise, backend.copy_to_device(training.weights[chunk.examples], "sample_weight"))
-        learner.train_state = run_chunk(learner.train_state, chunk, noise, n_steps, training.batch_size)
+        learner.train_state = run_chunk(learner.train_state, chunk, noise, optimizer, n_steps, training.batch_size)
         slots = learner.train_state.optimizer
         return learner.train_state
 
@@ -249,14 +265,17 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
 
 
 def _epoch(
-    training: Training, take_chunk: Callable[[batches.Chunk, int], TrainState], epoch: int
+    training: Training,
+    take_chunk: Callable[[batches.Chunk, Optimizer, int], TrainState],
+    optimizer: Optimizer,
+    epoch: int,
 ) -> Generator[Report, None, tuple[Report, batches.Chunk]]:
     """Train for an epoch, and yield a report after each chunk but the last: that report is returned, and the chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
     shape, order = training.architecture.widest_shape, training.streams.order
     examples, seconds, begin = 0, 0.0, time.perf_counter()
     for chunk in batches.shuffled(backend, training.examples, size, shape, order):
-        train_state = take_chunk(chunk, epoch * -(-total // size) + examples // size)
+        train_state = take_chunk(chunk, optimizer, epoch * -(-total // size) + examples // size)
         examples += chunk.n
         if examples == total:
             backend.synchronize(train_state)  # so that the clock is honest
@@ -295,7 +314,9 @@ def take_steps(
     run = backend.scan(step, compiled)
     strengths = regularization.numbers(n)
 
-    def run_chunk(train_state: TrainState, chunk: batches.Chunk, noise: Noise, n_steps: int, size: int) -> TrainState:
+    def run_chunk(
+        train_state: TrainState, chunk: batches.Chunk, noise: Noise, optimizer: Optimizer, n_steps: int, size: int
+    ) -> TrainState:
         numbers = [_as_floats(optimizer, n_steps + i) + strengths for i in range(-(-chunk.n // size))]
         return run(train_state, chunk.data, chunk.order, noise, numbers, size)
 
@@ -324,7 +345,8 @@ def step_once(
     n = len(examples)
     chunk = batches.Chunk(batches.block(backend, examples, 0, n), None, n)
     noise = _noise(backend, architecture, streams, n)
-    after = take_steps(backend, architecture, optimizer)(train_state._replace(optimizer=()), chunk, noise, 0, n)
+    run_chunk = take_steps(backend, architecture, optimizer)
+    after = run_chunk(train_state._replace(optimizer=()), chunk, noise, optimizer, 0, n)
     return after._replace(optimizer=train_state.optimizer)
 
 

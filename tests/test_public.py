@@ -17,12 +17,13 @@ from anynet.activations import ACTIVATIONS
 from anynet.books.theano.tensor import NAMED as TENSOR_NAMES
 from anynet.layers import LAYERS
 from anynet.optimizers import OPTIMIZERS
+from anynet.schedules import SCHEDULES
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Cost", "Dataset", "Dense", "Dropout", "History", "Initializer", "Layer", "Network",
-        "Optimizer", "Report", "Standardize", "activations", "array_namespace", "backends", "costs", "datasets", "function", "grad",
-        "initializers", "layers", "metrics", "optimizers", "plots", "pp",
+        "SGD", "Activation", "Cost", "Dataset", "Dense", "Dropout", "History", "Initializer", "Layer", "Metric", "Network",
+        "Optimizer", "Report", "Schedule", "Standardize", "activations", "array_namespace", "backends", "costs",
+        "datasets", "function", "grad", "initializers", "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
@@ -33,7 +34,10 @@ PUBLIC = {
     "anynet.costs": ["COSTS", "Cost", "get"],
     "anynet.initializers": ["INITIALIZERS", "Initializer", "get"],
     "anynet.optimizers": ["OPTIMIZERS", "SGD", "Optimizer", "get", "initialize"],
-    "anynet.metrics": ["TASKS", "confusion_matrix", "decide", "is_right"],
+    "anynet.schedules": ["SCHEDULES", "Schedule", "Watched"],
+    "anynet.metrics": [
+        "METRICS", "TASKS", "Answers", "Metric", "chosen", "confusion_matrix", "decide", "get", "is_right",
+    ],
     "anynet.datasets": [
         "Dataset", "as_dataset", "load_data", "load_data_wrapper", "load_mnist", "mnist", "read_data", "read_idx",
         "read_images", "read_npz_dataset", "split", "to_mnist", "vectorized_result",
@@ -51,7 +55,12 @@ README = Path(anynet.__file__).parents[1] / "README.md"
 
 def in_tables():
     """Return what the tables hold by name: whoever adds an entry touches no test."""
-    return {*LAYERS, *ACTIVATIONS, *(made.__name__ for made in OPTIMIZERS.values()), *TENSOR_NAMES}
+    return {
+        *LAYERS,
+        *ACTIVATIONS,
+        *(made.__name__ for table in (OPTIMIZERS, SCHEDULES) for made in table.values()),
+        *TENSOR_NAMES,
+    }
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -74,7 +83,7 @@ def test_the_package_is_typed_for_those_who_use_it():
     """What is imported lazily is named to type checkers as well."""
     source = Path(anynet.__file__).read_text(encoding="utf-8")
     for name in anynet.__all__:
-        assert re.search(rf"^    from anynet[\w.]* import .*\b{name}\b", source, re.MULTILINE), name
+        assert re.search(rf"^    from anynet[\w.]* import (\([^)]*|.*)\b{name}\b", source, re.MULTILINE), name
 
 
 # Docstrings.

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import FOR_HIDDEN, PAIRS, clusters, is_same, targets_for
 
-from anynet import SGD, History, Network, Optimizer, backends, data, random, training
+from anynet import SGD, History, Network, Optimizer, backends, data, optimizers, random, training
 from anynet.backends import Backend
 from anynet.batches import Chunk
 from anynet.evaluation import Measured
@@ -253,7 +253,7 @@ def test_an_optimizer_may_be_named(name, rng):
     cases = clusters(rng)
     named, made = Network([12, 4]), Network([12, 4])
     named.fit(cases, epochs=2, batch_size=10, optimizer=name)
-    made.fit(cases, epochs=2, batch_size=10, optimizer=OPTIMIZERS[name](made.book_learning_rate))
+    made.fit(cases, epochs=2, batch_size=10, optimizer=optimizers.get(name, made.book_learning_rate))
     assert np.array_equal(named.weights[0], made.weights[0])
 
 
