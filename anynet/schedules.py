@@ -89,11 +89,6 @@ class Schedule(ABC):
         """Whether it depends on how long the whole training is."""
         return False
 
-    @property
-    def watches(self) -> bool:
-        """Whether it depends on the cost of each epoch, which `after_epoch` is to be told."""
-        return False
-
     def after_epoch(self, watched: Watched | None, cost: float) -> Watched | None:
         """Return what there is to remember after an epoch.
 
@@ -155,6 +150,17 @@ class _Long(Schedule):
 
 
 @dataclass(frozen=True)
+class _ToEnd(_Long):
+    """One that comes to an end, where it stays."""
+
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "end", _at_least_0("end", self.end))
+
+
+@dataclass(frozen=True)
 class StepDecay(_Long):
     """A staircase: rate * factor^k after k lengths.
 
@@ -209,7 +215,7 @@ class Exponential(_Long):
 
 
 @dataclass(frozen=True)
-class Linear(_Long):
+class Linear(_ToEnd):
     """A straight line from a rate to its end, where it stays.
 
     Args:
@@ -223,19 +229,13 @@ class Linear(_Long):
         [0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
     """
 
-    end: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "end", _at_least_0("end", self.end))
-
     def at(self, step: int) -> float:
         """Return the rate at a step."""
         return _between(self.rate, self.end, min(step / self._n, 1.0))
 
 
 @dataclass(frozen=True)
-class Cosine(_Long):
+class Cosine(_ToEnd):
     """Half a cosine from a rate to its end, where it stays.
 
     Args:
@@ -251,12 +251,6 @@ class Cosine(_Long):
     References:
         Loshchilov and Hutter, *SGDR* (2017), equation 5, without restarts.
     """
-
-    end: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "end", _at_least_0("end", self.end))
 
     def at(self, step: int) -> float:
         """Return the rate at a step."""
@@ -348,11 +342,6 @@ class Warmup(Schedule):
         """Whether what follows is."""
         return self._then.is_tied_to_length
 
-    @property
-    def watches(self) -> bool:
-        """Whether what follows does."""
-        return self._then.watches
-
     def after_epoch(self, watched: Watched | None, cost: float) -> Watched | None:
         """Return what there is to remember after an epoch."""
         return self._then.after_epoch(watched, cost)
@@ -400,11 +389,6 @@ class Plateau(Schedule):
     def settled(self, steps_per_epoch: int, total_steps: int, watched: Watched | None = None) -> Schedule:
         """Return the rate of the epoch that follows what was watched."""
         return replace(self, rate=self.rate * self.factor ** (watched or Watched()).drops)
-
-    @property
-    def watches(self) -> bool:
-        """Whether it depends on the cost of each epoch: it does."""
-        return True
 
     def after_epoch(self, watched: Watched | None, cost: float) -> Watched:
         """Return how often the rate is lowered after an epoch, the best cost, and how long it waited."""

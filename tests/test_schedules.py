@@ -129,7 +129,6 @@ def test_a_plateau_lowers_the_rate():
 
 def test_a_plateau_behind_a_warmup():
     schedule = Warmup(Plateau(0.1, patience=2), steps=4)
-    assert schedule.watches
     found, _ = epochs_of(schedule, COSTS)
     assert found == pytest.approx([0.1] * 5 + [0.01] * 3 + [0.001], rel=1e-12)
     assert schedule.settled(10, 100).at(0) == pytest.approx(0.025)
@@ -144,7 +143,6 @@ def test_an_improvement_lies_below_the_threshold_and_nan_is_none():
 
 def test_other_schedules_remember_nothing():
     for schedule in (Cosine(0.1), Constant(0.1), Warmup(0.1, steps=1)):
-        assert not schedule.watches
         assert schedule.after_epoch(None, 1.0) is None
 
 
