@@ -13,7 +13,7 @@ from typing import Any, Self
 from anynet import backends, notebook, parameters, random, saving
 from anynet.architecture import Architecture
 from anynet.backends import Backend
-from anynet.checks import warn
+from anynet.checks import names_of_classes, warn
 from anynet.formats.bounded import MAX_BYTES
 from anynet.history import History
 from anynet.parameters import as_column
@@ -107,6 +107,8 @@ class Brain:
                 f"{name}: expected an attribute that acts, got one that does not: it is settled when a network is "
                 f"made, or belongs to a call. {_NO_ATTRIBUTES[name].format(name=name)}."
             )
+        if name == "class_names":  # a file with others could not be opened
+            value = names_of_classes(value, self.architecture.n_classes)
         super().__setattr__(name, value)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> Self:

@@ -8,11 +8,12 @@ import difflib
 import math
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MAX_NAME = 200  # characters of a class's name
 
 
 def look_up(table: Mapping[str, T], name: object, what: str) -> T:
@@ -104,6 +105,37 @@ def number_in(argument: str, number: object, domain: str, lies_in: Callable[[flo
     if not (math.isfinite(value) and lies_in(value)):
         raise ValueError(f"{argument}: expected {domain}, got {number!r}.")
     return value
+
+
+def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None:
+    """Return names of classes as text, found to be such as a file of a network takes; None for None.
+
+    Args:
+        given: A sequence of names of any kind, in the order of the labels.
+        n: How many there should be; None is any number.
+
+    Raises:
+        TypeError: It is no sequence, or one text.
+        ValueError: There are others than n, two are the same, or one cannot be shown on a terminal.
+    """
+    if given is None:
+        return None
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        kind = "the text " if isinstance(given, (str, bytes)) else ""
+        raise TypeError(f"class_names: expected a sequence of names, got {kind}{given!r}.")
+    names = tuple(map(str, given))
+    if n is not None and len(names) != n:
+        raise ValueError(
+            f"class_names: expected {n}, as many as the network tells apart, got {len(names)}: {', '.join(names[:10])}."
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"class_names: expected different names, got {max(names, key=names.count)!r} twice.")
+    for name in names:
+        if not name.isprintable() or len(name) > MAX_NAME:
+            raise ValueError(
+                f"class_names: expected printable names of at most {MAX_NAME} characters, got {name[:20]!r}. Rename it."
+            )
+    return names
 
 
 def warn(message: str) -> None:

@@ -17,6 +17,7 @@ from array_api_compat import array_namespace, device
 from anynet import random
 from anynet.backends import library_of, to_numpy
 from anynet.backends.dtypes import refuse_masked
+from anynet.checks import names_of_classes
 from anynet.typing import ArrayLike, HostArray
 
 _TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
@@ -38,7 +39,7 @@ class Dataset:
 
     Raises:
         ValueError: x and y do not have as many rows, or have none; something is masked; y has
-            a name that `class_names` lacks.
+            a name that `class_names` lacks; two names are the same, or one cannot be shown.
         TypeError: The names of the classes are one text; x or y holds something else than
             numbers.
 
@@ -54,14 +55,10 @@ class Dataset:
     class_names: tuple[str, ...] | None
 
     def __init__(self, x: Any, y: Any, class_names: Any = None, classes: Any = None) -> None:
-        names = class_names if classes is None else classes
-        if isinstance(names, str):
-            raise TypeError(f"class_names: expected a sequence of names, got the text {names!r}.")
-        # Those of np.unique(y) are NumPy's, and a file takes plain text.
-        names = None if names is None else tuple(map(str, names))
+        names = names_of_classes(class_names if classes is None else classes)
         x, y = array_of(x), y_of(y)
         if names is None and is_text(y):
-            names = tuple(np.unique(_texts(y)).tolist())
+            names = names_of_classes(np.unique(_texts(y)).tolist())
         y = labels_of_names(y, names)
         for field, value in (("x", x), ("y", y), ("class_names", names)):
             object.__setattr__(self, field, value)

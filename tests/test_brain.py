@@ -1,6 +1,7 @@
 """The brain: what is assigned to a network acts, or is refused; what is loaded goes on by chance of its own."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -107,3 +108,39 @@ def test_names_are_told_where_there_are_some():
         Network([2, 2]).predict_names([[0.0, 1.0]])
     with pytest.raises(ValueError, match=r"predict_names: expected a network that classifies, got .* regression"):
         Network([2, 2], output="identity").predict_names([[0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        (("a", "b"), ValueError, "class_names: expected 3, as many as the network tells apart, got 2: a, b."),
+        (("a", "b", "a"), ValueError, "class_names: expected different names, got 'a' twice."),
+        ("abc", TypeError, "class_names: expected a sequence of names, got the text 'abc'."),
+        (3, TypeError, "class_names: expected a sequence of names, got 3."),
+        (("a", "b", "c\n"), ValueError, "class_names: expected printable names of at most 200 characters"),
+        (("a", "b", 201 * "c"), ValueError, "class_names: expected printable names of at most 200 characters"),
+    ],
+)
+def test_names_that_no_file_could_bring_back_are_refused(names, error, message, rng):
+    net = Network([4, 3])
+    net.class_names = ["x", "y", "z"]
+    with pytest.raises(error, match=re.escape(message)):
+        net.class_names = names
+    assert net.class_names == ("x", "y", "z")
+    if not isinstance(names, int) and len(names) == 3 and not isinstance(names, str):
+        x = rng.standard_normal((6, 4))
+        with pytest.raises(error, match=re.escape(message)):
+            Dataset(x, [0, 1, 2] * 2, names)
+
+
+def test_names_of_any_kind_are_assigned_as_text(tmp_path):
+    net = Network([4, 3])
+    net.class_names = np.asarray([10, 20, 30])
+    assert Network.load(net.save(tmp_path / "net")).class_names == net.class_names == ("10", "20", "30")
+    net.class_names = None
+    assert Network.load(net.save(tmp_path / "net")).class_names is None
+
+
+def test_names_in_y_are_such_as_a_file_takes(rng):
+    with pytest.raises(ValueError, match="class_names: expected printable names"):
+        Network([4, 2]).fit(rng.standard_normal((4, 4)), ["yes", "n\to"] * 2, epochs=1)

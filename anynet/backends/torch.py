@@ -62,9 +62,9 @@ def _plain(x: Array, argument: str) -> Array:
         )
     if torch._C._functorch.is_functorch_wrapped_tensor(x):
         raise TypeError(
-            f"{argument}: expected a tensor with values, got one that PyTorch transforms. Transformations of a network, "
-            "torch.vmap or torch.func.grad of its methods, are not offered: call them as they are, for they take whole "
-            "batches; net.gradients(x, y) gives gradients."
+            f"{argument}: expected a tensor with values, got one that PyTorch transforms. Transformations of a "
+            "network, torch.vmap or torch.func.grad of its methods, are not offered: call them as they are, for they "
+            "take whole batches; net.gradients(x, y) gives gradients."
         )
     x = x.detach()
     if x.dtype in (torch.uint16, torch.uint32):  # few functions take these

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from anynet import backends
 from anynet.backends import Backend
+from anynet.checks import MAX_NAME
 from anynet.commands.errors import UsageError
-from anynet.datasets import loading
 from anynet.formats import npz
 from anynet.network import Network
 
@@ -80,7 +80,7 @@ def are_numbers(names: Sequence[str]) -> bool:
 def _names(text: str) -> tuple[str, ...]:
     """Return names that were typed with commas between them."""
     given = tuple(name.strip() for name in text.split(","))
-    faulty = [name for name in given if not name.isprintable() or not 0 < len(name) <= loading.MAX_NAME]
+    faulty = [name for name in given if not name.isprintable() or not 0 < len(name) <= MAX_NAME]
     if faulty or len(set(given)) < len(given):
         raise argparse.ArgumentTypeError(f"expected different names with commas between them, got {text[:100]!r}")
     return given

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anynet.checks import MAX_NAME
 from anynet.data import check_finite
 from anynet.examples import Dataset
 from anynet.formats import csv, npz
@@ -15,8 +16,6 @@ from anynet.formats.bounded import opened
 from anynet.formats.contents import got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
-
-MAX_NAME = 200  # characters of a class's name, as in the file of a network
 
 _CURE = "Save the data with np.savez(path, x=x, y=y)"
 

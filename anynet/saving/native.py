@@ -15,6 +15,7 @@ import numpy as np
 
 from anynet.architecture import Architecture, build, cost_to_name, layer_from_dict, layer_to_dict
 from anynet.backends import DTYPES
+from anynet.checks import MAX_NAME
 from anynet.formats import npz
 from anynet.formats.bounded import MAX_BYTES
 from anynet.parameters import as_column
@@ -23,7 +24,6 @@ from anynet.saving.saved import SavedNetwork
 from anynet.typing import HostArray, Shape
 
 FORMAT_VERSION = 1
-MAX_NAME = 200  # characters of a class's name
 
 
 class ImpossibleNetworkError(ValueError):
