@@ -6,7 +6,7 @@ it compiles for it.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from anynet import backprop, batches, data, metrics
 from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.data import DeviceData, Streamed
+from anynet.metrics import Metric
 from anynet.parameters import all_finite
 from anynet.trees import map_arrays
 from anynet.typing import Array, Batch, HostArray, Namespace, Parameters, Tree
@@ -211,6 +212,64 @@ def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
         predicted = metrics.decide(xp, outputs(net.learnt, x), task, threshold)
         total += xp.astype(metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes), integer)
     return backend.to_numpy(total)
+
+
+class Figures(NamedTuple):
+    """Metrics that have been computed, but not waited for: (k,) numbers on the device, and what makes values of them."""
+
+    numbers: Array
+    read: Callable[[Sequence[float]], dict[str, float]]
+
+
+def figures(net: Trained, examples: DeviceData, chosen: Sequence[Metric]) -> Figures:
+    """Return metrics of the network's answers to all of the examples, to be read together with whatever else."""
+    answers = _answers(net, examples)
+    parts = [(metric, *_as_floats(net.backend, metric, metric.compute(net.backend.xp, answers))) for metric in chosen]
+
+    def read(numbers: Sequence[float]) -> dict[str, float]:
+        found, left = {}, list(numbers)
+        for metric, _, are_counts, k in parts:
+            mine, left = left[:k], left[k:]
+            if are_counts:
+                mine = [int(high) * 2**16 + int(low) for high, low in zip(mine[: k // 2], mine[k // 2 :], strict=True)]
+            found[metric.name] = float(metric.value(mine, len(examples)) if metric.value else mine[0])
+        return found
+
+    return Figures(net.backend.xp.concat([floats for _, floats, _, _ in parts]), read)
+
+
+def _as_floats(backend: Backend, metric: Metric, given: Any) -> tuple[Array, bool, int]:
+    """Return what a metric has computed as (k,) floats, whether they are counts, and k; counts come in two parts."""
+    xp, dtype = backend.xp, getattr(backend.xp, backend.dtype)
+    if not backend.is_native(given):
+        given = backend.copy_to_device(given)
+    if metric.value is None and math.prod(given.shape) != 1:
+        raise ValueError(
+            f"metrics: expected one number from {metric.name}, got an array of the shape {tuple(given.shape)}. "
+            "Take its mean, or say by value= what the numbers make."
+        )
+    a = xp.reshape(given, (-1,))
+    if xp.isdtype(a.dtype, "real floating"):
+        return xp.astype(a, dtype), False, a.shape[0]
+    a = xp.astype(a, xp.int32) if xp.isdtype(a.dtype, "bool") else a  # a float32 alone counts to 2**24
+    return xp.concat([xp.astype(part, dtype) for part in (a // 2**16, a % 2**16)]), True, 2 * a.shape[0]
+
+
+def _answers(net: Trained, examples: DeviceData) -> metrics.Answers:
+    """Return the network's answers to all of the examples, on the device."""
+    backend, architecture, outputs = net.backend, net.architecture, net.ask(Outputs)
+    blocks = [(outputs(net.learnt, x), y) for x, y in batches.in_order(backend, examples, architecture.widest_shape)]
+    made, y = (parts[0] if len(parts) == 1 else backend.xp.concat(list(parts)) for parts in zip(*blocks, strict=True))
+    targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
+    return metrics.Answers.of(backend.xp, made, y, targets, architecture.task, architecture.threshold)
+
+
+def scores(net: Trained, examples: DeviceData, chosen: Sequence[Metric]) -> dict[str, float]:
+    """Return metrics of the network's answers to all of the examples, by name; the device is waited for once."""
+    if not chosen:
+        return {}
+    numbers, read = figures(net, examples, chosen)
+    return read(net.backend.to_numpy(numbers).tolist())
 
 
 @dataclass(frozen=True, eq=False)

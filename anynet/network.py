@@ -46,8 +46,9 @@ class Network(Brain):
             `Activation`. sigmoid is the book's. `hidden` for short.
         output_activation: Of the last layer, likewise. `output` for short.
         cost: A name of `costs.COSTS` or a `Cost`; None: cross_entropy for softmax, else quadratic.
-        initializer: A name of `initializers.INITIALIZERS` or an `Initializer`; lecun_normal is
-            the book's improved start (chapter 3).
+        initializer: A name of `initializers.INITIALIZERS` or an `Initializer`; None is what suits
+            the activation: he_normal for relu and its kind, else lecun_normal, the book's
+            improved start (chapter 3).
         task: A name of `metrics.TASKS`; None: regression for identity outputs, else classification.
         hidden: As `hidden_activation`.
         output: As `output_activation`.
@@ -72,7 +73,7 @@ class Network(Brain):
         hidden_activation: str | Activation = "sigmoid",
         output_activation: str | Activation = "sigmoid",
         cost: str | Cost | None = None,
-        initializer: str | Initializer = "lecun_normal",
+        initializer: str | Initializer | None = None,
         task: str | None = None,
         hidden: str | Activation | None = None,
         output: str | Activation | None = None,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from compare import relative_difference
 
-from anynet import SGD, Network, batches, evaluation
+from anynet import SGD, Metric, Network, batches, evaluation
 from anynet.activations import ACTIVATIONS
 from anynet.data import to_device
-from anynet.metrics import TASKS
+from anynet.metrics import TASKS, chosen
 
 N = 53
 
@@ -221,3 +221,88 @@ def test_what_is_asked_is_a_value_by_which_it_is_kept():
         assert one == other
         assert hash(one) == hash(other)
         assert one != question(net.architecture, "float64")
+
+
+# Scores.
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("limit", [np.inf, 0], ids=["resident", "streamed"])
+def test_scores_are_of_all_blocks(backend, limit, in_blocks):
+    net = Network([4, 5, 3], backend)
+    x, y = examples()
+    data = to_device(backend, (x, y), net.architecture, limit)
+    found = evaluation.scores(
+        trained(net), data, chosen(["accuracy", "top_2", "f1", "mean_squared_error"], net.task, 3)
+    )
+    outputs = net.feedforward(x)
+    assert found["accuracy"] == net.accuracy(x, y)
+    assert found["top_2"] == np.mean([label in np.argsort(-row)[:2] for row, label in zip(outputs, y, strict=True)])
+    assert found["mean_squared_error"] == pytest.approx(((outputs - np.eye(3)[y]) ** 2).mean(), rel=1e-12)
+    assert found["f1"] == net.score((x, y), metrics="f1")["f1"]
+    assert evaluation.scores(trained(net), data, ()) == {}
+    assert all(type(number) is float for number in found.values())
+
+
+def test_the_device_is_waited_for_once(monkeypatch):
+    net = Network([4, 5, 3])
+    read = []
+    monkeypatch.setattr(type(net.backend), "to_numpy", lambda self, a: read.append(a) or np.asarray(a))
+    net.score(*examples(), ["accuracy", "f1", "balanced_accuracy", "mean_absolute_error", "top_2"])
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("count", [0, 2**16 - 1, 2**16, 2**24 + 1, 2**31 - 1])
+def test_counts_of_metrics_are_exact_beyond_what_float32_counts_to(count, backend32):
+    net = Network([2, 3], backend32)
+    many = Metric(
+        "many",
+        lambda xp, given: xp.asarray([count, 1], dtype=xp.int32, device=backend32.device),
+        more_is_better=True,
+        value=lambda numbers, n: numbers[0] + numbers[1] * 0.5 + n,
+    )
+    assert net.score(np.ones((2, 2)), [0, 1], many) == {"many": count + 2.5}
+
+
+@pytest.mark.slow_on("jax")
+def test_metrics_of_ones_own(backend):
+    net = Network([4, 1], backend, output="identity")
+    x, _ = examples()
+    y = x[:, 0] + 3.0
+    furthest = Metric("furthest", lambda xp, given: xp.max(xp.abs(given.outputs - given.targets)), more_is_better=False)
+    wide = Metric("wide", lambda xp, given: xp.abs(given.outputs - given.targets), more_is_better=False)
+    plain = Metric("plain", lambda xp, given: 0.5, more_is_better=True)
+    outputs = net.predict(x)
+    assert net.score(x, y, [furthest, plain]) == pytest.approx({"furthest": np.abs(outputs - y).max(), "plain": 0.5})
+    with pytest.raises(
+        ValueError, match=r"metrics: expected one number from wide, got an array of the shape \(53, 1\)"
+    ):
+        net.score(x, y, wide)
+    assert set(net.score((x, y))) == {"mean_squared_error", "r2"}
+
+
+TASKS_TO_LEARN = {
+    "regression": ([3, 8, 1], {"output": "identity", "hidden": "tanh"}, "r2", 0.8),
+    "regression, absolute": ([3, 8, 1], {"output": "identity", "hidden": "tanh", "cost": "absolute"}, "r2", 0.8),
+    "regression, huber": ([3, 8, 2], {"output": "identity", "hidden": "tanh", "cost": "huber"}, "r2", 0.8),
+    "binary": ([3, 8, 1], {"cost": "cross_entropy"}, "roc_auc", 0.95),
+    "multi-class": ([3, 8, 3], {"output": "softmax"}, "balanced_accuracy", 0.85),
+    "multi-label": ([3, 8, 3], {"task": "multilabel", "cost": "cross_entropy"}, "f1", 0.85),
+}
+
+
+@pytest.mark.parametrize("name", TASKS_TO_LEARN)
+def test_every_task_works_from_fit_to_score(name, rng):
+    sizes, keywords, metric, least = TASKS_TO_LEARN[name]
+    x = rng.standard_normal((400, 3))
+    y = {
+        "regression": x[:, 0] - 2.0 * x[:, 1],
+        "binary": (x[:, 0] > x[:, 1]) * 1,
+        "multi-class": x.argmax(axis=1),
+        "multi-label": (x > 0.2) * 1,
+    }[name.partition(",")[0]]
+    y = np.stack([y, 1.0 - y], axis=1) if name.endswith("huber") else y
+    net = Network(sizes, **keywords)
+    net.fit(x, y, epochs=60, optimizer=SGD(0.05 if "regression" in name else 0.5), validation=(x, y))
+    assert net.score(x, y, metric)[metric] >= least
+    assert all(np.isfinite(list(net.score(x, y).values())))

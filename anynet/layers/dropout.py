@@ -22,7 +22,7 @@ def _checked(rate: object) -> float:
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Sets a share of its inputs to 0 in training, anew for every example, and the others 1 / (1 - rate) times as large.
+    """Sets a share of its inputs to 0 in training, anew for each example, and the others 1 / (1 - rate) times as large.
 
     So the mean of what comes out is that of what came in, and nothing is left to be done where the
     network is asked: there, all goes through as it is. The masks are drawn from a random stream of
