@@ -48,9 +48,18 @@ class Initializer:
 
         Returns:
             Weights of that shape and biases (n_out,), float64.
+
+        Raises:
+            MemoryError: The host has no room for them.
         """
-        biases = self.biases_std * rng.standard_normal(shape[0])
-        weights = self.weights_std(fan_in, fan_out) * rng.standard_normal(shape)
+        try:
+            biases = self.biases_std * rng.standard_normal(shape[0])
+            weights = self.weights_std(fan_in, fan_out) * rng.standard_normal(shape)
+        except MemoryError as error:
+            raise MemoryError(
+                f"initializer: expected room for weights of the shape {shape} on the host, where they are drawn, got "
+                f"none ({error}). Take a smaller network."
+            ) from None
         return weights, biases
 
 

@@ -240,3 +240,20 @@ def test_the_sigmoid_of_what_is_far_out_warns_of_nothing(backend32):
     assert a[3:].tolist() == [1, 1, 1]
     assert (a[:3] >= 0).all()
     assert (a[:3] < 2e-38).all()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_whole_numbers_are_taken_for_what_they_are(name, backend32):
+    f, z = ACTIVATIONS[name], np.asarray([[0, 1, 3]])
+    expected = f.value(np, z.astype(np.float64))
+    for dtype in ("uint8", "int8", "int32", "int64", "bool"):
+        given = backend32.xp.asarray(backend32.copy_to_device(z) != 0 if dtype == "bool" else z.tolist())
+        found = f(backend32.xp.astype(given, getattr(backend32.xp, dtype)))
+        wanted = f.value(np, (z != 0).astype(np.float64)) if dtype == "bool" else expected
+        assert np.allclose(backend32.to_numpy(found), wanted, rtol=1e-6, atol=1e-7), dtype
+
+
+@pytest.mark.parametrize("z", [0.5, 3, [0.5, 1.0], (1.0, 2.0), None])
+def test_what_is_no_array_comes_with_the_cure(z):
+    with pytest.raises(TypeError, match=rf"z: expected an array, got {type(z).__name__}. Make one .*np.asarray\(z\)"):
+        activations.sigmoid(z)

@@ -7,6 +7,8 @@ import pytest
 
 from anynet.formats import csv
 
+ROWS = np.asarray([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]])
+
 
 def written(tmp_path, text):
     path = tmp_path / "table.csv"
@@ -32,6 +34,31 @@ def test_the_target_is_a_name_or_a_number(target, expected, tmp_path):
     table = csv.read(written(tmp_path, "a,b,c\n1,2,3\n"), target)
     assert table.target == expected
     assert table.x.shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("frame", "columns"),
+    [
+        (lambda pd: pd.DataFrame(ROWS).assign(label=[1, 0]), 3),
+        (lambda pd: pd.DataFrame(ROWS, columns=[2019, 2020, 2021]).assign(price=[1.5, 0.5]), 3),
+        (lambda pd: pd.DataFrame(np.column_stack([ROWS, [1, 0]])), 3),
+        (lambda pd: pd.DataFrame(np.column_stack([ROWS, [1, 0]])).assign(name=["yes", "no"]), 4),
+    ],
+)
+def test_columns_that_pandas_numbers_are_no_example(frame, columns, tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = csv.read(written(tmp_path, frame(pd).to_csv(index=False)))
+    assert table.x.shape == (2, columns)
+    assert np.array_equal(table.x[:, :3], ROWS)
+    with pytest.raises(
+        ValueError, match=r"line 1: expected a name for each column, got none for column 0.*index=False"
+    ):
+        csv.read(written(tmp_path, frame(pd).to_csv()))
+
+
+@pytest.mark.parametrize("text", ["0,1,2\n1,2,3\n", "0,1,2,0\n1,2,3,1\n", "1,2,\n3,4,5\n", "0,1,yes\n1,2,no\n"])
+def test_numbers_that_happen_to_count_are_an_example(text, tmp_path):
+    assert csv.read(written(tmp_path, text)).x.shape[0] == 2
 
 
 def test_a_table_of_just_the_features_has_no_target(tmp_path):

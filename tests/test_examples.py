@@ -370,6 +370,9 @@ def test_what_is_masked_is_refused_at_every_door(backend, rng):
     }.items():
         with pytest.raises(ValueError, match=rf"^{door.strip()}: expected numbers all of which count, .*filled\(0\)"):
             use()
+    fields = np.ma.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)])
+    with pytest.raises(TypeError, match="x: expected real numbers"):
+        net.predict(fields)
     whole = np.ma.masked_greater(x, 1e9)  # of which nothing is masked
     assert type(Dataset(whole, y).x) is np.ndarray
     for found in (net.feedforward(whole), backend.to_numpy(backend.asarray(whole))):

@@ -76,3 +76,10 @@ def test_a_name_finds_its_value_and_a_value_itself():
 def test_what_is_no_initializer(given, error, message):
     with pytest.raises(error, match=message):
         initializers.get(given)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "array_api_strict"])
+def test_a_network_that_the_host_has_no_room_for_is_told_so(backend):
+    message = r"initializer: expected room for weights of the shape \(10000000, 10000000\) .* Take a smaller network"
+    with pytest.raises(MemoryError, match=message):
+        Network([10**7, 10**7], backend)

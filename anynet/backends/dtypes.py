@@ -47,7 +47,8 @@ def as_numpy(x: Any, argument: str) -> HostArray:
 def refuse_masked(a: Any, argument: str) -> Any:
     """Return what is given; ValueError if some of it is masked: to drop the mask would be to use what it hides."""
     for part in a if isinstance(a, (list, tuple)) else (a,):
-        if isinstance(part, np.ma.MaskedArray) and np.ma.getmaskarray(part).any():
+        is_masked = isinstance(part, np.ma.MaskedArray) and part.dtype.names is None  # of fields, no numbers anyway
+        if is_masked and np.ma.getmaskarray(part).any():
             raise ValueError(
                 f"{argument}: expected numbers all of which count, got an array with {int(part.mask.sum())} of them "
                 f"masked. Fill them, {argument}.filled(0) say, or choose rows that have none."

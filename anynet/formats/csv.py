@@ -1,12 +1,14 @@
 """CSV: a table of numbers, and a column of what is to be learnt from them.
 
 Commas, semicolons or tabs part the values, whichever the first line has most of. The first
-line is a header if none of its values is a number, that of the target not looked at.
+line is a header if none of its values is a number, that of the target not looked at; if it
+names the target of numbers; or if it counts its columns, four or more, as pandas does.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,16 +44,34 @@ def read(path: str | Path, target: str | int = -1, n_features: int | None = None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.") from None
     rows = _rows(text, path)
-    first = next(rows, None)
-    if first is None:
+    begin = list(islice(rows, 2))
+    if not begin:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
-    column = None if len(first[1]) == n_features else _column(target, first[1], path)
-    others = [cell for i, cell in enumerate(first[1]) if i != column]
-    is_header = not any(map(_is_number, others))
-    names = first[1] if is_header else [f"number {i}" for i in range(len(first[1]))]
+    first = begin[0][1]
+    column = None if len(first) == n_features else _column(target, first, path)
+    is_header = _is_header(first, begin[-1][1], column)
+    if is_header and any(not name for i, name in enumerate(first) if i != column):
+        raise ValueError(
+            f"{path}: line 1: expected a name for each column, got none for column {first.index('')}. Name it; if it "
+            "only counts the rows, it is no feature, and pandas leaves it out by to_csv(path, index=False)."
+        )
+    names = first if is_header else [f"number {i}" for i in range(len(first))]
     if not is_header and column is not None and _number_of(target) is None:
         raise ValueError(f"target: expected the number of a column, for {path} has no header, got {target!r}.")
-    return _filled(rows, [] if is_header else [first], names, column, path)
+    return _filled(chain(begin[is_header:], rows), names, column, path)
+
+
+def _is_header(first: list[str], second: list[str], column: int | None) -> bool:
+    """Return whether the first line holds the names of the columns, and not an example."""
+    if not any(_is_number(cell) for i, cell in enumerate(first) if i != column):
+        return True
+    begin = not first[0]  # behind the index, which has no name
+    counted = [i for i, cell in enumerate(first) if cell == str(i - begin)]
+    if len(counted) >= 4 and set(range(begin, len(first))) <= {*counted, column}:
+        return True
+    if column is None or not first[column] or len(second) != len(first):
+        return False
+    return not _is_number(first[column]) and _is_number(second[column])
 
 
 def _rows(text: str, path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -94,17 +114,11 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _filled(
-    rows: Iterator[tuple[int, list[str]]],
-    begin: list[tuple[int, list[str]]],
-    names: list[str],
-    column: int | None,
-    path: str | Path,
-) -> Table:
-    """Return the table of rows; `begin` has those that are already read."""
+def _filled(rows: Iterable[tuple[int, list[str]]], names: list[str], column: int | None, path: str | Path) -> Table:
+    """Return the table of rows."""
     numbers: list[HostArray] = []
     targets: list[str] = []
-    for line, cells in (*begin, *rows):
+    for line, cells in rows:
         if len(cells) != len(names):
             raise ValueError(f"{path}: line {line}: expected {len(names)} values, as in the first, got {len(cells)}.")
         if column is not None:
