@@ -39,7 +39,7 @@ MANY_STEPS = 1000
 SILENT = 0.9
 
 STANDARDISE = (
-    "A network hardly learns from them. Let its first layer bring them to one: Network([{n_in}, Standardize(), ...]); "
+    "A network hardly learns from them. Let its first layer bring them to one: Network([n, Standardize(), ...]); "
     "Standardize is a layer of anynet, and learns their means and standard deviations by itself."
 )
 WITH_HE_NORMAL = 'with initializer="he_normal", and take a smaller learning rate'
@@ -119,7 +119,6 @@ class Doctor:
 
     def __init__(self, architecture: Architecture, optimizer: Optimizer, n: int) -> None:
         self._stages, self._optimizer, self._n = architecture.stages, optimizer, n
-        self._n_in = architecture.sizes[0]
         self._said: set[str] = set()
         if isinstance(architecture.layers[0], Standardize):
             self.trust_inputs()
@@ -150,10 +149,10 @@ class Doctor:
 
     def _judge_scales(self, size: float, narrowest: float, widest: float) -> None:
         if size > LARGE:
-            self._warn("large", size=size, n_in=self._n_in)
+            self._warn("large", size=size)
             self.trust_inputs()
         elif widest > UNEVEN * narrowest and self._n >= FEWEST:
-            self._warn("uneven", narrowest=narrowest, widest=widest, n_in=self._n_in)
+            self._warn("uneven", narrowest=narrowest, widest=widest)
 
     def _warn(self, symptom: str, **found: Any) -> None:
         if symptom not in self._said:

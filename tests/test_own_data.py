@@ -312,14 +312,17 @@ def test_who_trains_on_a_file_of_another_scale_is_told_what_to_do_with_it(factor
     np.savez("own.npz", x=flowers[0] * factors, y=flowers[1])
     assert main(["train", "--data", "own.npz", "--epochs", "1"]) == 0
     told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: x: expected"))
-    assert "Standardise the columns before they are saved" in told
-    assert "x.mean" not in told
+    assert "train with --standardize" in told
+    assert "Network(" not in told
+    assert main(["train", "--data", "own.npz", "--epochs", "1", "--standardize", "--output", "other.npz"]) == 0
+    assert "x: expected" not in capsys.readouterr().err
+    assert [type(layer).__name__ for layer in Network.load("other.npz").layers] == ["Standardize", "Dense", "Dense"]
 
 
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_who_trains_a_network_that_fell_silent_is_told_options(flowers, capsys):
     np.savez("own.npz", x=flowers[0], y=flowers[1])
-    options = ["--hidden-activation", "relu", "--output-activation", "softmax", "--learning-rate", "30"]
+    options = ["--hidden-activation", "relu", "--output-activation", "softmax", "--learning-rate", "100"]
     assert main(["train", "--data", "own.npz", "--epochs", "5", *options]) == 0
     told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: layer 1"))
     assert "with a smaller --learning-rate, or with --hidden-activation tanh;" in told

@@ -16,6 +16,7 @@ from anynet.commands.errors import UsageError
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.history import Report
+from anynet.layers import Standardize
 from anynet.network import Network
 from anynet.optimizers import SGD
 from anynet.progress import epoch_line, metrics_line, with_progress
@@ -23,10 +24,7 @@ from anynet.progress import epoch_line, metrics_line, with_progress
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
 
 # What who has a file and options is told, for what symptoms say to who has an array and arguments.
-STANDARDISE = (
-    "A network hardly learns from them. Standardise the columns before they are saved: subtract from each its mean, "
-    "and divide it by its standard deviation; and by the same two in files for evaluate and predict."
-)
+STANDARDISE = "A network hardly learns from them. Let it bring them to one scale by itself: train with --standardize."
 FIRING = "with a smaller --learning-rate, or with --hidden-activation tanh"
 
 
@@ -54,6 +52,8 @@ def _add_network(add: Callable[..., Any]) -> None:
     hidden = ", ".join(name for name, f in ACTIVATIONS.items() if not f.is_for_outputs_only)
     costs = " or ".join(_each(cost.name for cost in COSTS.values()))
     add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
+    scale = "let a first layer bring inputs to one scale: their means and deviations are those of the training data"
+    add("--standardize", action="store_true", help=scale)
     add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{hidden} (sigmoid)")
     outputs = ", ".join(_each(cost.output for cost in COSTS.values()))
     last = f"of the last layer: {outputs} (sigmoid; identity for values)"
@@ -159,8 +159,9 @@ def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Net
     suitable = [math.prod(train.x.shape[1:]), 30, asked.n_outputs]
     if arguments.sizes:
         _check_sizes(arguments.sizes, suitable, train.y.ndim == 1)
+    n_in, *layers = arguments.sizes or suitable
     return Network(
-        arguments.sizes or suitable,
+        [n_in, *([Standardize()] if arguments.standardize else []), *layers],
         arguments.backend,
         arguments.device,
         arguments.dtype,
