@@ -49,6 +49,8 @@ class Activation:
             cannot, as for step, computes, but does not learn.
         is_for_outputs_only: Whether hidden layers are refused it, as softmax is: there its
             cost supplies the error dC/dz.
+        initializer: The name of what suits layers below it where none is named; he_normal for
+            those that let about half of what they are given pass, as relu does.
 
     Raises:
         ValueError: There is no derivative, and value is no element-wise formula that it can be
@@ -68,6 +70,7 @@ class Activation:
     derivative: Callable[[Namespace, Array, Array], Array] | None = None
     learns: bool = True
     is_for_outputs_only: bool = False
+    initializer: str = "lecun_normal"
 
     def __post_init__(self) -> None:
         if self.derivative is None and self.learns and not self.is_for_outputs_only:
@@ -201,12 +204,13 @@ def _step(xp: Namespace, z: Array) -> Array:
 
 sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
 tanh = Activation("tanh", _tanh, _tanh_derivative)
-relu = Activation("relu", _relu, _relu_derivative)
-leaky_relu = Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative)
-elu = Activation("elu", _elu, _elu_derivative)
-silu = Activation("silu", _silu, _silu_derivative)
-gelu = Activation("gelu", _gelu, _gelu_derivative)  # the form with tanh (Hendrycks and Gimpel, 2016)
-softplus = Activation("softplus", _softplus, _softplus_derivative)
+relu = Activation("relu", _relu, _relu_derivative, initializer="he_normal")
+leaky_relu = Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, initializer="he_normal")
+elu = Activation("elu", _elu, _elu_derivative, initializer="he_normal")
+silu = Activation("silu", _silu, _silu_derivative, initializer="he_normal")
+# The form with tanh (Hendrycks and Gimpel, 2016).
+gelu = Activation("gelu", _gelu, _gelu_derivative, initializer="he_normal")
+softplus = Activation("softplus", _softplus, _softplus_derivative, initializer="he_normal")
 identity = Activation("identity", _identity, _identity_derivative)
 softmax = Activation("softmax", _softmax, is_for_outputs_only=True)
 step = Activation("step", _step, learns=False)

@@ -226,7 +226,7 @@ def build(
     hidden: str | Activation,
     output: str | Activation,
     cost: str | Cost | None,
-    initializer: str | Initializer,
+    initializer: str | Initializer | None,
     task: str | None,
 ) -> Architecture:
     """Return the architecture that a user describes; the arguments are those of `Network`.
@@ -237,7 +237,8 @@ def build(
     """
     for f, where in ((hidden, "hidden_activation"), (output, "output_activation")):
         activations.get(f, where)  # refused even where no layer takes it
-    initializers.get(initializer)
+    if initializer is not None:
+        initializers.get(initializer)
     input_shape, layers = parse_layers(sizes)
     stages = _stages(layers, hidden, output, initializer)
     output_name = _name_of(stages[-1].activation)
@@ -253,15 +254,16 @@ def build(
 
 
 def _stages(
-    layers: Sequence[Layer], hidden: str | Activation, output: str | Activation, initializer: str | Initializer
+    layers: Sequence[Layer], hidden: str | Activation, output: str | Activation, initializer: str | Initializer | None
 ) -> tuple[Stage, ...]:
     """Return the layers with their activations: those that take the network's own are given it."""
     takers = [l for l, layer in enumerate(layers) if _has(layer, "activation")]
     networks_own = dict.fromkeys(takers, hidden) | dict.fromkeys(takers[-1:], output)
     stages = []
     for l, layer in enumerate(layers):
-        layer = _completed(layer, activation=networks_own.get(l), initializer=initializer)
+        layer = _completed(layer, activation=networks_own.get(l))
         f = None if layer.activation is None else activations.get(layer.activation)
+        layer = _completed(layer, initializer=initializer or (f or activations.identity).initializer)
         if f is not None and f.is_for_outputs_only and l < len(layers) - 1:
             raise ValueError(
                 f"hidden_activation: expected an activation for hidden layers, got {f.name}, for outputs only."

@@ -316,7 +316,8 @@ class Warmup(Schedule):
     epochs: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "then", as_schedule("then", self.then))
+        if not isinstance(self.then, Schedule):
+            object.__setattr__(self, "then", Constant(positive_number("then", self.then)))
         _check_length(self, self.steps, self.epochs)
         if self.steps is None and self.epochs is None:
             raise ValueError("Warmup: expected a length, got none. Write steps=... or epochs=...")
@@ -408,11 +409,6 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "warmup": Warmup,
     "plateau": Plateau,
 }
-
-
-def as_schedule(argument: str, given: "Schedule | float") -> Schedule:
-    """Return a schedule, or a number above 0 as a constant one; ValueError or TypeError for anything else."""
-    return given if isinstance(given, Schedule) else Constant(positive_number(argument, given))
 
 
 def _check_length(schedule: Schedule, steps: int | None, epochs: int | None) -> None:

@@ -92,7 +92,7 @@ def test_unknown_names_list_those_that_exist(keywords, message):
 def test_names_that_no_layer_takes_are_checked_too(keyword):
     with pytest.raises(ValueError, match=r"expected one of .* got 'none'"):
         Network([4, Dense(2, "tanh", "he")], **{keyword: "none"})
-    if keyword in ("hidden", "output"):  # the short names, None of which is the long one's
+    if keyword in ("hidden", "output", "initializer"):  # None is what the long one says, or what suits
         Network([4, 2], **{keyword: None})
     else:
         with pytest.raises(TypeError, match=r"expected a name or a value .* got None"):

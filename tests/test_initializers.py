@@ -6,7 +6,8 @@ import numpy as np
 import own
 import pytest
 
-from anynet import Initializer, Network, initializers
+from anynet import Activation, Dense, Initializer, Network, initializers
+from anynet.activations import ACTIVATIONS
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
 
 
@@ -83,3 +84,24 @@ def test_a_network_that_the_host_has_no_room_for_is_told_so(backend):
     message = r"initializer: expected room for weights of the shape \(10000000, 10000000\) .* Take a smaller network"
     with pytest.raises(MemoryError, match=message):
         Network([10**7, 10**7], backend)
+
+
+# What suits an activation.
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("softmax", "step")])
+def test_without_one_named_a_layer_starts_as_suits_its_activation(name):
+    """He for relu and its kind, which let about half of what they are given pass; the output follows its own."""
+    is_relus_kind = name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
+    net = Network([4, 3, 2], hidden=name, output="softmax")
+    expected = ["he_normal" if is_relus_kind else "lecun_normal", "lecun_normal"]
+    assert [layer.initializer for layer in net.layers] == expected
+    assert bool(net.biases[0].any()) != is_relus_kind
+    named = Network([4, Dense(3, initializer="xavier"), 2], hidden=name, initializer="standard_normal")
+    assert [layer.initializer for layer in named.layers] == ["xavier", "standard_normal"]
+
+
+def test_an_activation_of_ones_own_may_say_what_suits_it():
+    mine = Activation("mine", lambda xp, z: xp.maximum(z, 0.5 * z), initializer="glorot_normal")
+    assert Network([4, 3, 2], hidden=mine).layers[0].initializer == "glorot_normal"
+    assert Network([4, 3, 2]).layers[0].initializer == "lecun_normal"  # the book's
