@@ -223,6 +223,8 @@ def test_so_are_pytorchs():
         torch.func.jacrev(net.feedforward),
         torch.func.functionalize(net.feedforward),
     ):
-        with pytest.raises(TypeError, match=r"expected a tensor with values, got .* that PyTorch transforms.*gradients"):
+        with pytest.raises(
+            TypeError, match=r"expected a tensor with values, got .* that PyTorch transforms.*gradients"
+        ):
             transformed(x)
     assert net.feedforward(x).shape == (12, 2)
