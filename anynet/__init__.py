@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         schedules,
     )
     from anynet.activations import Activation
+    from anynet.callbacks import Checkpoint, EarlyStopping
     from anynet.costs import Cost
     from anynet.examples import Dataset
     from anynet.formula import array_namespace, function, grad, pp
@@ -40,9 +41,11 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Activation": "activations",
     "Adam": "optimizers",
     "AdamW": "optimizers",
+    "Checkpoint": "callbacks",
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
+    "EarlyStopping": "callbacks",
     "Dropout": "layers",
     "History": "history",
     "Initializer": "initializers",

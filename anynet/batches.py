@@ -8,6 +8,7 @@ that stay on the host are read a chunk, or a block, at a time.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from anynet import random
 from anynet.backends import Backend
 from anynet.data import DeviceData, Streamed
 from anynet.typing import Array, Generator, HostArray, Order, Shape
@@ -26,16 +27,24 @@ class Chunk(NamedTuple):
     examples: HostArray | None = None
 
 
-def shuffled(backend: Backend, data: DeviceData, batch_size: int, shape: Shape, rng: Generator) -> Iterator[Chunk]:
+def shuffled(
+    backend: Backend, data: DeviceData, batch_size: int, shape: Shape, rng: Generator | None, first: int = 0
+) -> Iterator[Chunk]:
     """Yield one epoch in a fresh order, a chunk of whole mini-batches at a time; the last may be smaller.
 
-    `shape` is that of the widest array made of an example.
+    Args:
+        backend: Where they go.
+        data: Of which each example comes once.
+        batch_size: Of a mini-batch.
+        shape: That of the widest array made of an example.
+        rng: What draws the order; None takes the examples as they stand.
+        first: How many of the epoch are passed over, for they were learnt from before.
     """
     n = len(data)
-    order = rng.permutation(n)
+    order = random.order(n, rng)
     placed_order = backend.asarray(order)
     length = backend.chunk_rows(shape, batch_size)
-    for start in range(0, n, length):
+    for start in range(first, n, length):
         stop = min(start + length, n)
         rows = Order(placed_order, start, stop)
         if not isinstance(data.x, Streamed) and not isinstance(data.y, Streamed):

@@ -18,6 +18,7 @@ from anynet.formats.bounded import MAX_BYTES
 from anynet.history import History
 from anynet.parameters import as_column
 from anynet.random import Streams
+from anynet.resuming import Learnt
 from anynet.saving import SavedNetwork
 from anynet.trees import map_arrays
 from anynet.typing import ArrayLike, DeviceLike, HostArray, TrainState
@@ -53,7 +54,7 @@ def made_of(
     input_scale: str | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
-    return locals() | {"history": History()}
+    return locals() | {"history": History(), "learnt": None}
 
 
 def _field(name: str, doc: str) -> Any:
@@ -80,6 +81,7 @@ class Brain:
     class_names: tuple[str, ...] | None
     input_scale: str | None = None  # of what it has learnt from, as in `pixels.scale_of`; kept from then on
     history: History  # of the last `fit`
+    learnt: Learnt | None = None  # how far the optimizer has come, by which `partial_fit` goes on
 
     parameters = property(attrgetter("train_state.parameters"), doc="What gradients move: a named tuple per layer.")
     state = property(attrgetter("train_state.state"), doc="What the layers carry that no gradient moves.")

@@ -6,9 +6,10 @@ it compiles for it.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
@@ -161,6 +162,7 @@ class Measured(NamedTuple):
     cost: float  # the mean over the last examples of training
     validation_cost: float | None  # the mean over the validation data
     besides: list[float]
+    scores: Mapping[str, float] = MappingProxyType({})  # metrics on the validation data, by name
 
 
 def measure(

@@ -29,6 +29,7 @@ class Report:
             are means over the validation data, where there are some, and "cost" is one over the
             epoch's last mini-batch, of which no more than the last 256 examples are taken.
         n_correct: How many of the validation data are answered rightly, where that can be said.
+        rate: The learning rate of the last step, where the optimizer has one.
 
     Example:
         >>> Report(0, 2, examples=30, total=60, seconds=0.1).is_epoch_end
@@ -42,6 +43,7 @@ class Report:
     seconds: float
     metrics: dict[str, float] | None = None
     n_correct: int | None = None
+    rate: float | None = None
 
     @property
     def is_epoch_end(self) -> bool:
@@ -153,7 +155,7 @@ class History(list[Report]):
         return rows
 
 
-_OF_REPORTS = ("epoch", "seconds", "n_correct")
+_OF_REPORTS = ("epoch", "seconds", "rate", "n_correct")
 
 
 # On disk.
@@ -171,16 +173,16 @@ def from_record(record: dict[str, Any]) -> Report:
     record = dict(record)
     try:
         epoch, epochs, examples, total = (record.pop(name) for name in ("epoch", "epochs", "examples", "total"))
-        seconds, n_correct = record.pop("seconds"), record.pop("n_correct")
+        seconds, n_correct, rate = (record.pop(name) for name in ("seconds", "n_correct", "rate"))
     except KeyError as error:
         raise ValueError(f"expected a report of an epoch, got one without {error}") from None
-    whole, numbers = [epoch, epochs, examples, total], [seconds, *record.values()]
+    whole, numbers = [epoch, epochs, examples, total], [seconds, *record.values(), 0 if rate is None else rate]
     if not all(type(n) is int for n in whole) or not all(type(n) in (int, float) for n in numbers):
         raise ValueError(f"expected a report of an epoch in numbers, got {str(record)[:80]}")
     if n_correct is not None and type(n_correct) is not int:
         raise ValueError(f"expected a number of right answers, got {str(n_correct)[:20]}")
     metrics = {name: float(value) for name, value in record.items()}
-    return Report(epoch, epochs, examples, total, float(seconds), metrics, n_correct)
+    return Report(epoch, epochs, examples, total, float(seconds), metrics, n_correct, rate)
 
 
 class Lines:

@@ -7,13 +7,16 @@ evaluation.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
-from anynet import backends, evaluation, optimizers, parameters, random, training
+from anynet import backends, evaluation, parameters, random, training
 from anynet.activations import Activation
 from anynet.architecture import build
 from anynet.backends import Backend, on_device
 from anynet.brain import Brain, made_of
+from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.costs import Cost
 from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
@@ -24,7 +27,6 @@ from anynet.metrics import Metric, chosen
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import epoch_line, with_progress
-from anynet.regularization import Regularization
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -105,6 +107,13 @@ class Network(Brain):
         clip_norm: float | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: Any = None,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        shuffle: bool = True,
+        callbacks: Sequence[Callable[[Report, "Network"], Any]] = (),
+        early_stopping: EarlyStopping | None = None,
+        checkpoint: Checkpoint | None = None,
+        resume: str | Path | None = None,
+        history_file: str | Path | None = None,
     ) -> History:
         """Train from where the network stands, and return the report of each epoch.
 
@@ -137,17 +146,31 @@ class Network(Brain):
             sample_weight: How much each training example counts, (n,) from 0; they are divided by
                 their mean.
             class_weight: Likewise for each class, by its number or name; or "balanced".
+            metrics: What to take of the validation data besides, as in `score`.
+            shuffle: Whether each epoch takes the examples in a fresh order, or as they stand.
+            callbacks: Each is called with every report and the network. One that raises stops
+                training; what was learnt is kept.
+            early_stopping: When to stop before the end; the network then has what the best epoch
+                had learnt, after an interrupt too.
+            checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM
+                then wait until a chunk of mini-batches is over, and for its checkpoint.
+            resume: The folder of such checkpoints, to go on from the newest that is whole, to the
+                same bits as if training had never been stopped; `epochs` is the total. It starts
+                afresh where the folder is empty or absent.
+            history_file: Where to write a line of JSON after each epoch.
 
         Returns:
-            A `Report` per epoch, in a list that notebooks show as a table. It stays as `history`,
-            and what stops training carries it too.
+            A `Report` per epoch: a list, and lists by name, that prints as a table and can be
+            drawn. It stays as `history`, and what stops training carries it too.
 
         Raises:
-            ValueError: Data or numbers do not suit, or the network cannot learn.
+            ValueError: Data or numbers do not suit, the network cannot learn, or a checkpoint
+                is of another training, or damaged.
             TypeError: They are of another kind.
             FloatingPointError: Parameters or costs became NaN or infinite; the network is then
                 as it was before that epoch.
             MemoryError: The device has no room for a chunk; what was learnt is kept.
+            OSError: A checkpoint cannot be written, or read; those that were there still are.
 
         Example:
             >>> x, y = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
@@ -155,60 +178,62 @@ class Network(Brain):
             >>> sorted(report.metrics)
             ['cost', 'validation_accuracy', 'validation_cost']
         """
-        how: dict[str, Any] = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "optimizer": optimizer,
-            "memory_limit": memory_limit,
-            "threads": threads,
-            "compiled": compiled,
-            "label_smoothing": label_smoothing,
-            "l1": l1,
-            "l2": l2,
-            "clip_norm": clip_norm,
-            "sample_weight": sample_weight,
-            "class_weight": class_weight,
-        }
-        reports = self.iter_fit(x, y, validation=validation, **how)
-        self.history = History()
-        return training.collect(with_progress(reports, progress), self.history)
+        how = {name: value for name, value in locals().items() if name != "self"}
+        return self._fit(**how)
+
+    def partial_fit(
+        self, x: Any, y: Any = None, *, epochs: int = 1, optimizer: Optimizer | None = None, **how: Any
+    ) -> History:
+        """Train on with the optimizer as the last training has left it, its slots, steps and schedule.
+
+        What layers have learnt from the training data before stays. A network that has not been
+        trained yet begins, as by `fit`.
+
+        Args:
+            x: As in `fit`.
+            y: Likewise.
+            epochs: How often every example is seen.
+            optimizer: One of the same class in the place of the last, with another rate say;
+                None is that of the last training.
+            **how: All else that `fit` takes.
+
+        Returns:
+            As by `fit`, and so is what is raised.
+
+        Example:
+            >>> net = Network([2, 3, 2])
+            >>> for _ in range(3):
+            ...     history = net.partial_fit([[1.0, 0.0], [0.0, 1.0]], [0, 1], batch_size=2)
+        """
+        return self._fit(x, y, epochs=epochs, optimizer=optimizer, learnt=self.learnt, **how)
+
+    def _fit(self, x: Any, y: Any, progress: bool | None = None, callbacks: Sequence[Any] = (), **how: Any) -> History:
+        if not all(map(callable, callbacks)):
+            raise TypeError(f"callbacks: expected functions of a report and the network, got {callbacks!r}.")
+        reports = with_progress(self.iter_fit(x, y, **how), progress)
+        return training.collect(reports, self.history, callbacks, self, how.get("checkpoint") is not None)
 
     @on_device
-    def iter_fit(
-        self,
-        x: Any,
-        y: Any = None,
-        *,
-        epochs: int = 30,
-        batch_size: int | None = None,
-        optimizer: str | Optimizer | None = None,
-        validation: Any = None,
-        memory_limit: int | None = None,
-        threads: int | None = None,
-        compiled: bool = True,
-        label_smoothing: float | None = None,
-        l1: float | None = None,
-        l2: float | None = None,
-        clip_norm: float | None = None,
-        sample_weight: ArrayLike | None = None,
-        class_weight: Any = None,
-    ) -> Iterator[Report]:
+    def iter_fit(self, /, x: Any, y: Any = None, **how: Any) -> Iterator[Report]:
         """Check the arguments, those of `fit`, and return an iterator that trains while it is consumed.
 
         It yields a `Report` per chunk of mini-batches; in between one may look, save, or stop.
+
+        Args:
+            x: As in `fit`.
+            y: Likewise.
+            **how: All else that `fit` takes, but for `progress` and `callbacks`.
         """
-        default = self.architecture.default_optimizer
-        how = optimizers.get(default if optimizer is None else optimizer, self.book_learning_rate)
-        made_of = self.backend, self.architecture, how, self.streams
+        known = signature(self.fit).parameters.keys() - {"progress", "callbacks"} | {"learnt"}
+        for unknown in how.keys() - known:
+            raise TypeError(f"fit: expected arguments that it has, got {unknown!r}. help(Network.fit) lists them.")
         data = self._by_name(as_dataset(x, y))
-        validation = None if validation is None else self._by_name(as_dataset(validation), data.class_names)
-        rest: tuple[Any, ...] = epochs, batch_size, validation, memory_limit, threads, compiled
-        rest += Regularization(label_smoothing, l1, l2, clip_norm), sample_weight, class_weight
-        journey = training.prepare(*made_of, data, *rest)
-        self.input_scale = journey.examples.scale
-        if data.class_names and len(data.class_names) == self.architecture.n_classes:
-            self.class_names = data.class_names
-        return self.backend.iterate_active(training.run(journey, self))
+        names = data.class_names if len(data.class_names or ()) == self.architecture.n_classes else self.class_names
+        if how.get("validation") is not None:
+            how["validation"] = self._by_name(as_dataset(how["validation"]), data.class_names)
+        journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
+        self.input_scale, self.class_names, self.history = journey.examples.scale, names, History()
+        return self.backend.iterate_active(training.run(journey, self, self.history))
 
     @on_device
     def predict(self, x: ArrayLike) -> Array:

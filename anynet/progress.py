@@ -71,6 +71,7 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
     finally:
         if bar is not None:
             bar.close()
+        getattr(reports, "close", lambda: None)()
 
 
 def metrics_line(report: "Report", columns: int) -> str:

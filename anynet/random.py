@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anynet.typing import Generator
+from anynet.typing import Generator, HostArray
 
 
 class Streams(NamedTuple):
@@ -34,3 +34,32 @@ def spawn(seed: Any) -> Streams:
         raise ValueError(f"seed: expected a number from 0, got {seed}.")
     children = np.random.SeedSequence(None if seed is None else int(seed)).spawn(len(Streams._fields))
     return Streams(*map(np.random.default_rng, children))
+
+
+def order(n: int, rng: Generator | None) -> HostArray:
+    """Return the numbers from 0 to n - 1 in an order that is drawn; None leaves them as they stand."""
+    return np.arange(n) if rng is None else rng.permutation(n)
+
+
+def states(streams: Streams) -> dict[str, Any]:
+    """Return where the streams stand, by name, as JSON takes it."""
+    return {name: stream.bit_generator.state for name, stream in streams._asdict().items()}
+
+
+def restore(streams: Streams, states: dict[str, Any]) -> None:
+    """Let the streams stand where `states` found them; ValueError if that is nothing that it returns."""
+    try:
+        checked = [_checked(states[name]) for name in streams._fields]
+    except (KeyError, TypeError):
+        raise ValueError("expected the states of random streams, got others") from None
+    for stream, state in zip(streams, checked, strict=True):
+        stream.bit_generator.state = state
+
+
+def _checked(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a generator, found to be one of a PCG64: NumPy itself checks little of it."""
+    inner, rest = state["state"], (state["has_uint32"], state["uinteger"])
+    numbers = [*((inner[name], 128) for name in ("state", "inc")), *zip(rest, (1, 32), strict=True)]
+    if state["bit_generator"] != "PCG64" or not all(type(n) is int and 0 <= n < 2**bits for n, bits in numbers):
+        raise ValueError("expected the state of a PCG64, got another")
+    return state

@@ -5,6 +5,7 @@ that the command line can stand ready before it is loaded.
 """
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,8 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Let a function handle the signals that ask to end, but for those that are ignored, as by nohup."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not everywhere
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other one handle them
+        signals = []
     previous = {s: signal.signal(s, handler) for s in signals if signal.getsignal(s) != signal.SIG_IGN}
     try:
         yield

@@ -7,11 +7,12 @@ becomes of it. Whoever consumes the reports can draw a bar, keep a history, save
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, optimizers, symptoms
+from anynet import backprop, batches, data, evaluation, optimizers, resuming, signals, symptoms
 from anynet.architecture import Architecture
 from anynet.backends import Backend, is_on_host
 from anynet.backends.threads import Threads, iterate, threads_for
@@ -20,10 +21,13 @@ from anynet.data import DeviceData
 from anynet.derived import Outline
 from anynet.examples import as_dataset
 from anynet.history import History, Report
+from anynet.metrics import METRICS, Metric
+from anynet.metrics import chosen as metrics_of
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
-from anynet.schedules import Watched
+from anynet.resuming import PLAIN, Conduct, Course, Learnt
+from anynet.saving.checkpoint import Moment
 from anynet.symptoms import Doctor
 from anynet.typing import Array, ArrayLike, Batch, HostArray, Namespace, Numbers, Rule, Shape, TrainState
 from anynet.weighting import weights_of
@@ -83,6 +87,53 @@ class Training:
     regularization: Regularization
     weights: HostArray | None
     doctor: Doctor
+    conduct: Conduct
+    metrics: tuple[Metric, ...]  # of the validation data, besides accuracy and cost
+    made_of: dict[str, str] = field(default_factory=dict)  # what a checkpoint must agree with
+    moment: Moment | None = None  # a checkpoint to go on from
+
+    def more_is_better(self, name: str) -> bool:
+        """Return whether more of a metric of reports is better."""
+        known = METRICS | {metric.name: metric for metric in self.metrics}
+        return not name.endswith("cost") and known[name.removeprefix("validation_")].more_is_better
+
+
+def arranged(
+    backend: Backend,
+    architecture: Architecture,
+    streams: Streams,
+    data: Any,
+    class_names: tuple[str, ...] | None,
+    optimizer: str | Optimizer | None = None,
+    learnt: Learnt | None = None,
+    **how: Any,
+) -> Training:
+    """Return a training of the arguments of `Network.fit`, by their names; see `prepare`.
+
+    Args:
+        backend: What computes.
+        architecture: Of the network.
+        streams: Likewise.
+        data: To train on.
+        class_names: Of the network.
+        optimizer: As in `fit`.
+        learnt: By which optimizer a network has been trained that goes on with it.
+        **how: All else.
+    """
+    if learnt is None:
+        default = architecture.default_optimizer if optimizer is None else optimizer
+        chosen = optimizers.get(default, architecture.book_learning_rate)
+    else:
+        chosen = learnt.goes_on(optimizer)
+    regularization = Regularization(**_taken(how, Regularization))
+    conduct = Conduct(learnt=learnt, class_names=class_names, **_taken(how, Conduct))
+    made_of = backend, architecture, chosen, streams, data
+    return prepare(*made_of, **how, regularization=regularization, conduct=conduct)
+
+
+def _taken(how: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """Return those of the arguments that a dataclass has, taken out of the others."""
+    return {each.name: how.pop(each.name) for each in fields(kind) if each.name in how}
 
 
 def prepare(
@@ -91,15 +142,16 @@ def prepare(
     optimizer: Optimizer,
     streams: Streams,
     examples: Any,
-    epochs: int,
-    batch_size: int | None,
-    validation: Any,
-    memory_limit: int | None,
+    epochs: int = 30,
+    batch_size: int | None = None,
+    validation: Any = None,
+    memory_limit: int | None = None,
     threads: int | None = None,
     compiled: bool = True,
     regularization: Regularization = NOTHING,
     sample_weight: ArrayLike | None = None,
     class_weight: Any = None,
+    conduct: Conduct = PLAIN,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
     architecture.learnable_cost()
@@ -122,7 +174,22 @@ def prepare(
     labels = None if class_weight is None else _labels(backend, placed, architecture)
     classes = labels, architecture.n_classes, examples.class_names
     weights = weights_of(sample_weight, class_weight, len(placed), *classes)
-    return Training(*made_of, chosen, compiled, regularization, weights, doctor)
+    wanted = metrics_of(conduct.metrics, architecture.task, architecture.n_out)
+    if wanted and held_out is None:
+        raise ValueError(f"metrics: expected validation data to take {wanted[0].name} of, got none. Give validation=.")
+    training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted)
+    conduct.check(_names(training))
+    agreed, moment = resuming.found(training, examples, validation)
+    return replace(training, made_of=agreed, moment=moment)
+
+
+def _names(training: Training) -> list[str]:
+    """Return the names of the metrics that reports will have."""
+    if training.validation is None:
+        return ["cost"]
+    is_regression = training.architecture.task == "regression"
+    names = [*([] if is_regression else ["validation_accuracy"]), "validation_cost"]
+    return [*dict.fromkeys([*names, *(f"validation_{metric.name}" for metric in training.metrics)]), "cost"]
 
 
 def _labels(backend: Backend, examples: DeviceData, architecture: Architecture) -> HostArray | None:
@@ -154,12 +221,26 @@ def _batch_size(given: int | None, n: int) -> int:
     return min(size, n)
 
 
-def collect(reports: Iterator[Report], history: History) -> History:
-    """Return the reports of epochs, gathered in `history`; what stops training on the way carries them too."""
+def collect(
+    reports: Iterator[Report], history: History, callbacks: Any, learner: "Learner", holds_back: bool
+) -> History:
+    """Return the history of a training, which keeps it itself; what stops training on the way carries it too.
+
+    Args:
+        reports: Of the training.
+        history: Of it.
+        callbacks: Are called with each report and the learner.
+        learner: Who learns.
+        holds_back: Whether whoever asks the program to end waits until a chunk is over, and for
+            the checkpoint that is written then.
+    """
+    holding = signals.held_back() if holds_back else nullcontext(lambda: None)
     try:
-        for report in reports:
-            if report.is_epoch_end:
-                history.append(report)
+        with holding as check_for_interrupt, closing(reports):  # type: ignore[type-var]
+            for report in reports:
+                for callback in callbacks:
+                    callback(report, learner)
+                check_for_interrupt()
     except BaseException as stopped:  # Ctrl-C as well
         stopped.history = history  # type: ignore[attr-defined]
         raise
@@ -170,67 +251,82 @@ class Learner(Protocol):
     """Who learns: it holds a train state, which training takes from there and puts back."""
 
     train_state: TrainState
+    learnt: Learnt | None
 
 
-def run(training: Training, learner: Learner) -> Iterator[Report]:
+def run(training: Training, learner: Learner, history: History | None = None) -> Iterator[Report]:
     """Train, and yield a report per chunk of mini-batches; the last one of an epoch carries its metrics.
+
+    Who stops in between finds a checkpoint of that moment, where there are any. However training
+    ends, the learner has the best that was learnt where somebody looks for it.
 
     Args:
         training: What to train, on what, and for how long.
         learner: Whose train state is trained. What is changed in it between two reports is
             trained on.
+        history: Where the reports of epochs are kept.
 
     Raises:
         FloatingPointError: At the end of an epoch parameters or costs are not finite; the
             learner then has the train state from before that epoch.
+        OSError: A checkpoint cannot be written.
     """
-    return iterate(training.backend, training.threads, _run(training, learner))
+    kept = History() if history is None else history
+    return iterate(training.backend, training.threads, _run(training, learner, kept))
 
 
-def _run(training: Training, learner: Learner) -> Iterator[Report]:
+def _run(training: Training, learner: Learner, history: History) -> Iterator[Report]:
     """Train, on whatever threads there are."""
+    course = resuming.begin(training, learner, history)
+    try:
+        yield from _epochs(training, learner, course)
+    except GeneratorExit:
+        course.write()
+        raise
+    finally:
+        course.settle()
+
+
+def _epochs(training: Training, learner: Learner, course: Course) -> Iterator[Report]:
     last_good = learner.train_state  # no step writes into it
-    learner.train_state = _prepared(training, learner.train_state)
-    take_chunk, watched = _taking_chunks(training, learner), None
-    for epoch in range(training.epochs):
-        report, chunk = yield from _epoch(training, take_chunk, _settled(training, watched), epoch)
-        measured = _measured(training, learner.train_state, chunk, looks=epoch in (0, training.epochs - 1))
+    if training.moment is None and training.conduct.learnt is None:
+        learner.train_state = _prepared(training, learner.train_state)
+    take_chunk = _taking_chunks(training, learner)
+    while not course.is_over:
+        epoch, is_last = course.epoch, course.epoch == training.epochs - 1
+        report, chunk = yield from _epoch(training, course, take_chunk)
+        measured = _measured(training, learner.train_state, chunk, looks=epoch == 0 or is_last)
         if not measured.is_finite:
             learner.train_state = last_good
+            kept = f"before {'this epoch' if epoch else 'training'}" if course.best is None else f"after {course.best}"
             raise FloatingPointError(
                 f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
                 f"learning rate is too large: take a tenth of it. Here the optimizer is {training.optimizer}. "
-                f"The network is as it was before {'this epoch' if epoch else 'training'}."
+                f"The network is as it was {kept}."
             )
         if measured.besides:
-            n_steps = (epoch + 1) * -(-report.total // training.batch_size)
-            training.doctor.judge(measured.besides, n_steps, is_last=epoch == training.epochs - 1)
-        last_good, watched = learner.train_state, _watched(training, watched, measured)
-        yield replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
-
-
-def _settled(training: Training, watched: Watched | None) -> Optimizer:
-    """Return the optimizer as it is in the next epoch, its schedule in steps."""
-    n_steps = -(-len(training.examples) // training.batch_size)
-    return training.optimizer.settled(n_steps, n_steps * training.epochs, watched)
-
-
-def _watched(training: Training, watched: Watched | None, measured: evaluation.Measured) -> Watched | None:
-    """Return what the schedule is to remember after an epoch that ended so."""
-    schedule = training.optimizer.schedule
-    if schedule is None:
-        return None
-    cost = measured.cost if measured.validation_cost is None else measured.validation_cost
-    return schedule.after_epoch(watched, cost)
+            training.doctor.judge(measured.besides, course.n_steps, is_last)
+        last_good = learner.train_state
+        report = replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
+        course.end_epoch(report)
+        yield report
 
 
 def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk, looks: bool) -> evaluation.Measured:
     """Return how an epoch ended that ended with this chunk, and, if somebody looks, what symptoms show."""
     backend, most = training.backend, symptoms.MOST_ROWS
     net = evaluation.Trained(backend, training.architecture, train_state.parameters, train_state.state)
-    found = symptoms.look(net, *batches.tail(backend, chunk, most)) if looks else None
+    found = [symptoms.look(net, *batches.tail(backend, chunk, most))] if looks else []
+    figures = None
+    if training.validation is not None and training.metrics:
+        figures = evaluation.figures(net, training.validation, training.metrics)
+    besides = [*found, figures.numbers] if figures else found
     n_last = (len(training.examples) - 1) % training.batch_size + 1
-    return evaluation.measure(net, training.validation, batches.tail(backend, chunk, min(n_last, most)), found)
+    last, n_looked = batches.tail(backend, chunk, min(n_last, most)), found[0].shape[0] if found else 0
+    joined = backend.xp.concat(besides) if besides else None
+    measured = evaluation.measure(net, training.validation, last, joined)
+    scores = figures.read(measured.besides[n_looked:]) if figures and measured.is_finite else {}
+    return measured._replace(besides=measured.besides[:n_looked], scores=scores)
 
 
 def _prepared(training: Training, train_state: TrainState) -> TrainState:
@@ -240,10 +336,9 @@ def _prepared(training: Training, train_state: TrainState) -> TrainState:
 
 
 def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, Optimizer, int], TrainState]:
-    """Start the optimizer afresh, and return what takes the learner through a chunk, some steps into the training."""
+    """Return what takes the learner through a chunk, some steps into the training."""
     backend, architecture = training.backend, training.architecture
-    slots = optimizers.initialize(backend.xp, training.optimizer, learner.train_state.parameters)
-    learner.train_state = learner.train_state._replace(optimizer=slots)
+    slots = learner.train_state.optimizer
     how = training.compiled, training.regularization, len(training.examples), training.weights is not None
     run_chunk = take_steps(backend, architecture, training.optimizer, *how)
 
@@ -265,23 +360,22 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
 
 
 def _epoch(
-    training: Training,
-    take_chunk: Callable[[batches.Chunk, Optimizer, int], TrainState],
-    optimizer: Optimizer,
-    epoch: int,
+    training: Training, course: Course, take_chunk: Callable[[batches.Chunk, Optimizer, int], TrainState]
 ) -> Generator[Report, None, tuple[Report, batches.Chunk]]:
-    """Train for an epoch, and yield a report after each chunk but the last: that report is returned, and the chunk."""
+    """Train to an epoch's end, and yield a report after each chunk but the last: that is returned, and the chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
-    shape, order = training.architecture.widest_shape, training.streams.order
-    examples, seconds, begin = 0, 0.0, time.perf_counter()
-    for chunk in batches.shuffled(backend, training.examples, size, shape, order):
-        train_state = take_chunk(chunk, optimizer, epoch * -(-total // size) + examples // size)
-        examples += chunk.n
-        if examples == total:
+    shape, order = training.architecture.widest_shape, training.streams.order if training.conduct.shuffle else None
+    optimizer, begin = course.begin_epoch(), time.perf_counter()
+    for chunk in batches.shuffled(backend, training.examples, size, shape, order, course.examples):
+        train_state = take_chunk(chunk, optimizer, course.learnt_before + course.n_steps)
+        course.end_chunk(chunk.n)
+        if course.examples == total:
             backend.synchronize(train_state)  # so that the clock is honest
-        seconds += time.perf_counter() - begin
-        report = Report(epoch, training.epochs, examples, total, seconds)
-        if examples < total:
+        course.seconds += time.perf_counter() - begin
+        rate = resuming.rate(optimizer, course.learnt_before + course.n_steps - 1)
+        report = Report(course.epoch, training.epochs, course.examples, total, course.seconds, rate=rate)
+        if course.examples < total:
+            course.write_if_due()
             yield report
         begin = time.perf_counter()
     return report, chunk
@@ -294,6 +388,7 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
         metrics["validation_accuracy"] = measured.n_correct / len(training.validation)
     if measured.validation_cost is not None:
         metrics["validation_cost"] = measured.validation_cost
+    metrics |= {f"validation_{name}": value for name, value in measured.scores.items()}
     return metrics | {"cost": measured.cost}
 
 

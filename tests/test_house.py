@@ -27,6 +27,7 @@ HOST_ROOMS = {
     "data",
     "examples",
     "saving",
+    "resuming",
     "weighting",
     "formula",
     "plots",

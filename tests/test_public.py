@@ -21,12 +21,13 @@ from anynet.schedules import SCHEDULES
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Cost", "Dataset", "Dense", "Dropout", "History", "Initializer", "Layer", "Metric", "Network",
+        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History", "Initializer", "Layer", "Metric", "Network",
         "Optimizer", "Report", "Schedule", "Standardize", "activations", "array_namespace", "backends", "costs",
         "datasets", "function", "grad", "initializers", "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
+    "anynet.callbacks": ["Checkpoint", "EarlyStopping"],
     "anynet.history": ["History", "Report"],
     "anynet.activations": [
         "ACTIVATIONS", "Activation", "get", "identity", "relu", "sigmoid", "softmax", "step", "tanh",

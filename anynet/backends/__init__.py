@@ -191,12 +191,15 @@ class Backend:
     def iterate_active(self, made: Iterator[T]) -> Iterator[T]:
         """Yield what an iterator makes, each item made in `active()`, which the consumer never sees."""
         end = object()
-        while True:
-            with self.active():
-                item = next(made, end)
-            if item is end:
-                return
-            yield item  # type: ignore[misc]
+        try:
+            while True:
+                with self.active():
+                    item = next(made, end)
+                if item is end:
+                    return
+                yield item  # type: ignore[misc]
+        finally:
+            getattr(made, "close", lambda: None)()  # what a generator has to do at its end is done now
 
     def synchronize(self, made: Tree) -> None:
         """Wait until these arrays are made; for clocks."""

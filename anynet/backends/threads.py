@@ -59,12 +59,15 @@ def threads_for(backend: "Backend", multiply_adds: int, asked: int | None = None
 def iterate(backend: "Backend", threads: Threads, made: Iterator[T]) -> Iterator[T]:
     """Yield what an iterator makes, each item made on so many threads; the consumer never sees the limit."""
     end = object()
-    while True:
-        with _limit(backend, threads):
-            item: Any = next(made, end)
-        if item is end:
-            return
-        yield item
+    try:
+        while True:
+            with _limit(backend, threads):
+                item: Any = next(made, end)
+            if item is end:
+                return
+            yield item
+    finally:
+        getattr(made, "close", lambda: None)()  # what a generator has to do at its end is done now
 
 
 def _limit(backend: "Backend", threads: Threads) -> AbstractContextManager[Any]:

@@ -26,6 +26,7 @@ from anynet.formats.contents import got
 from anynet.typing import HostArray
 
 HEADER = "header"
+TEMPORARY = ".anynet-"  # so begin the names of files that are being written
 
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _ARRAY_KINDS = "biufU"  # numbers, and the text of the header
@@ -54,7 +55,7 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
     text = np.array(json.dumps(header))
     try:
         # The prefix is short, for a name may be as long as the file system allows.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".anynet-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             try:
                 np.savez(file, allow_pickle=False, **arrays, **{HEADER: text})
                 file.flush()

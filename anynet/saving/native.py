@@ -37,6 +37,11 @@ def is_mine(head: bytes, is_packed: bool) -> bool:
 
 def write(path: str | Path, saved: SavedNetwork) -> Path:
     """Write a network to an `.npz` file, atomically, and return its path; OSError if it cannot be."""
+    return npz.write(path, *entries(saved))
+
+
+def entries(saved: SavedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays and the header that are a network's file; ValueError for a formula that none can hold."""
     architecture = saved.architecture
     arrays: dict[str, Any] = {}
     if all(len(shape) == 1 for shape in architecture.shapes):
@@ -49,16 +54,23 @@ def write(path: str | Path, saved: SavedNetwork) -> Path:
             arrays[name] = as_column(array) if field == "biases" else array
     header = {
         "format_version": FORMAT_VERSION,
-        "input_shape": architecture.input_shape,
-        "layers": [layer_to_dict(layer) for layer in architecture.layers],
-        "cost": cost_to_name(architecture.cost),
-        "task": architecture.task,
+        **described(architecture),
         "dtype": saved.dtype,
         "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
         "input_scale": saved.input_scale,
         "classes": saved.class_names,
     }
-    return npz.write(path, arrays, header)
+    return arrays, header
+
+
+def described(architecture: Architecture) -> dict[str, Any]:
+    """Return what a header says of an architecture; ValueError if it holds a formula of the user's own."""
+    return {
+        "input_shape": architecture.input_shape,
+        "layers": [layer_to_dict(layer) for layer in architecture.layers],
+        "cost": cost_to_name(architecture.cost),
+        "task": architecture.task,
+    }
 
 
 def _layers(parameters: list[Any], state: list[Any]) -> list[Any]:

@@ -1,0 +1,355 @@
+"""Resuming: where a training stands, written into a folder, and gone on from to the same bits.
+
+What is written is built between two chunks: arrays copied to the host, and the random streams as
+they stand; that of the order as it stood when the epoch began, for the order is drawn again.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from anynet import backends, optimizers, random
+from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
+from anynet.checks import warn
+from anynet.examples import Dataset, is_sparse, rows_at
+from anynet.history import History, Lines, Report
+from anynet.optimizers import Optimizer
+from anynet.saving import checkpoint as files
+from anynet.saving import native
+from anynet.saving.checkpoint import Moment
+from anynet.saving.saved import SavedNetwork
+from anynet.schedules import Watched
+from anynet.trees import arrays_of, map_arrays
+from anynet.typing import HostArray, TrainState, Tree
+
+if TYPE_CHECKING:
+    from anynet.training import Learner, Training
+
+N_ROWS = 100  # of x, by which data are known
+
+
+class Learnt(NamedTuple):
+    """How far an optimizer has come with a network, beside its slots: what a later training goes on from."""
+
+    optimizer: Optimizer
+    n_steps: int = 0
+    watched: Watched | None = None  # by its schedule
+
+    def goes_on(self, optimizer: Any) -> Optimizer:
+        """Return what goes on: the optimizer itself, or another value of its class."""
+        if optimizer is not None and type(optimizer) is not type(self.optimizer):
+            raise ValueError(
+                f"optimizer: expected one of the class {type(self.optimizer).__name__}, for its slots go on, got "
+                f"{optimizer!r}. Leave it out, or start another afresh: fit(...)."
+            )
+        return self.optimizer if optimizer is None else optimizer
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How a training is conducted, but for its steps; the arguments of `Network.fit`.
+
+    `learnt` is what it goes on from that goes on with an optimizer, and `class_names` are those
+    that checkpoints hold.
+    """
+
+    shuffle: bool = True
+    metrics: Any = ()
+    early_stopping: EarlyStopping | None = None
+    checkpoint: Checkpoint | None = None
+    resume: str | Path | None = None
+    history_file: str | Path | None = None
+    learnt: Learnt | None = None
+    class_names: tuple[str, ...] | None = None
+
+    def check(self, names: list[str]) -> None:
+        """Check what needs no data; `names` are the metrics that reports will have."""
+        if not isinstance(self.shuffle, bool):
+            raise TypeError(f"shuffle: expected True or False, got {self.shuffle!r}.")
+        for argument, kind in (("early_stopping", EarlyStopping), ("checkpoint", Checkpoint)):
+            given = getattr(self, argument)
+            if given is not None and not isinstance(given, kind):
+                made = "EarlyStopping(patience=5)" if kind is EarlyStopping else "Checkpoint('run')"
+                raise TypeError(f"{argument}: expected a value such as {made}, got {given!r}.")
+        if self.early_stopping is not None and self.early_stopping.metric not in names:
+            cure = "" if any(name.startswith("validation") for name in names) else " Give validation data."
+            raise ValueError(
+                f"early_stopping: expected a metric among {', '.join(names)}, got {self.early_stopping.metric!r}.{cure}"
+            )
+
+
+PLAIN = Conduct()
+
+
+@dataclass(eq=False)
+class Course:
+    """Where a training stands; it changes, and nothing else does but the learner."""
+
+    training: "Training"
+    learner: "Learner"
+    history: History
+    epoch: int = 0
+    examples: int = 0  # seen in it
+    seconds: float = 0.0  # of it
+    learnt_before: int = 0  # steps of the optimizer, before this training
+    stopping: Stopping = field(default_factory=Stopping)
+    watched: Watched | None = None
+    order: dict[str, Any] | None = None  # the state of its stream when the epoch began
+    asked: int = 0  # how many steps into the training it was last asked whether to write
+    written: int = -1  # how many steps into the training the last checkpoint is
+    lines: Lines | None = None
+
+    @property
+    def n_steps(self) -> int:
+        """How many steps into the training it is."""
+        size, total = self.training.batch_size, len(self.training.examples)
+        return self.epoch * -(-total // size) + -(-self.examples // size)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to train."""
+        early = self.training.conduct.early_stopping
+        return self.epoch >= self.training.epochs or (early is not None and early.is_over(self.stopping))
+
+    @property
+    def best(self) -> str | None:
+        """Which epoch the learner will be left with; None where nobody looks for the best."""
+        return None if self.stopping.epoch is None else f"epoch {self.stopping.epoch}, the best"
+
+    def begin_epoch(self) -> Optimizer:
+        """Return the optimizer as it is in this epoch, whose order is about to be drawn."""
+        if self.training.conduct.checkpoint is not None:
+            self.order = random.states(self.training.streams)["order"]
+        per_epoch = -(-len(self.training.examples) // self.training.batch_size)
+        total = self.learnt_before + self.training.epochs * per_epoch
+        return self.training.optimizer.settled(per_epoch, total, self.watched)
+
+    def end_chunk(self, n: int) -> None:
+        """Say that n examples more have been learnt from."""
+        self.examples += n
+        self.learner.learnt = Learnt(self.training.optimizer, self.learnt_before + self.n_steps, self.watched)
+
+    def write_if_due(self) -> None:
+        """Write a checkpoint if one is due, between two chunks."""
+        wanted, epochs = self.training.conduct.checkpoint, None if self.examples else self.epoch
+        if wanted is not None and (self.is_over or wanted.is_due(epochs, self.asked, self.n_steps)):
+            self.write()
+        self.asked = self.n_steps
+
+    def end_epoch(self, report: Report) -> None:
+        """Keep the report of an epoch, and all that depends on it; write a checkpoint if one is due."""
+        self.history.append(report)
+        if self.lines is not None:
+            self.lines.append(report)
+        early, found, state = self.training.conduct.early_stopping, report.metrics or {}, self.learner.train_state
+        if early is not None:
+            learnt = state.parameters, state.state
+            value, is_more = found[early.metric], self.training.more_is_better(early.metric)
+            self.stopping = early.after_epoch(self.stopping, self.epoch, value, learnt, is_more)
+        schedule = self.training.optimizer.schedule
+        if schedule is not None:
+            self.watched = schedule.after_epoch(self.watched, found.get("validation_cost", found["cost"]))
+        self.epoch, self.examples, self.seconds, self.order = self.epoch + 1, 0, 0.0, None
+        self.learner.learnt = Learnt(self.training.optimizer, self.learnt_before + self.n_steps, self.watched)
+        self.write_if_due()
+
+    def settle(self) -> None:
+        """Leave the learner with the best that was learnt, if somebody looks for it."""
+        if self.stopping.learnt is not None:
+            parameters, state = self.stopping.learnt
+            self.learner.train_state = self.learner.train_state._replace(parameters=parameters, state=state)
+
+    def write(self) -> None:
+        """Write a checkpoint, unless this moment has been written."""
+        wanted = self.training.conduct.checkpoint
+        if wanted is None or self.written == self.n_steps:
+            return
+        files.write(Path(wanted.folder), self.n_steps, self._moment(), wanted.keep)
+        self.written = self.n_steps
+
+    def _moment(self) -> Moment:
+        training, to_numpy = self.training, self.training.backend.to_numpy
+        parameters, state, slots = map_arrays(to_numpy, self.learner.train_state)
+        made_of = training.architecture, training.backend.dtype, training.conduct.class_names
+        streams = random.states(training.streams)
+        return Moment(
+            SavedNetwork(*made_of, parameters, state, training.examples.scale),
+            arrays_of(slots),
+            [to_numpy(a) for a in arrays_of(self.stopping.learnt or ())],
+            self.epoch,
+            self.examples,
+            self.seconds,
+            self.learnt_before + self.n_steps,
+            streams if self.order is None or self.examples == 0 else streams | {"order": self.order},
+            list(self.stopping[:4]),
+            None if self.watched is None else list(self.watched),
+            list(self.history),
+            training.made_of,
+            _exact_on(training),
+        )
+
+
+def rate(optimizer: Optimizer, step: int) -> float | None:
+    """Return the learning rate of a step; None where a user's own optimizer says none."""
+    return None if getattr(optimizer, "learning_rate", None) is None else float(optimizer.rate(step))
+
+
+def begin(training: "Training", learner: "Learner", history: History) -> Course:
+    """Return where a training starts: afresh, with an optimizer that has come so far, or from a checkpoint."""
+    course, conduct, parameters = Course(training, learner, history), training.conduct, learner.train_state.parameters
+    slots = optimizers.initialize(training.backend.xp, training.optimizer, parameters)
+    if training.moment is not None:
+        _go_on(course, training.moment, slots)
+    else:
+        if conduct.learnt is None or len(arrays_of(learner.train_state.optimizer)) != len(arrays_of(slots)):
+            learner.train_state = learner.train_state._replace(optimizer=slots)
+        else:
+            course.learnt_before, course.watched = conduct.learnt.n_steps, conduct.learnt.watched
+        learner.learnt = Learnt(training.optimizer, course.learnt_before, course.watched)
+    if conduct.history_file is not None:
+        course.lines = Lines(conduct.history_file, history)
+    return course
+
+
+def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
+    """Let a training stand where a checkpoint says."""
+    training, learner = course.training, course.learner
+    random.restore(training.streams, moment.streams)
+    course.epoch, course.examples, course.seconds = moment.epoch, moment.examples, moment.seconds
+    course.learnt_before = moment.n_steps - course.n_steps
+    course.asked = course.n_steps
+    course.written = course.n_steps if _is_same_folder(training.conduct) else -1
+    course.watched = None if moment.watched is None else Watched(*moment.watched)
+    course.history.extend(moment.history)
+    network, put = moment.network, training.backend.copy_to_device
+    learnt = network.parameters, network.state
+    best = map_arrays(put, _filled(learnt, moment.best, "best")) if moment.best else None
+    epoch, value, passed, waited = moment.stopping
+    course.stopping = Stopping(epoch, value, passed, waited, best)
+    parameters, state = map_arrays(put, learnt)
+    learner.train_state = TrainState(parameters, state, map_arrays(put, _filled(slots, moment.optimizer, "optimizer")))
+    learner.learnt = Learnt(training.optimizer, moment.n_steps, course.watched)
+
+
+def _is_same_folder(conduct: Conduct) -> bool:
+    wanted, resumed = conduct.checkpoint, conduct.resume
+    return wanted is not None and resumed is not None and Path(wanted.folder).resolve() == Path(resumed).resolve()
+
+
+def _filled(tree: Tree, arrays: list[HostArray], what: str) -> Tree:
+    """Return a tree with other arrays in it, found to be as many, and to have the shapes of its own."""
+    own, given = [tuple(a.shape) for a in arrays_of(tree)], [a.shape for a in arrays]
+    if own != given or any(a.dtype.kind != "f" for a in arrays):
+        raise ValueError(f"resume: expected arrays of floats ({what}) of the shapes {own}, got {given}. Start afresh.")
+    rest = iter(arrays)
+    return map_arrays(lambda a: next(rest), tree)
+
+
+# What a checkpoint must agree with.
+
+
+def found(training: "Training", data: Dataset, validation: Any) -> tuple[dict[str, str], Moment | None]:
+    """Return what a training is made of, and the checkpoint that it goes on from, None where it starts afresh.
+
+    Raises:
+        ValueError: The folder of new checkpoints holds those of another training, or the
+            checkpoint is of other data, another network, another optimizer, other settings, or
+            a newer version; or none of them is whole.
+        OSError: A folder cannot be read, or not made.
+    """
+    conduct = training.conduct
+    if conduct.checkpoint is None and conduct.resume is None:
+        return {}, None
+    made_of = _made_of(training, data, validation)
+    moment = None if conduct.resume is None else files.newest(Path(conduct.resume))
+    if moment is not None:
+        _check(moment, made_of, training)
+        if moment.exact_on != (now := _exact_on(training)):
+            then = ", ".join(f"{name} {value}" for name, value in moment.exact_on.items())
+            here = ", ".join(f"{name} {value}" for name, value in now.items())
+            warn(
+                f"resume: the checkpoint was written on {then[:100]}, and training goes on on {here}. Its numbers will "
+                "be those of an uninterrupted training but for rounding, no longer bit for bit."
+            )
+    if conduct.checkpoint is not None:
+        folder = Path(conduct.checkpoint.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        files.clear(folder)
+        if files.numbered(folder) and not (moment is not None and _is_same_folder(conduct)):
+            raise ValueError(
+                f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
+                "training. Go on from them with resume=..., or take another folder."
+            )
+    return made_of, moment
+
+
+def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> None:
+    for name, now in made_of.items():
+        then = moment.made_of.get(name)
+        if name == "epochs" and then is not None and then != now:
+            raise ValueError(
+                f"resume: expected epochs={then[:20]}, got {now}: the learning rate is tied to the length of the "
+                "training. Give its schedule a length in steps or epochs from the start, or keep to that number."
+            )
+        if then != now:
+            raise ValueError(
+                f"resume: expected the {name} of the checkpoint, {str(then)[:300]}, got {now[:300]}. "
+                "Go on with the same, or start afresh in another folder."
+            )
+    if moment.epoch > training.epochs:
+        raise ValueError(
+            f"epochs: expected at least {moment.epoch}, for so many are over, got {training.epochs}. "
+            "It is the total, those before the checkpoint counted."
+        )
+
+
+def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, str]:
+    """Return what must be the same to go on, as texts, by what it is called."""
+    tied = training.optimizer.schedule is not None and training.optimizer.schedule.is_tied_to_length
+    weights = training.weights
+    return {
+        "network": json.dumps(native.described(training.architecture)),
+        "optimizer": _described(training.optimizer),
+        "training data": _fingerprint(data) + ("" if weights is None else f", weights {_checksum(weights)}"),
+        "validation data": "none" if validation is None else _fingerprint(validation),
+        "batch_size": str(training.batch_size),
+        "shuffle": str(training.conduct.shuffle),
+        "early_stopping": _described(training.conduct.early_stopping),
+        "regularization": _described(training.regularization),
+    } | ({"epochs": str(training.epochs)} if tied else {})
+
+
+def _described(value: Any) -> str:
+    """Return a value by its class and its fields, and those in it; what is no dataclass by its class."""
+    if not is_dataclass(value):
+        plain = value is None or isinstance(value, (bool, int, float, str, tuple))
+        return repr(value) if plain else type(value).__qualname__
+    told = ", ".join(f"{each.name}={_described(getattr(value, each.name))}" for each in fields(value))
+    return f"{type(value).__name__}({told})"
+
+
+def _exact_on(training: "Training") -> dict[str, Any]:
+    backend = training.backend
+    return {"backend": backend.name, "dtype": backend.dtype, "threads": training.threads.number}
+
+
+def _fingerprint(data: Dataset) -> str:
+    """Return by what data are known: shapes, dtypes, and a checksum of y and of rows spread over x."""
+    n = len(data)
+    spread = np.unique(np.linspace(0, n - 1, min(n, N_ROWS)).round().astype(int))
+    rows = rows_at(data.x, spread)
+    rows = rows.toarray() if is_sparse(rows) else backends.to_numpy(rows)
+    y = backends.to_numpy(data.y)
+    told = [f"{a.dtype} {tuple(a.shape)}" for a in (data.x, data.y)]
+    return f"x {told[0]}, y {told[1]}, checksum {_checksum(rows, y)}"
+
+
+def _checksum(*arrays: HostArray) -> str:
+    digest = hashlib.sha256()
+    for a in arrays:
+        digest.update(np.ascontiguousarray(a).tobytes())
+    return digest.hexdigest()[:16]

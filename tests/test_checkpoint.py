@@ -1,0 +1,177 @@
+"""Checkpoints as files: networks that open, whole or not at all, and refused when they are not what they should be."""
+
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recipes import clusters
+
+from anynet import Checkpoint, Network
+from anynet.formats import npz
+from anynet.optimizers import Adam
+from anynet.saving import checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of checkpoints after two and after three epochs."""
+    net = Network([12, 5, 4], seed=3)
+    net.class_names = tuple("abcd")
+    how = {"optimizer": Adam(0.01), "checkpoint": Checkpoint(tmp_path / "run")}
+    net.fit(*clusters(np.random.default_rng(1)), epochs=3, **how)
+    return tmp_path / "run"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def rewritten(path, change):
+    """Write a checkpoint with another header."""
+    arrays, header = npz.read(path)
+    change(header)
+    npz.write(path, arrays, header)
+
+
+def resumed(folder, epochs=4):
+    net = Network([12, 5, 4], seed=3)
+    net.fit(*clusters(np.random.default_rng(1)), epochs=epochs, optimizer=Adam(0.01), resume=folder)
+    return net
+
+
+def test_the_newest_are_kept_and_open_as_networks(folder):
+    assert names(folder) == ["step-000000040.npz", "step-000000060.npz"]
+    net = Network.load(folder / "step-000000060.npz")
+    assert net.sizes == [12, 5, 4]
+    assert net.class_names == tuple("abcd")
+    assert np.array_equal(net.weights[0], resumed(folder, 3).weights[0])
+    with np.load(folder / "step-000000060.npz", allow_pickle=False) as file:
+        assert {"w1", "b2", "checkpoint_optimizer0", "checkpoint_optimizer7"} <= set(file.files)
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_as_many_are_kept_as_are_wished(keep, tmp_path, rng):
+    Network([12, 4]).fit(*clusters(rng), epochs=5, checkpoint=Checkpoint(tmp_path, keep=keep))
+    assert names(tmp_path) == [f"step-{20 * epoch:09}.npz" for epoch in (1, 2, 3, 4, 5)[-keep:]]
+
+
+def test_they_come_when_they_are_due_and_at_the_end(tmp_path, rng):
+    data, net = clusters(rng), Network([12, 4])
+    net.fit(data, epochs=5, checkpoint=Checkpoint(tmp_path / "a", every=2, keep=9))
+    assert names(tmp_path / "a") == [f"step-{20 * epoch:09}.npz" for epoch in (2, 4, 5)]
+    net.fit(data, epochs=5, checkpoint=Checkpoint(tmp_path / "b", every=None, every_steps=50, keep=9))
+    assert names(tmp_path / "b") == [f"step-{20 * epoch:09}.npz" for epoch in (3, 5)]
+
+
+DAMAGES = {
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "empty": lambda path: path.write_bytes(b""),
+    "a bit that fell": lambda path: path.write_bytes(_flipped(path.read_bytes())),
+    "no checkpoint": lambda path: Network([12, 5, 4]).save(path),
+    "no epoch": lambda path: rewritten(path, lambda header: header["checkpoint"].pop("epoch")),
+    "an epoch below 0": lambda path: rewritten(path, lambda header: header["checkpoint"].update(epoch=-1)),
+    "a text for an epoch": lambda path: rewritten(path, lambda header: header["checkpoint"].update(epoch="two")),
+    "another history": lambda path: rewritten(path, lambda header: header["checkpoint"].update(history=[{"a": 1}])),
+    "no network": lambda path: rewritten(path, lambda header: header.update(layers=[])),
+}
+
+
+def _flipped(data):
+    changed = bytearray(data)
+    changed[200] ^= 1  # among the numbers of the first array
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_one_gives_way_to_an_older_one_and_an_error_comes_if_there_is_none(damage, folder):
+    whole = resumed(folder)
+    DAMAGES[damage](folder / "step-000000060.npz")
+    with pytest.warns(UserWarning, match=r"step-000000060.npz.* goes on from an older .*step-000000040.npz"):
+        net = resumed(folder)
+    assert np.array_equal(net.weights[0], whole.weights[0])
+    DAMAGES[damage](folder / "step-000000040.npz")
+    with pytest.raises(ValueError, match=r"step-000000060.npz: .* No older checkpoint is whole: start afresh"):
+        resumed(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda header: header["checkpoint"].update(version=2), lambda header: header.update(format_version=2)]
+)
+def test_one_of_a_newer_version_is_refused_and_no_older_one_taken(change, folder):
+    rewritten(folder / "step-000000060.npz", change)
+    with pytest.raises(ValueError, match=r"60.npz: expected a checkpoint of version 1, got 2\. A newer version"):
+        resumed(folder)
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [{}, {"order": 3}, {"bit_generator": "MT19937"}, {"state": {"state": 2**128, "inc": 1}}, {"uinteger": "x"}],
+)
+def test_random_streams_that_cannot_be_are_refused(streams, folder):
+    def change(header):
+        known = header["checkpoint"]["streams"]
+        known["order"] = known["order"] | streams if streams else {}
+
+    rewritten(folder / "step-000000060.npz", change)
+    if "order" in streams:  # no more than NumPy knows, and passed over
+        resumed(folder)
+    else:
+        with pytest.raises(ValueError, match="expected the state"):
+            resumed(folder)
+
+
+def test_other_arrays_are_refused(folder):
+    path = folder / "step-000000060.npz"
+    arrays, header = npz.read(path)
+    arrays["checkpoint_optimizer1"] = np.zeros((2, 2))
+    npz.write(path, arrays, header)
+    with pytest.raises(ValueError, match=r"resume: expected arrays of floats \(optimizer\) of the shapes"):
+        resumed(folder)
+
+
+def test_what_a_program_that_died_left_half_goes(folder, rng):
+    (folder / ".anynet-abc").write_bytes(b"half")
+    net = Network([12, 5, 4], seed=3)
+    how = {"optimizer": Adam(0.01), "checkpoint": Checkpoint(folder), "resume": folder}
+    net.fit(*clusters(np.random.default_rng(1)), epochs=4, **how)
+    assert names(folder) == ["step-000000060.npz", "step-000000080.npz"]
+
+
+def test_a_disk_that_fills_leaves_what_was_there(folder, monkeypatch):
+    before, data = names(folder), clusters(np.random.default_rng(1))
+
+    def full(file, **arrays):
+        file.write(b"some")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(npz.np, "savez", full)
+    net = Network([12, 5, 4], seed=3)
+    how = {"optimizer": Adam(0.01), "checkpoint": Checkpoint(folder), "resume": folder}
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        net.fit(data, epochs=5, **how)
+    assert names(folder) == before
+    assert len(caught.value.history) == 4
+    monkeypatch.undo()
+    assert len(net.fit(data, epochs=5, **how)) == 5
+
+
+def test_a_formula_of_ones_own_is_told_of_before_training(tmp_path, rng):
+    own = pytest.importorskip("own")
+    net = Network([12, 4, 4], hidden=own.LEAKY)
+    with pytest.raises(ValueError, match="exists in this program alone"):
+        net.fit(*clusters(rng), epochs=1, checkpoint=Checkpoint(tmp_path))
+
+
+def test_the_header_is_json_that_anyone_can_read(folder):
+    with np.load(folder / "step-000000060.npz", allow_pickle=False) as file:
+        told = json.loads(str(file["header"]))["checkpoint"]
+    assert (told["version"], told["epoch"], told["examples"], told["n_steps"]) == (1, 3, 0, 60)
+    assert set(told["exact_on"]) == {"backend", "dtype", "threads"}
+    assert told["exact_on"]["backend"] == "numpy"
+
+
+def test_no_folder_is_no_checkpoint(tmp_path):
+    assert checkpoint.newest(tmp_path / "none") is None
+    assert checkpoint.newest(Path(tmp_path)) is None
