@@ -217,7 +217,7 @@ def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
 
 
 class Figures(NamedTuple):
-    """Metrics that have been computed, but not waited for: (k,) numbers on the device, and what makes values of them."""
+    """Metrics that are computed, but not waited for: numbers (k,) on the device, and what makes values of them."""
 
     numbers: Array
     read: Callable[[Sequence[float]], dict[str, float]]

@@ -144,7 +144,8 @@ class Answers(NamedTuple):
 
     Example:
         >>> import array_api_compat.numpy as xp
-        >>> Answers.of(xp, xp.asarray([[0.1, 0.9]]), xp.asarray([0]), xp.asarray([[1.0, 0.0]]), "classification").decided
+        >>> outputs, targets = xp.asarray([[0.1, 0.9]]), xp.asarray([[1.0, 0.0]])
+        >>> Answers.of(xp, outputs, targets, targets, "classification").decided
         array([1], dtype=int32)
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from compare import relative_difference
 
-from anynet import SGD, Dropout, Network
+from anynet import Dropout, Network
 
 
 def examples(n=23):

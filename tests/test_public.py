@@ -21,9 +21,10 @@ from anynet.schedules import SCHEDULES
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History", "Initializer", "Layer", "Metric", "Network",
-        "Optimizer", "Report", "Schedule", "Standardize", "activations", "array_namespace", "backends", "costs",
-        "datasets", "function", "grad", "initializers", "layers", "metrics", "optimizers", "plots", "pp", "schedules",
+        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History",
+        "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize", "activations",
+        "array_namespace", "backends", "costs", "datasets", "function", "grad", "initializers", "layers", "metrics",
+        "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
