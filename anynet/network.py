@@ -26,7 +26,7 @@ from anynet.initializers import Initializer
 from anynet.metrics import Metric, chosen
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
-from anynet.progress import epoch_line, with_progress
+from anynet.progress import collect, epoch_line, with_progress
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -211,7 +211,7 @@ class Network(Brain):
         if not all(map(callable, callbacks)):
             raise TypeError(f"callbacks: expected functions of a report and the network, got {callbacks!r}.")
         reports = with_progress(self.iter_fit(x, y, **how), progress)
-        return training.collect(reports, self.history, callbacks, self, how.get("checkpoint") is not None)
+        return collect(reports, self.history, callbacks, self, how.get("checkpoint") is not None)
 
     @on_device
     def iter_fit(self, /, x: Any, y: Any = None, **how: Any) -> Iterator[Report]:

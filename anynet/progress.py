@@ -3,10 +3,13 @@
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from anynet import signals
 
 if TYPE_CHECKING:
-    from anynet.history import Report
+    from anynet.history import History, Report
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}"  # what a narrow terminal cuts off stands last
 
@@ -88,3 +91,29 @@ def metrics_line(report: "Report", columns: int) -> str:
         if len(line) <= columns:
             break
     return line
+
+
+def collect(
+    reports: Iterator["Report"], history: "History", callbacks: Any, learner: Any, holds_back: bool
+) -> "History":
+    """Return the history of a training, which keeps it itself; what stops training on the way carries it too.
+
+    Args:
+        reports: Of the training.
+        history: Of it.
+        callbacks: Are called with each report and the learner.
+        learner: Who learns.
+        holds_back: Whether whoever asks the program to end waits until a chunk is over, and for
+            the checkpoint that is written then.
+    """
+    holding = signals.held_back() if holds_back else nullcontext(lambda: None)
+    try:
+        with holding as check_for_interrupt, closing(reports):  # type: ignore[type-var]
+            for report in reports:
+                for callback in callbacks:
+                    callback(report, learner)
+                check_for_interrupt()
+    except BaseException as stopped:  # Ctrl-C as well
+        stopped.history = history  # type: ignore[attr-defined]
+        raise
+    return history

@@ -7,12 +7,11 @@ becomes of it. Whoever consumes the reports can draw a bar, keep a history, save
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, optimizers, resuming, signals, symptoms
+from anynet import backprop, batches, data, evaluation, optimizers, resuming, symptoms
 from anynet.architecture import Architecture
 from anynet.backends import Backend, is_on_host
 from anynet.backends.threads import Threads, iterate, threads_for
@@ -219,32 +218,6 @@ def _batch_size(given: int | None, n: int) -> int:
     if given is not None and size > n:
         warn(f"batch_size: expected 1 to {n}, as many as there are examples, got {size}. All of them are one batch.")
     return min(size, n)
-
-
-def collect(
-    reports: Iterator[Report], history: History, callbacks: Any, learner: "Learner", holds_back: bool
-) -> History:
-    """Return the history of a training, which keeps it itself; what stops training on the way carries it too.
-
-    Args:
-        reports: Of the training.
-        history: Of it.
-        callbacks: Are called with each report and the learner.
-        learner: Who learns.
-        holds_back: Whether whoever asks the program to end waits until a chunk is over, and for
-            the checkpoint that is written then.
-    """
-    holding = signals.held_back() if holds_back else nullcontext(lambda: None)
-    try:
-        with holding as check_for_interrupt, closing(reports):  # type: ignore[type-var]
-            for report in reports:
-                for callback in callbacks:
-                    callback(report, learner)
-                check_for_interrupt()
-    except BaseException as stopped:  # Ctrl-C as well
-        stopped.history = history  # type: ignore[attr-defined]
-        raise
-    return history
 
 
 class Learner(Protocol):
