@@ -22,6 +22,8 @@ from anynet.commands.terminal import say
 from anynet.costs import COSTS
 from anynet.datasets.mnist import mnist_test_images
 from anynet.history import Report
+from anynet.optimizers import OPTIMIZERS, Adam, AdamW, Momentum
+from anynet.schedules import SCHEDULES, Cosine, Linear, Plateau, StepDecay, Warmup
 
 NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
 
@@ -299,7 +301,55 @@ def test_help_of_train_lists_what_the_tables_hold(capsys, monkeypatch):
     names = {*backends.LIBRARIES, *backends.DTYPES, *ACTIVATIONS, *(cost.name for cost in COSTS.values())}
     assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
     assert all(f"{cost.learning_rate} with {cost.name}" in text for cost in COSTS.values())
+    assert [
+        name for name in (*OPTIMIZERS, *SCHEDULES) if not re.search(rf"\b{name}\b", text) and name != "warmup"
+    ] == []
     assert "0.01 for values" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", SGD(3.0)),
+        ("--cost cross_entropy", SGD(0.5)),
+        ("--eta 0.25", SGD(0.25)),
+        ("--hidden-activation relu --output-activation softmax", Adam()),
+        ("--hidden-activation relu --eta 0.25", SGD(0.25)),
+        ("--optimizer adamw", AdamW()),
+        ("--optimizer momentum --eta 0.02 --schedule cosine", Momentum(Cosine(0.02))),
+        ("--optimizer adam --schedule linear --schedule-epochs 5", Adam(Linear(0.001, epochs=5))),
+        ("--schedule step", SGD(StepDecay(3.0, epochs=10))),
+        ("--schedule plateau --warmup-steps 4", SGD(Warmup(Plateau(3.0), steps=4))),
+        ("--warmup-steps 4 --schedule constant", SGD(Warmup(3.0, steps=4))),
+    ],
+)
+def test_train_learns_by_what_was_asked_for_or_suits(options, expected, monkeypatch):
+    seen, iter_fit = [], Network.iter_fit
+
+    def watched(net, *data, **how):
+        seen.append(how["optimizer"])
+        return iter_fit(net, *data, **how)
+
+    monkeypatch.setattr(Network, "iter_fit", watched)
+    assert main([*TRAIN.split(), "--epochs", "1", "--quiet", *options.split()]) == 0
+    assert seen == [expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--optimizer adm", "--optimizer: expected one of sgd, momentum, nesterov, rmsprop, adam, adamw, got 'adm'"),
+        ("--schedule warmup", "--schedule: expected one of constant, step, exponential, linear, cosine"),
+        ("--schedule cosine --schedule-epochs 0", "--schedule-epochs: expected at least 1, got 0"),
+        ("--schedule-epochs 3", "--schedule-epochs: expected a schedule that has a length, got constant"),
+        ("--schedule plateau --schedule-epochs 3", "--schedule-epochs: expected a schedule that has a length"),
+        ("--warmup-steps 0", "--warmup-steps: expected at least 1, got 0"),
+        ("--optimizer adam --eta 0", "--learning-rate: expected a finite number above 0"),
+    ],
+)
+def test_what_no_optimizer_or_schedule_is_made_of(options, message, capsys):
+    assert main([*TRAIN.split(), *options.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"anynet: {message}")
 
 
 @pytest.mark.parametrize("option", ["--output", "--out"])

@@ -4,12 +4,14 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import signals, symptoms
+from anynet import optimizers, signals, symptoms
 from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
+from anynet.checks import look_up, whole_number
 from anynet.commands import options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
@@ -18,10 +20,12 @@ from anynet.datasets import Dataset
 from anynet.history import Report
 from anynet.layers import Standardize
 from anynet.network import Network
-from anynet.optimizers import SGD
+from anynet.optimizers import OPTIMIZERS, Optimizer
 from anynet.progress import epoch_line, metrics_line, with_progress
+from anynet.schedules import SCHEDULES, Constant, Schedule, StepDecay, Warmup
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
+STAIR = 10  # epochs of --schedule step
 
 # What who has a file and options is told, for what symptoms say to who has an array and arguments.
 STANDARDISE = "A network hardly learns from them. Let it bring them to one scale by itself: train with --standardize."
@@ -67,8 +71,15 @@ def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
     add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
     rates = ", ".join(_each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
-    rates += f"; {RATE_FOR_VALUES} for values"
+    rates += f"; {RATE_FOR_VALUES} for values; of other optimizers 0.001, with momentum 0.01"
+    suits = "sgd for sigmoid throughout, for values, or where a rate is given; else adam"
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; by default what suits: {suits}")
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
+    kinds = ", ".join(name for name in SCHEDULES if name != "warmup")
+    add("--schedule", metavar="NAME", help=f"how the rate changes: {kinds} (constant)")
+    length = "of the schedule; of a stair, for step (all of the training; 10 for step)"
+    add("--schedule-epochs", type=int, metavar="N", help=length)
+    add("--warmup-steps", type=int, metavar="N", help="mini-batches in which the rate rises at first (none)")
 
 
 def _add_output(add: Callable[..., Any]) -> None:
@@ -186,15 +197,42 @@ def _check_sizes(sizes: Sequence[int], suitable: Sequence[int], may_have_one_out
         raise UsageError(f"--sizes: expected {suitable[-1]} last, an output for each of what y asks, got {sizes[-1]}.")
 
 
+def _optimizer(arguments: argparse.Namespace, net: Network) -> Optimizer:
+    """Return the optimizer that was asked for, or that suits, with its schedule."""
+    name, rate = arguments.optimizer, arguments.learning_rate
+    for_sgd = RATE_FOR_VALUES if net.task == "regression" else net.book_learning_rate
+    if name is None and rate is None and net.task != "regression":
+        optimizer: Any = net.architecture.default_optimizer
+    else:
+        optimizer = optimizers.get("sgd" if name is None else name, for_sgd)
+    if rate is not None:
+        optimizer = replace(optimizer, learning_rate=rate)
+    scheduled: Optimizer = replace(optimizer, learning_rate=_schedule(arguments, optimizer.learning_rate))
+    return scheduled
+
+
+def _schedule(arguments: argparse.Namespace, rate: float) -> Schedule | float:
+    """Return the schedule that was asked for, which begins with a rate; without one the rate."""
+    name, epochs, warmup = arguments.schedule or "constant", arguments.schedule_epochs, arguments.warmup_steps
+    kind: Any = look_up({name: kind for name, kind in SCHEDULES.items() if kind is not Warmup}, name, "schedule")
+    if epochs is None and kind is StepDecay:
+        epochs = STAIR
+    if epochs is None:
+        schedule = rate if kind is Constant else kind(rate)
+    elif any(field.name == "epochs" for field in fields(kind)):
+        schedule = kind(rate, epochs=whole_number("schedule_epochs", epochs))
+    else:
+        raise UsageError(f"--schedule-epochs: expected a schedule that has a length, got {name}. Leave it out.")
+    return schedule if warmup is None else Warmup(schedule, steps=whole_number("warmup_steps", warmup))
+
+
 def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) -> Iterator[Report]:
     """Return the iterator that trains."""
-    rate = RATE_FOR_VALUES if net.task == "regression" else net.book_learning_rate
-    rate = rate if arguments.learning_rate is None else arguments.learning_rate
     return net.iter_fit(
         data.train,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
-        optimizer=SGD(rate),
+        optimizer=_optimizer(arguments, net),
         validation=data.held_out,
         memory_limit=arguments.memory_limit,
         threads=arguments.threads,
