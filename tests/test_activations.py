@@ -70,7 +70,7 @@ def test_values_and_derivatives_are_those_of_pytorchs_own(name, dtype):
     import torch
 
     functional = torch.nn.functional
-    how = {"gelu": {"approximate": "tanh"}, "softplus": {"threshold": 1000.0}}.get(name, {})
+    how = {"gelu": {"approximate": "tanh"}, "softplus": {"threshold": 40.0}}.get(name, {})
     z = np.concatenate([np.linspace(-12, 12, 1001), [-1e30, -1e4, -745.0, -100.0, -0.0, 0.0, 100.0, 745.0, 1e4, 1e30]])
     z = z.astype(dtype)
     t = torch.tensor(z, requires_grad=True)

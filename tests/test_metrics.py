@@ -127,15 +127,16 @@ def test_r2_of_what_is_constant(backend32):
     y = [[0.1, 1.0], [0.1, 2.0], [0.1, 3.0]]
     assert value("r2", backend32, y, y, "regression") == 1.0
     assert value("r2", backend32, [[0.1 + 1e-6, second] for _, second in y], y, "regression") == 0.5
-    assert value("r2", backend32, [[0.1], [0.1], [0.1]], [[0.1]] * 3, "regression") == 1.0
-    assert value("r2", backend32, [[0.2], [0.1], [0.1]], [[0.1]] * 3, "regression") == 0.0
+    for n in (1, 3, 1000):  # whose mean is 0.1 but for rounding
+        assert value("r2", backend32, [[0.1]] * n, [[0.1]] * n, "regression") == 1.0
+        assert value("r2", backend32, [[0.2]] + [[0.1]] * (n - 1), [[0.1]] * n, "regression") == 0.0
 
 
 def cases(seed):
-    """Return random answers to 300 questions with ties, some classes never decided for or never expected."""
+    """Return random answers to 300 questions, with ties; class 2 is never decided for, 5 never expected, 6 neither."""
     rng = np.random.default_rng(seed)
-    outputs, y = rng.integers(0, 4, (300, 6)) / 4, rng.integers(0, 5, 300)
-    outputs[:, 2] = -1.0
+    outputs, y = rng.integers(0, 4, (300, 7)) / 4, rng.integers(0, 5, 300)
+    outputs[:, [2, 6]] = -1.0
     outputs[np.arange(300), y] += rng.integers(0, 2, 300) * (y != 2)
     return outputs, y
 
@@ -151,16 +152,16 @@ def test_of_classes_as_scikit_learn_finds_them(backend, seed):
         "precision": of_sklearn.precision_score(y, decided, average="macro", zero_division=0),
         "recall": of_sklearn.recall_score(y, decided, average="macro", zero_division=0),
         "f1": of_sklearn.f1_score(y, decided, average="macro"),
-        "mean_squared_error": of_sklearn.mean_squared_error(np.eye(6)[y], outputs),
-        "mean_absolute_error": of_sklearn.mean_absolute_error(np.eye(6)[y], outputs),
+        "mean_squared_error": of_sklearn.mean_squared_error(np.eye(7)[y], outputs),
+        "mean_absolute_error": of_sklearn.mean_absolute_error(np.eye(7)[y], outputs),
         **{
-            f"{name}_{c}": of(y, decided, average=None, labels=range(6), zero_division=0)[c]
+            f"{name}_{c}": of(y, decided, average=None, labels=range(7), zero_division=0)[c]
             for name, of in (
                 ("precision", of_sklearn.precision_score),
                 ("recall", of_sklearn.recall_score),
                 ("f1", of_sklearn.f1_score),
             )
-            for c in range(6)
+            for c in range(7)
         },
     }
     found = {name: value(name, backend, outputs.tolist(), y) for name in expected}
