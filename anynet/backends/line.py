@@ -47,7 +47,7 @@ class Line(ABC):
         for i, symbol in enumerate(program.operations):
             self._write(i, symbol)
         self.source = self._looped() if size else self._called()
-        exec(self.source, self._env)
+        exec(compile(self.source, "<a line of anynet>", "exec"), self._env)
         self.make, self.run = self._env["make"], self._env["run"]
 
     # What a library says.
