@@ -2,15 +2,16 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anynet import signals
 
 if TYPE_CHECKING:
     from anynet.history import History, Report
 
+Reports: TypeAlias = Generator["Report", None, None]
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}"  # what a narrow terminal cuts off stands last
 
 
@@ -28,7 +29,7 @@ def epoch_line(report: "Report", n_validation: int) -> str:
     return f"Epoch {report.epoch} complete"
 
 
-def with_progress(reports: Iterable["Report"], show: bool | None, keep: bool = True) -> Iterator["Report"]:
+def with_progress(reports: Iterable["Report"], show: bool | None, keep: bool = True) -> Reports:
     """Yield the reports; meanwhile draw one bar for the whole training on standard error.
 
     `show` None means where somebody watches: on a terminal or in a notebook. A line per epoch
@@ -37,7 +38,11 @@ def with_progress(reports: Iterable["Report"], show: bool | None, keep: bool = T
     """
     if show or (show is None and _is_watched()):
         return _with_bar(reports, keep)
-    return iter(reports)
+    return _plainly(reports)
+
+
+def _plainly(reports: Iterable["Report"]) -> Reports:
+    yield from reports
 
 
 def _is_watched() -> bool:
@@ -45,7 +50,7 @@ def _is_watched() -> bool:
     return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
 
 
-def _with_bar(reports: Iterable["Report"], keep: bool) -> Iterator["Report"]:
+def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
     # Imported when first needed: it is not quick to load. The plain bar, for that of notebooks asks for ipywidgets.
     from tqdm import tqdm
 
@@ -93,9 +98,7 @@ def metrics_line(report: "Report", columns: int) -> str:
     return line
 
 
-def collect(
-    reports: Iterator["Report"], history: "History", callbacks: Any, learner: Any, holds_back: bool
-) -> "History":
+def collect(reports: Reports, history: "History", callbacks: Any, learner: Any, holds_back: bool) -> "History":
     """Return the history of a training, which keeps it itself; what stops training on the way carries it too.
 
     Args:
@@ -108,7 +111,7 @@ def collect(
     """
     holding = signals.held_back() if holds_back else nullcontext(lambda: None)
     try:
-        with holding as check_for_interrupt, closing(reports):  # type: ignore[type-var]
+        with holding as check_for_interrupt, closing(reports):
             for report in reports:
                 for callback in callbacks:
                     callback(report, learner)

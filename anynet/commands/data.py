@@ -23,6 +23,7 @@ class TrainingData(NamedTuple):
     held_out: Dataset | None = None
     held_out_name: str = ""
     asked: "Asked | None" = None
+    chooses: bool = False  # whether they choose the epoch that is saved
 
     @property
     def n_held_out(self) -> int:
@@ -58,16 +59,22 @@ def training_data(arguments: argparse.Namespace) -> TrainingData:
     if arguments.data is None or _is_book(arguments.data):
         if fraction is not None:
             raise ValueError("--validation-fraction: expected other --data with it, for MNIST has its own test images.")
-        train, _, test = datasets.mnist() if arguments.data is None else _book(arguments.data[0])
         asked = Asked(10, output or "sigmoid")
-        train, test = (_renamed(data, arguments.names, asked) for data in (train, test))
+        parts = datasets.mnist() if arguments.data is None else _book(arguments.data[0])
+        train, validation, test = (_renamed(data, arguments.names, asked) for data in parts)
+        if arguments.early_stopping is not None:  # what test images choose, they cannot judge
+            return TrainingData(train, validation, "the validation images", asked, chooses=True)
         return TrainingData(train, test, "the test images", asked)
     data, asked = asked_of(_read(arguments), sizes, output)
     data = _renamed(data, arguments.names, asked)
     if fraction is None:
+        if arguments.early_stopping is not None:
+            raise UsageError(
+                "--early-stopping: expected data to judge each epoch by, got none. Add --validation-fraction 0.2, say."
+            )
         return TrainingData(data, asked=asked)
     train, held_out = datasets.split(data, fraction, random.spawn(arguments.seed).split)
-    return TrainingData(train, held_out, "the validation data", asked)
+    return TrainingData(train, held_out, "the validation data", asked, chooses=True)
 
 
 def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:

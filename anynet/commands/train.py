@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from anynet import optimizers, signals, symptoms
 from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
+from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, whole_number
 from anynet.commands import options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
@@ -26,6 +28,7 @@ from anynet.schedules import SCHEDULES, Constant, Schedule, StepDecay, Warmup
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
 STAIR = 10  # epochs of --schedule step
+NEVER = 10**9  # epochs: as long as nobody waits
 
 # What who has a file and options is told, for what symptoms say to who has an array and arguments.
 STANDARDISE = "A network hardly learns from them. Let it bring them to one scale by itself: train with --standardize."
@@ -79,6 +82,11 @@ def _add_training(add: Callable[..., Any]) -> None:
     add("--schedule", metavar="NAME", help=f"how the rate changes: {kinds} (constant)")
     length = "of the schedule; of a stair, for step (all of the training; 10 for step)"
     add("--schedule-epochs", type=int, metavar="N", help=length)
+    stop = "stop after so many epochs in a row without a better one (never); MNIST's validation images then judge them"
+    add("--early-stopping", type=int, metavar="N", help=stop)
+    add("--checkpoint", metavar="FOLDER", help="where to write after each epoch where training stands (nowhere)")
+    add("--resume", metavar="FOLDER", help="of checkpoints: go on from the newest, as if never stopped")
+    add("--history", metavar="FILE", help="where to write a line of JSON after each epoch (nowhere)")
     add("--warmup-steps", type=int, metavar="N", help="mini-batches in which the rate rises at first (none)")
 
 
@@ -110,11 +118,13 @@ def run(arguments: argparse.Namespace) -> None:
             say(data.asked.remark)
         ends = []
         try:
-            for report in with_progress(reports, False if arguments.quiet else None, keep=False):
-                if report.is_epoch_end:
-                    ends.append(report)
-                    say(_line(report, data))
-                check_for_interrupt()
+            # It is closed at once, whatever happens: then the best is taken, and a checkpoint written.
+            with closing(with_progress(reports, False if arguments.quiet else None, keep=False)) as watched:
+                for report in watched:
+                    if report.is_epoch_end:
+                        ends.append(report)
+                        say(_line(report, data))
+                    check_for_interrupt()
         except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
             why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
             if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
@@ -124,7 +134,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{why}. {kept}", file=sys.stderr)
             raise
         path = _save(net, output, arguments.force)
-        say(_summary(ends, data, path))
+        say(_summary(list(net.history) or ends, data, path))
         check_for_interrupt()
 
 
@@ -137,15 +147,16 @@ def _save(net: Network, path: Path, force: bool) -> Path:
 
 
 def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
-    """Return how fast it went, and what was saved: the network of the last epoch, which need not be the best."""
+    """Return how fast it went, and of which epoch the network is that was saved: that which was chosen, or the last."""
     seconds, examples = sum(report.seconds for report in ends), sum(report.total for report in ends)
     speed = f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second"
     if data.held_out is None:
         return f"{speed}\nSaved the network to {path}"
     figures = [_figure(report, data.n_held_out) for report in ends]
     best = min(range(len(ends)), key=lambda i: _badness(ends[i]))
-    said = f"epoch {ends[-1].epoch}, {figures[-1]} on {data.held_out_name}"
-    if _badness(ends[best]) == _badness(ends[-1]):
+    saved = best if data.chooses else len(ends) - 1
+    said = f"epoch {ends[saved].epoch}, {figures[saved]} on {data.held_out_name}"
+    if _badness(ends[best]) == _badness(ends[saved]):
         return f"{speed}\nSaved the network of {said}{', the best' * (len(ends) > 1)}, to {path}"
     return f"{speed}\nSaved the network of {said}, to {path}; the best epoch was {ends[best].epoch}, {figures[best]}"
 
@@ -226,6 +237,12 @@ def _schedule(arguments: argparse.Namespace, rate: float) -> Schedule | float:
     return schedule if warmup is None else Warmup(schedule, steps=whole_number("warmup_steps", warmup))
 
 
+def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStopping:
+    """Return what chooses the epoch that is saved, and perhaps stops: by right answers, where answers are right."""
+    patience = NEVER if arguments.early_stopping is None else whole_number("early_stopping", arguments.early_stopping)
+    return EarlyStopping(patience, "validation_cost" if net.task == "regression" else "validation_accuracy")
+
+
 def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) -> Iterator[Report]:
     """Return the iterator that trains."""
     return net.iter_fit(
@@ -234,6 +251,10 @@ def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) ->
         batch_size=arguments.batch_size,
         optimizer=_optimizer(arguments, net),
         validation=data.held_out,
+        early_stopping=_early_stopping(arguments, net) if data.chooses else None,
+        checkpoint=None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint),
+        resume=arguments.resume,
+        history_file=arguments.history,
         memory_limit=arguments.memory_limit,
         threads=arguments.threads,
     )
