@@ -50,7 +50,8 @@ class Activation:
         is_for_outputs_only: Whether hidden layers are refused it, as softmax is: there its
             cost supplies the error dC/dz.
         initializer: The name of what suits layers below it where none is named; he_normal for
-            those that let about half of what they are given pass, as relu does.
+            those that let about half of what they are given pass, as relu does, glorot_normal for
+            tanh, of which its paper treats.
 
     Raises:
         ValueError: There is no derivative, and value is no element-wise formula that it can be
@@ -203,7 +204,7 @@ def _step(xp: Namespace, z: Array) -> Array:
 
 
 sigmoid = Activation("sigmoid", _sigmoid, _sigmoid_derivative)
-tanh = Activation("tanh", _tanh, _tanh_derivative)
+tanh = Activation("tanh", _tanh, _tanh_derivative, initializer="glorot_normal")
 relu = Activation("relu", _relu, _relu_derivative, initializer="he_normal")
 leaky_relu = Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative, initializer="he_normal")
 elu = Activation("elu", _elu, _elu_derivative, initializer="he_normal")

@@ -49,8 +49,8 @@ class Network(Brain):
         output_activation: Of the last layer, likewise. `output` for short.
         cost: A name of `costs.COSTS` or a `Cost`; None: cross_entropy for softmax, else quadratic.
         initializer: A name of `initializers.INITIALIZERS` or an `Initializer`; None is what suits
-            the activation: he_normal for relu and its kind, else lecun_normal, the book's
-            improved start (chapter 3).
+            the activation: he_normal for relu and its kind, glorot_normal for tanh, else
+            lecun_normal, the book's improved start (chapter 3).
         task: A name of `metrics.TASKS`; None: regression for identity outputs, else classification.
         hidden: As `hidden_activation`.
         output: As `output_activation`.

@@ -91,12 +91,12 @@ def test_a_network_that_the_host_has_no_room_for_is_told_so(backend):
 
 @pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("softmax", "step")])
 def test_without_one_named_a_layer_starts_as_suits_its_activation(name):
-    """He for relu and its kind, which let about half of what they are given pass; the output follows its own."""
+    """He for relu and its kind, Glorot for tanh; the output follows its own activation."""
     is_relus_kind = name in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
     net = Network([4, 3, 2], hidden=name, output="softmax")
-    expected = ["he_normal" if is_relus_kind else "lecun_normal", "lecun_normal"]
-    assert [layer.initializer for layer in net.layers] == expected
-    assert bool(net.biases[0].any()) != is_relus_kind
+    expected = "he_normal" if is_relus_kind else "glorot_normal" if name == "tanh" else "lecun_normal"
+    assert [layer.initializer for layer in net.layers] == [expected, "lecun_normal"]
+    assert bool(net.biases[0].any()) == (expected == "lecun_normal")
     named = Network([4, Dense(3, initializer="xavier"), 2], hidden=name, initializer="standard_normal")
     assert [layer.initializer for layer in named.layers] == ["xavier", "standard_normal"]
 
