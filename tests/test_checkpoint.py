@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recipes import clusters
+from test_training import set_chunk_bytes
 
 from anynet import Checkpoint, Network
 from anynet.formats import npz
@@ -175,3 +176,18 @@ def test_the_header_is_json_that_anyone_can_read(folder):
 def test_no_folder_is_no_checkpoint(tmp_path):
     assert checkpoint.newest(tmp_path / "none") is None
     assert checkpoint.newest(Path(tmp_path)) is None
+
+
+def test_a_damaged_one_does_not_crowd_out_what_is_written_after_it(folder, monkeypatch):
+    set_chunk_bytes(monkeypatch, 12 * 4 * 40)  # chunks of four mini-batches
+    DAMAGES["cut short"](folder / "step-000000060.npz")
+
+    def stop(report, net):
+        raise KeyboardInterrupt
+
+    net = Network([12, 5, 4], seed=3)
+    how = {"optimizer": Adam(0.01), "checkpoint": Checkpoint(folder, keep=1, every_steps=1), "resume": folder}
+    with pytest.warns(UserWarning, match="goes on from an older checkpoint"), pytest.raises(KeyboardInterrupt):
+        net.fit(*clusters(np.random.default_rng(1)), epochs=4, callbacks=[stop], **how)
+    assert names(folder) == ["step-000000044.npz"]
+    assert resumed(folder).history["epoch"] == [0, 1, 2, 3]

@@ -203,3 +203,18 @@ def test_going_on_without_resuming_goes_on_from_the_last_step(tmp_path):
         each.partial_fit(train, epochs=2)
     assert_same((net, told(net.history)), (again, told(again.history)))
     assert again.learnt.n_steps == 4 * 21
+
+
+def test_a_training_that_goes_on_with_an_optimizer_resumes_too(tmp_path):
+    train, _ = data()
+    nets = [Network(SIZES, output="softmax", seed=5) for _ in range(2)]
+    for net in nets:
+        net.fit(train, epochs=2, optimizer=Adam(0.01))
+    whole, halved = nets
+    whole.partial_fit(train, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        halved.partial_fit(train, epochs=3, checkpoint=Checkpoint(tmp_path), callbacks=[StopAt(9)])
+    again = Network(SIZES, output="softmax")
+    again.partial_fit(train, epochs=3, optimizer=Adam(0.01), resume=tmp_path)
+    assert_same((again, told(again.history)), (whole, told(whole.history)))
+    assert again.learnt == whole.learnt
