@@ -33,7 +33,7 @@ def test_what_happened_is_there_by_its_name():
     assert history["accuracy"] == [None, 0.75]
     assert history["epoch"] == [0, 1]
     assert history["n_correct"] == [7, None]
-    with pytest.raises(KeyError, match=r"expected one of epoch, seconds, rate, n_correct, validation_cost.* got 'loss'"):
+    with pytest.raises(KeyError, match=r"one of epoch, seconds, rate, n_correct, validation_cost.* got 'loss'"):
         history["loss"]
 
 
