@@ -6,13 +6,14 @@ they stand; that of the order as it stood when the epoch began, for the order is
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from anynet import backends, optimizers, random
+from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
 from anynet.checks import warn
 from anynet.examples import Dataset, is_sparse, rows_at
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from anynet.training import Learner, Training
 
 N_ROWS = 100  # of x, by which data are known
+MOST_THREADS = 1024  # that a file can ask for
 
 
 class Learnt(NamedTuple):
@@ -252,8 +254,8 @@ def _filled(tree: Tree, arrays: list[HostArray], what: str) -> Tree:
 # What a checkpoint must agree with.
 
 
-def found(training: "Training", data: Dataset, validation: Any) -> tuple[dict[str, str], Moment | None]:
-    """Return what a training is made of, and the checkpoint that it goes on from, None where it starts afresh.
+def found(training: "Training", data: Dataset, validation: Any) -> "Training":
+    """Return a training that knows what it is made of, and the checkpoint that it goes on from, if there is one.
 
     Raises:
         ValueError: The folder of new checkpoints holds those of another training, or the
@@ -263,11 +265,12 @@ def found(training: "Training", data: Dataset, validation: Any) -> tuple[dict[st
     """
     conduct = training.conduct
     if conduct.checkpoint is None and conduct.resume is None:
-        return {}, None
+        return training
     made_of = _made_of(training, data, validation)
     moment = None if conduct.resume is None else files.newest(Path(conduct.resume))
     if moment is not None:
         _check(moment, made_of, training)
+        training = replace(training, threads=_as_before(moment, training))
         if moment.exact_on != (now := _exact_on(training)):
             then = ", ".join(f"{name} {value}" for name, value in moment.exact_on.items())
             here = ", ".join(f"{name} {value}" for name, value in now.items())
@@ -284,7 +287,16 @@ def found(training: "Training", data: Dataset, validation: Any) -> tuple[dict[st
                 f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
                 "training. Go on from them with resume=..., or take another folder."
             )
-    return made_of, moment
+    return replace(training, made_of=made_of, moment=moment)
+
+
+def _as_before(moment: Moment, training: "Training") -> Threads:
+    """Return on how many threads to go on: as before, for bits depend on it, unless another number was asked for."""
+    then, now = moment.exact_on.get("threads"), training.threads
+    is_told = (
+        isinstance(then, int) and 1 <= then <= MOST_THREADS and moment.exact_on["backend"] == training.backend.name
+    )
+    return Threads(then, is_asked=True) if is_told and now.number is not None and not now.is_asked else now
 
 
 def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> None:

@@ -178,8 +178,7 @@ def prepare(
         raise ValueError(f"metrics: expected validation data to take {wanted[0].name} of, got none. Give validation=.")
     training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted)
     conduct.check(_names(training))
-    agreed, moment = resuming.found(training, examples, validation)
-    return replace(training, made_of=agreed, moment=moment)
+    return resuming.found(training, examples, validation)
 
 
 def _names(training: Training) -> list[str]:

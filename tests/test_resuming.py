@@ -1,5 +1,7 @@
 """Resuming: to the same bits wherever training was stopped, and refused with whatever is not the same."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from compare import relative_difference
@@ -7,7 +9,7 @@ from conftest import need
 from recipes import clusters
 from test_training import set_chunk_bytes
 
-from anynet import SGD, Checkpoint, Dropout, EarlyStopping, Network, backends
+from anynet import SGD, Checkpoint, Dropout, EarlyStopping, Network, backends, training
 from anynet.history import read
 from anynet.optimizers import Adam, Momentum
 from anynet.schedules import Cosine, Plateau
@@ -218,3 +220,17 @@ def test_a_training_that_goes_on_with_an_optimizer_resumes_too(tmp_path):
     again.partial_fit(train, epochs=3, optimizer=Adam(0.01), resume=tmp_path)
     assert_same((again, told(again.history)), (whole, told(whole.history)))
     assert again.learnt == whole.learnt
+
+
+@pytest.mark.parametrize(("asked", "goes_on"), [(None, 2), (1, 1)])
+def test_threads_are_those_of_before_unless_others_are_asked_for(asked, goes_on, tmp_path, monkeypatch):
+    """By the rule it would be one, for so small a step; bits depend on the number."""
+    seen = []
+    original = training.run
+    monkeypatch.setattr(
+        training, "run", lambda journey, *rest: (seen.append(journey.threads), original(journey, *rest))[1]
+    )
+    fitted(epochs=1, threads=2, checkpoint=Checkpoint(tmp_path))
+    with pytest.warns(UserWarning, match="no longer bit for bit") if asked else nullcontext():
+        fitted(epochs=2, threads=asked, resume=tmp_path)
+    assert [threads.number for threads in seen] == [2, goes_on]
