@@ -52,6 +52,7 @@ def made_of(
     streams: Streams,
     class_names: tuple[str, ...] | None = None,
     input_scale: str | None = None,
+    is_column: bool = False,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
     return locals() | {"history": History(), "learnt": None}
@@ -80,6 +81,9 @@ class Brain:
     streams: Streams
     class_names: tuple[str, ...] | None
     input_scale: str | None = None  # of what it has learnt from, as in `pixels.scale_of`; kept from then on
+    is_column: bool = (
+        False  # whether y came as (n, 1): then the values of a regression with one output are predicted so
+    )
     history: History  # of the last `fit`
     learnt: Learnt | None = None  # how far the optimizer has come, by which `partial_fit` goes on
 
@@ -170,7 +174,7 @@ class Brain:
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
         saved = SavedNetwork(
-            self.architecture, self.backend.dtype, self.class_names, parameters, state, self.input_scale
+            self.architecture, self.backend.dtype, self.class_names, parameters, state, self.input_scale, self.is_column
         )
         return saving.write(path, saved)
 
@@ -206,7 +210,8 @@ class Brain:
             warn(f"{path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
-        net.__setstate__(made_of(saved.architecture, chosen, start, streams, saved.class_names, saved.input_scale))
+        told = saved.class_names, saved.input_scale, saved.is_column
+        net.__setstate__(made_of(saved.architecture, chosen, start, streams, *told))
         return net
 
     def __getstate__(self) -> dict[str, Any]:  # as NumPy arrays: not every library's can be pickled

@@ -60,7 +60,8 @@ class DeviceData:
     """A data set, checked, and put where batches are made from it.
 
     Each of x and y is an array on the device, or `Streamed`. `kept` is how many bytes were
-    put on the device, to stay there; `scale` is that of x, as in `pixels.scale_of`.
+    put on the device, to stay there; `scale` is that of x, as in `pixels.scale_of`; `is_column`
+    says that y came as (n, 1).
     """
 
     x: Array | Streamed
@@ -68,6 +69,7 @@ class DeviceData:
     class_names: tuple[str, ...] | None
     kept: int
     scale: str | None
+    is_column: bool
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
@@ -109,13 +111,14 @@ def to_device(
     else:
         _check_shape(tuple(data.x.shape), shape)
         x = Streamed(data.x, (len(data), *shape), "x")
+    is_column = tuple(y.shape[1:]) == (1,)
     y = targets_of.checked(array_namespace(y), y, architecture)
     if learnt_scale is not None:
         warn_of_scale(x, learnt_scale)
     scale = pixels.scale_of(_first(x)) if _is_seen(x) else None
     y, kept_of_y = _keep(backend, y, "y", budget)
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
-    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale)
+    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column)
 
 
 def _keep(backend: "Backend", a: Array | Streamed, argument: str, budget: float) -> tuple[Array | Streamed, int]:

@@ -1,9 +1,8 @@
 """The network: the face of everything else.
 
-`Network` is a `Brain`, which holds an architecture, a backend, what it has learnt, its random
-streams and the names of its classes; here stand the journeys. It checks what comes in at the
-door and hands on. The mathematics is in backprop.py, the journeys themselves in training.py and
-evaluation.py.
+`Network` is a `Brain`, which holds an architecture, a backend, what it has learnt, its random streams and the names of
+its classes; here stand the journeys. It checks what comes in at the door and hands on. The mathematics is in
+backprop.py, the journeys themselves in training.py and evaluation.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from anynet.costs import Cost
 from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
+from anynet.gradient_check import check_gradients
 from anynet.history import History, Report
 from anynet.initializers import Initializer
 from anynet.metrics import Metric, chosen
@@ -131,12 +131,12 @@ class Network(Brain):
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
                 say; without it they are the cost of each epoch's last mini-batch.
             progress: Whether to draw a bar; None draws one on a terminal only.
-            memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the
-                device to stay, the training data first; None is as much as fits. Parameters,
-                chunks, blocks of evaluation and arrays of the backend are not counted.
-            threads: On how many threads matrices are multiplied. None is one where the products
-                of a step are small, so that training is quick beside other work too, else what
-                the library is set to. Another number may give other last digits.
+            memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the device to stay, the
+                training data first; None is as much as fits. Parameters, chunks, blocks of evaluation and arrays of
+                the backend are not counted.
+            threads: On how many threads matrices are multiplied. None is one where the products of a step are small,
+                so that training is quick beside other work too, else what the library is set to. Another number may
+                give other last digits.
             compiled: Whether formulas are traced or compiled, as the library runs them best. False
                 calls them step by step, more slowly: for who debugs one with prints.
             label_smoothing: A share of each target that goes to all outputs alike, in training only.
@@ -152,11 +152,10 @@ class Network(Brain):
                 training; what was learnt is kept.
             early_stopping: When to stop before the end; the network then has what the best epoch
                 had learnt, after an interrupt too.
-            checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM
-                then wait until a chunk of mini-batches is over, and for its checkpoint.
-            resume: The folder of such checkpoints, to go on from the newest that is whole, to the
-                same bits as if training had never been stopped; `epochs` is the total. It starts
-                afresh where the folder is empty or absent.
+            checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM then wait until a
+                chunk of mini-batches is over, and for its checkpoint.
+            resume: The folder of such checkpoints, to go on from the newest that is whole, to the same bits as if
+                training had never been stopped; `epochs` is the total. It starts afresh where it is empty or absent.
             history_file: Where to write a line of JSON after each epoch.
 
         Returns:
@@ -232,14 +231,16 @@ class Network(Brain):
         if how.get("validation") is not None:
             how["validation"] = self._by_name(as_dataset(how["validation"]), data.class_names)
         journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
-        self.input_scale, self.class_names, self.history = journey.examples.scale, names, History()
+        self.input_scale, self.is_column = journey.examples.scale, journey.examples.is_column
+        self.class_names, self.history = names, History()
         return self.backend.iterate_active(training.run(journey, self, self.history))
 
     @on_device
     def predict(self, x: ArrayLike) -> Array:
         """Return what the network answers to x: labels (n,), or as its `task` says.
 
-        The values of a regression with one output are (n,) too, and one number for one example.
+        The values of a regression with one output are (n,) too, and one number for one example;
+        where the network learnt from y as a column (n, 1), they are a column.
 
         Args:
             x: As in `feedforward`.
@@ -250,7 +251,8 @@ class Network(Brain):
         batch, restore = self._to_batch(x)
         if not isinstance(batch, Streamed):  # which is checked as it is read
             check_finite(batch, "x")
-        return restore(evaluation.decisions(self._trained, batch))
+        decided = evaluation.decisions(self._trained, batch)
+        return restore(decided[:, None] if self.is_column and self.task == "regression" else decided)
 
     def predict_names(self, x: ArrayLike) -> str | tuple[str, ...]:
         """Return the name of the class that the network takes each example for; of one example alone its name.
@@ -282,9 +284,9 @@ class Network(Brain):
         """Return the outputs for x, (n, n_out), (n_out,) or (n_out, 1), in the kind of array that came in.
 
         Args:
-            x: Inputs (n, n_in), one example (n_in,), or the book's column (n_in, 1). uint8
-                means pixels; what is on another scale than what the network has learnt from is
-                warned of. On the host it may be larger than the device.
+            x: Inputs (n, n_in), one example (n_in,), or the book's column (n_in, 1). uint8 means pixels; what is on
+                another scale than what the network has learnt from is warned of. On the host it may be larger than
+                the device.
 
         Raises:
             ValueError: x has another shape.
@@ -324,6 +326,8 @@ class Network(Brain):
         examples = to_device(self.backend, named, self.architecture)
         cost, gradients = evaluation.gradients(self._trained, examples)
         return cost, gradients if self.backend.is_native(x) else map_arrays(self.backend.to_numpy, gradients)
+
+    check_gradients = check_gradients
 
     def accuracy(self, x: Any, y: Any = None) -> float:
         """Return the share of the examples that the network answers rightly, in [0, 1].

@@ -179,7 +179,7 @@ class Course:
         made_of = training.architecture, training.backend.dtype, training.conduct.class_names
         streams = random.states(training.streams)
         return Moment(
-            SavedNetwork(*made_of, parameters, state, training.examples.scale),
+            SavedNetwork(*made_of, parameters, state, training.examples.scale, training.examples.is_column),
             arrays_of(slots),
             [to_numpy(a) for a in arrays_of(self.stopping.learnt or ())],
             self.epoch,
@@ -224,7 +224,7 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     course.epoch, course.examples, course.seconds = moment.epoch, moment.examples, moment.seconds
     course.learnt_before = moment.n_steps - course.n_steps
     course.asked = course.n_steps
-    course.written = course.n_steps if _is_same_folder(training.conduct) else -1
+    course.written = course.n_steps if _is_same_folder(training.conduct.checkpoint, training.conduct.resume) else -1
     course.watched = None if moment.watched is None else Watched(*moment.watched)
     course.history.extend(moment.history)
     network, put = moment.network, training.backend.copy_to_device
@@ -237,8 +237,7 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     learner.learnt = Learnt(training.optimizer, moment.n_steps, course.watched)
 
 
-def _is_same_folder(conduct: Conduct) -> bool:
-    wanted, resumed = conduct.checkpoint, conduct.resume
+def _is_same_folder(wanted: Checkpoint | None, resumed: str | Path | None) -> bool:
     return wanted is not None and resumed is not None and Path(wanted.folder).resolve() == Path(resumed).resolve()
 
 
@@ -266,6 +265,8 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
     conduct = training.conduct
     if conduct.checkpoint is None and conduct.resume is None:
         return training
+    if conduct.checkpoint is not None:
+        check_free(conduct.checkpoint, conduct.resume)
     made_of = _made_of(training, data, validation)
     moment = None if conduct.resume is None else files.newest(Path(conduct.resume))
     if moment is not None:
@@ -282,12 +283,17 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
         folder = Path(conduct.checkpoint.folder)
         folder.mkdir(parents=True, exist_ok=True)
         files.clear(folder)
-        if files.numbered(folder) and not (moment is not None and _is_same_folder(conduct)):
-            raise ValueError(
-                f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
-                "training. Go on from them with resume=..., or take another folder."
-            )
     return replace(training, made_of=made_of, moment=moment)
+
+
+def check_free(wanted: Checkpoint, resumed: str | Path | None) -> None:
+    """Raise ValueError if where checkpoints are to be written holds those of another training."""
+    folder = Path(wanted.folder)
+    if folder.exists() and files.numbered(folder) and not _is_same_folder(wanted, resumed):
+        raise ValueError(
+            f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
+            "training. Go on from them with resume=..., or take another folder."
+        )
 
 
 def _as_before(moment: Moment, training: "Training") -> Threads:

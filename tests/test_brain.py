@@ -1,6 +1,8 @@
 """The brain: what is assigned to a network acts, or is refused; what is loaded goes on by chance of its own."""
 
 import copy
+import json
+import pickle
 import re
 
 import numpy as np
@@ -144,3 +146,33 @@ def test_names_of_any_kind_are_assigned_as_text(tmp_path):
 def test_names_in_y_are_such_as_a_file_takes(rng):
     with pytest.raises(ValueError, match="class_names: expected printable names"):
         Network([4, 2]).fit(rng.standard_normal((4, 4)), ["yes", "n\to"] * 2, epochs=1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_are_predicted_in_the_shape_of_y(backend, dtype, tmp_path):
+    """So that predict(x) - y broadcasts nothing, whichever y came; a file and a copy know it too."""
+    x = np.linspace(0, 1, 20)[:, None]
+    y = (2 * x[:, 0] + 1).astype(dtype)
+    for given, shape in ((y, (20,)), (y[:, None], (20, 1))):
+        net = Network([1, 4, 1], backend, output="identity")
+        net.fit(x, given, epochs=1)
+        for same in (
+            net,
+            net.to("numpy"),
+            Network.load(net.save(tmp_path / "net"), backend),
+            pickle.loads(pickle.dumps(net)),
+        ):
+            assert same.predict(x).shape == shape
+            assert same.predict(x[:1]).shape == (1, *shape[1:])
+            assert same.predict(x[0]).shape == shape[1:]
+
+
+def test_a_file_that_says_no_such_thing_is_refused(tmp_path):
+    net = Network([1, 1], output="identity")
+    path = net.save(tmp_path / "net")
+    arrays = dict(np.load(path))
+    header = json.loads(str(arrays["header"]))
+    arrays["header"] = json.dumps(header | {"is_column": 1})
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="expected is_column to be true or false, got 1"):
+        Network.load(path)

@@ -58,6 +58,7 @@ def entries(saved: SavedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
         "dtype": saved.dtype,
         "inputs": "uint8 is pixels, divided by 255; any other dtype is taken as it is",
         "input_scale": saved.input_scale,
+        "is_column": saved.is_column,
         "classes": saved.class_names,
     }
     return arrays, header
@@ -135,8 +136,12 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
     scale = header.get("input_scale")  # earlier versions have not written it
     if scale is not None and scale not in SCALES:
         raise ImpossibleNetworkError(f"expected an input scale of {' or '.join(SCALES)}, got {str(scale)[:20]}.")
+    is_column = header.get("is_column", False)  # likewise
+    if not isinstance(is_column, bool):
+        raise ImpossibleNetworkError(f"expected is_column to be true or false, got {str(is_column)[:20]}.")
     names = _class_names(header["classes"], architecture.n_classes)
-    return replace(_filled(architecture, header["dtype"], names, arrays), input_scale=scale)
+    filled = _filled(architecture, header["dtype"], names, arrays)
+    return replace(filled, input_scale=scale, is_column=is_column)
 
 
 def _class_names(names: Any, n: int) -> tuple[str, ...] | None:

@@ -16,7 +16,8 @@ REFUSAL = "The file is no whole network."
 class SavedNetwork:
     """What a file says of a network, checked; its arrays are host arrays.
 
-    `input_scale` is that of what it has learnt from, `assumption` what the file did not say.
+    `input_scale` is that of what it has learnt from, `is_column` says that y came as (n, 1) there;
+    `assumption` is what the file did not say.
     """
 
     architecture: Architecture
@@ -25,6 +26,7 @@ class SavedNetwork:
     parameters: Parameters
     state: list[Any]
     input_scale: str | None = None
+    is_column: bool = False
     assumption: str | None = None
 
 
