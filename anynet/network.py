@@ -48,9 +48,8 @@ class Network(Brain):
             `Activation`. sigmoid is the book's. `hidden` for short.
         output_activation: Of the last layer, likewise. `output` for short.
         cost: A name of `costs.COSTS` or a `Cost`; None: cross_entropy for softmax, else quadratic.
-        initializer: A name of `initializers.INITIALIZERS` or an `Initializer`; None is what suits
-            the activation: he_normal for relu and its kind, glorot_normal for tanh, else
-            lecun_normal, the book's improved start (chapter 3).
+        initializer: A name of `initializers.INITIALIZERS` or an `Initializer`; None is what suits the activation:
+            he_normal for relu and its kind, glorot_normal for tanh, else lecun_normal, the book's of chapter 3.
         task: A name of `metrics.TASKS`; None: regression for identity outputs, else classification.
         hidden: As `hidden_activation`.
         output: As `output_activation`.
@@ -118,9 +117,8 @@ class Network(Brain):
         """Train from where the network stands, and return the report of each epoch.
 
         Args:
-            x: Inputs (n, n_in), or in the place of x and y a `Dataset`, an (x, y) pair, or the
-                book's list of column pairs. What does not fit the device is streamed from the
-                host, with the same results.
+            x: Inputs (n, n_in), or in the place of x and y a `Dataset`, an (x, y) pair, or the book's list of column
+                pairs. What does not fit the device is streamed from the host, with the same results.
             y: Labels (n,), names of classes, or targets (n, n_out). All else goes by its name.
             epochs: How often every example is seen; 30 as in the book.
             batch_size: How many examples a step learns from; None is 10 as in the book. Where there
@@ -131,20 +129,19 @@ class Network(Brain):
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
                 say; without it they are the cost of each epoch's last mini-batch.
             progress: Whether to draw a bar; None draws one on a terminal only.
-            memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the device to stay, the
-                training data first; None is as much as fits. Parameters, chunks, blocks of evaluation and arrays of
-                the backend are not counted.
-            threads: On how many threads matrices are multiplied. None is one where the products of a step are small,
-                so that training is quick beside other work too, else what the library is set to. Another number may
-                give other last digits.
+            memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the
+                device to stay, the training data first; None is as much as fits. Parameters,
+                chunks, blocks of evaluation and arrays of the backend are not counted.
+            threads: On how many threads matrices are multiplied. None is one where the products
+                of a step are small, so that training is quick beside other work too, else what
+                the library is set to. Another number may give other last digits.
             compiled: Whether formulas are traced or compiled, as the library runs them best. False
                 calls them step by step, more slowly: for who debugs one with prints.
             label_smoothing: A share of each target that goes to all outputs alike, in training only.
             l1: The book's lambda of lambda / n * sum(|w|), on the mean cost of n training examples.
             l2: That of lambda / (2 n) * sum(w^2). Neither touches biases.
             clip_norm: The norm down to which all gradients together are scaled where it is larger.
-            sample_weight: How much each training example counts, (n,) from 0; they are divided by
-                their mean.
+            sample_weight: How much each training example counts, (n,) from 0; they are divided by their mean.
             class_weight: Likewise for each class, by its number or name; or "balanced".
             metrics: What to take of the validation data besides, as in `score`.
             shuffle: Whether each epoch takes the examples in a fresh order, or as they stand.
@@ -152,8 +149,8 @@ class Network(Brain):
                 training; what was learnt is kept.
             early_stopping: When to stop before the end; the network then has what the best epoch
                 had learnt, after an interrupt too.
-            checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM then wait until a
-                chunk of mini-batches is over, and for its checkpoint.
+            checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM
+                then wait until a chunk of mini-batches is over, and for its checkpoint.
             resume: The folder of such checkpoints, to go on from the newest that is whole, to the same bits as if
                 training had never been stopped; `epochs` is the total. It starts afresh where it is empty or absent.
             history_file: Where to write a line of JSON after each epoch.
@@ -284,9 +281,9 @@ class Network(Brain):
         """Return the outputs for x, (n, n_out), (n_out,) or (n_out, 1), in the kind of array that came in.
 
         Args:
-            x: Inputs (n, n_in), one example (n_in,), or the book's column (n_in, 1). uint8 means pixels; what is on
-                another scale than what the network has learnt from is warned of. On the host it may be larger than
-                the device.
+            x: Inputs (n, n_in), one example (n_in,), or the book's column (n_in, 1). uint8
+                means pixels; what is on another scale than what the network has learnt from is
+                warned of. On the host it may be larger than the device.
 
         Raises:
             ValueError: x has another shape.

@@ -30,6 +30,7 @@ HOST_ROOMS = {
     "resuming",
     "weighting",
     "formula",
+    "gradient_check",
     "plots",
     "progress",
     "commands",
