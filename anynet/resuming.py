@@ -289,7 +289,7 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
 def check_free(wanted: Checkpoint, resumed: str | Path | None) -> None:
     """Raise ValueError if where checkpoints are to be written holds those of another training."""
     folder = Path(wanted.folder)
-    if folder.exists() and files.numbered(folder) and not _is_same_folder(wanted, resumed):
+    if folder.is_dir() and files.numbered(folder) and not _is_same_folder(wanted, resumed):
         raise ValueError(
             f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
             "training. Go on from them with resume=..., or take another folder."

@@ -1,13 +1,14 @@
 """`anynet train`: the epoch that is saved, and trainings that are stopped and gone on with."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from recipes import clusters
 
-from anynet import History, Network, datasets, random
+from anynet import Dropout, History, Network, datasets, random
 from anynet.cli import main
 from anynet.history import read
 
@@ -84,3 +85,197 @@ def test_what_test_images_would_choose_they_do_not_judge(monkeypatch, capsys):
         main(f"train {options} --quiet --force --output net.npz".split())
         assert seen["n"] == n
         assert (seen["early"] is None) == (options == "")
+
+
+def tried(monkeypatch, options):
+    """Return what the options make of a network, its first hidden layers, and of the arguments of its training."""
+    seen = {}
+
+    def iter_fit(net, data, **how):
+        seen.update(how, layers=net.architecture.layers)
+        return iter(History())
+
+    monkeypatch.setattr(Network, "iter_fit", iter_fit)
+    main([*TRAIN.split(), *options.split(), "--quiet", "--force", "--output", "net.npz"])
+    return seen
+
+
+def test_how_it_learns_is_an_option(monkeypatch):
+    how = (
+        "--l1 0.5 --l2 0.25 --clip-norm 2 --label-smoothing 0.1 --class-weight balanced --metrics f1 top_2 --no-shuffle"
+    )
+    seen = tried(monkeypatch, how)
+    assert [seen[name] for name in ("l1", "l2", "clip_norm", "label_smoothing")] == [0.5, 0.25, 2.0, 0.1]
+    assert [seen[name] for name in ("class_weight", "metrics", "shuffle")] == ["balanced", ["f1", "top_2"], False]
+    plain = tried(monkeypatch, "")
+    assert [plain[name] for name in ("l1", "l2", "clip_norm", "label_smoothing", "class_weight")] == [None] * 5
+    assert (plain["metrics"], plain["shuffle"]) == ((), True)
+
+
+def test_dropout_follows_each_hidden_layer(monkeypatch):
+    n_in, n_out = datasets.read_data("data.npz").x.shape[1], Network.load(saved()).sizes[-1]
+    layers = tried(monkeypatch, f"--dropout 0.25 --sizes {n_in} 7 5 {n_out}")["layers"]
+    assert [isinstance(layer, Dropout) for layer in layers] == [False, True, False, True, False]
+    assert layers[1].rate == 0.25
+
+
+def saved():
+    trained("--epochs 1 --quiet --output saved.npz")
+    return "saved.npz"
+
+
+def test_metrics_stand_in_the_line_of_an_epoch(capsys):
+    trained("--epochs 1 --metrics f1 top_2 --history lines --output net.npz")
+    [report] = read("lines")
+    said = f", f1 {report.metrics['validation_f1']:.4g}, top_2 {report.metrics['validation_top_2']:.4g}"
+    assert f"Epoch 0: {report.n_correct} / 50{said}" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--l1 -1", "--l1: expected a finite number above 0, got -1.0"),
+        ("--l2 0", "--l2: expected a finite number above 0, got 0.0"),
+        ("--clip-norm nan", "--clip-norm: expected a finite number above 0, got nan"),
+        ("--label-smoothing 1", "--label-smoothing: expected a share above 0 and below 1, got 1"),
+        ("--label-smoothing 0.1 --output-activation tanh", "--label-smoothing: expected an output of softmax or sigm"),
+        ("--class-weight even", "--class-weight: expected balanced, got 'even'"),
+        ("--class-weight balanced --output-activation identity", "--class-weight: expected data of one class per exam"),
+        ("--metrics f2_", "--metrics: expected one of accuracy"),
+        ("--dropout 1", "--dropout: expected a rate from 0 to below 1, got 1.0"),
+        ("--dropout nan", "--dropout: expected a rate from 0 to below 1, got nan"),
+        ("--dropout 0.5 --sizes 2 3", "--dropout: expected a hidden layer"),
+        ("--history .", "--history: expected a file, got the folder '.'"),
+        ("--history none/lines", "--history: expected a folder that can be written to, got none: No such file"),
+    ],
+)
+def test_values_out_of_their_domain_are_told(options, told, capsys):
+    n_in = str(datasets.read_data("data.npz").x.shape[1])
+    words = [*TRAIN.split(), "--epochs", "1", "--output", "net.npz", *options.replace(" 2 3", f" {n_in} 4").split()]
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("net.npz").exists()
+
+
+def test_metrics_ask_for_data_to_judge_by(capsys):
+    assert main(["train", "--data", "data.npz", "--metrics", "f1"]) == 2
+    assert "--metrics: expected data to judge each epoch by, got none. Add" in capsys.readouterr().err
+
+
+def test_a_dry_run_writes_nothing_and_says_so(capsys):
+    before = sorted(Path().iterdir())
+    trained("--dry-run --batch-size 20 --checkpoint run --resume run --history lines --metrics f1 --output net.npz")
+    assert sorted(Path().iterdir()) == before
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("Dry run: one batch of 20 was trained on, to a cost of 0.")
+    assert said.endswith(", and nothing was written.")
+
+
+def test_a_dry_run_trains_on_the_first_batch_alone(monkeypatch):
+    seen, iter_fit = [], Network.iter_fit
+    monkeypatch.setattr(
+        Network, "iter_fit", lambda net, data, **how: seen.append(len(data)) or iter_fit(net, data, **how)
+    )
+    trained("--dry-run --batch-size 20 --quiet")
+    assert seen == [150, 20]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--learning-rate -1", "expected a finite number above 0"),
+        ("--checkpoint run", "checkpoint: expected a folder without checkpoints, got run"),
+        ("--resume run --epochs 2 --hidden-activation tanh", "resume: expected"),
+        ("--checkpoint data.npz/run", "--checkpoint: expected a folder that can be written to, got "),
+        ("--metrics nothing", "--metrics: expected one of"),
+        ("--output none/net.npz", "--output: expected a folder"),
+    ],
+)
+def test_a_dry_run_finds_what_training_would(options, told, capsys):
+    trained("--epochs 1 --checkpoint run --quiet --output net.npz")
+    before = sorted(Path().rglob("*"))
+    assert main([*TRAIN.split(), "--dry-run", *options.split()]) in (1, 2)
+    assert told in capsys.readouterr().err
+    assert sorted(Path().rglob("*")) == before
+
+
+RUN = """
+data = "data.npz"
+validation-fraction = 0.25
+epochs = 4
+batch-size = 20
+eta = 5
+shuffle = false
+metrics = ["f1"]
+names = "a,b,c"
+"""
+
+
+def configured(text, options=""):
+    Path("run.toml").write_text(text)
+    return main(["train", *options.split(), "--config", "run.toml", "--output", "net.npz"])
+
+
+def test_a_file_of_options_says_what_is_not_typed_and_what_came_of_both_is_written(capsys):
+    n = len(np.unique(datasets.read_data("data.npz").y))
+    text = RUN.replace("a,b,c", ",".join("abcdefghij"[:n]))
+    assert configured(text, "--epochs 2 --shuffle") == 0
+    assert "Epoch 1: " in capsys.readouterr().out
+    resolved = tomllib.loads(Path("net.npz.toml").read_text())
+    asked = tomllib.loads(text)
+    del asked["eta"]
+    asked |= {"data": ["data.npz"], "epochs": 2, "shuffle": True, "learning-rate": 5.0}
+    assert {name: resolved[name] for name in asked} == asked
+    assert resolved["hidden-activation"] == "sigmoid"
+    assert not {"output", "config", "run"} & resolved.keys()
+    assert main(["train", "--config", "net.npz.toml", "--output", "again.npz", "--quiet"]) == 0
+    assert tomllib.loads(Path("again.npz.toml").read_text()) == resolved
+    one, other = Network.load("net.npz"), Network.load("again.npz")
+    assert all(np.array_equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
+    assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
+
+
+def test_what_is_typed_wins_wherever_it_stands_though_it_be_the_default(monkeypatch):
+    Path("run.toml").write_text("epochs = 4\nstandardize = true\nno-shuffle = true")
+    for options in ("--epochs 30 --config run.toml", "--config run.toml --epochs 30"):
+        seen = tried(monkeypatch, options)
+        assert (seen["epochs"], seen["shuffle"], len(seen["layers"])) == (30, False, 3)
+    assert len(tried(monkeypatch, "--config run.toml --no-standardize")["layers"]) == 2
+    assert tried(monkeypatch, "--config run.toml")["epochs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("batch_size = 3", "run.toml: expected one of config_known, got 'batch_size'. Did you mean 'batch-size'?"),
+        ("config = 'other.toml'", "got 'config'"),
+        ("[training]\nepochs = 3", "got 'training'"),
+        ("epochs = 2.5", "run.toml: epochs: expected whole numbers, got '2.5'"),
+        ("epochs = true", "run.toml: epochs: expected a text or a number, got True"),
+        ("l2 = 'much'", "run.toml: l2: expected numbers, got 'much'"),
+        ("l2 = -1", "--l2: expected a finite number above 0"),
+        ("sizes = []", "run.toml: sizes: expected a text or a number, or a list of such, got []"),
+        ("seed = [1, 2]", "run.toml: seed: expected a text or a number, got [1, 2]"),
+        ("standardize = 1", "run.toml: standardize: expected true or false, got '1'"),
+        ("memory-limit = 'big'", "run.toml: memory-limit: expected a number of bytes"),
+        ("eta = 1\nlearning-rate = 2", "run.toml: expected each option once"),
+        ("epochs =", "run.toml: expected TOML, such as epochs = 30"),
+        ("x = " + "[" * 5000, "run.toml: expected TOML"),
+        ("# " + "x" * 2**20, "run.toml: expected at most 1,048,576 bytes"),
+    ],
+)
+def test_what_a_file_of_options_cannot_say_is_told(text, told, capsys):
+    assert configured(text, TRAIN.removeprefix("train")) == 2
+    error = capsys.readouterr().err
+    for part in told.split("config_known"):
+        assert part in error
+    assert "Traceback" not in error
+
+
+def test_a_file_of_options_that_is_not_there_or_would_be_lost_is_told(capsys):
+    assert main(["train", "--config", "none.toml"]) == 1
+    assert "none.toml: No such file" in capsys.readouterr().err
+    Path("net.npz.toml").write_text(f"# mine\n{RUN}")
+    assert main(["train", "--config", "net.npz.toml", "--output", "net.npz"]) == 2
+    assert "got net.npz.toml, which exists. Add --force" in capsys.readouterr().err
+    assert Path("net.npz.toml").read_text().startswith("# mine")

@@ -39,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
     arguments = argparse.Namespace(traceback="--traceback" in argv, quiet=False)  # until they are read
     with ExitStack() as stack:
         try:
-            _parser(argv).parse_args(argv, arguments)
+            _parse(argv, arguments)
             stack.enter_context(_warnings_told(arguments.quiet))
             stack.enter_context(taken_for_a_dash(arguments))
             arguments.run(arguments)
@@ -48,6 +48,15 @@ def run(argv: Sequence[str]) -> int:
         except Exception as error:
             return errors.tell(error, arguments)
     return 0
+
+
+def _parse(argv: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Read what was typed into the arguments; where nothing was, what a file of options says."""
+    parser = _parser(argv)
+    parser.parse_args(argv, arguments)
+    if getattr(arguments, "config", None) is not None:  # it has made itself the defaults
+        parser.parse_args(argv, arguments)
+        arguments.resolved = dict(vars(arguments))  # before standard input becomes a file
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -123,6 +123,11 @@ def n_bytes(text: str) -> int:
     return int(float(number) * 1000 ** ("B", "KB", "MB", "GB").index((unit or "B").upper()))
 
 
+def add_switch(add: Callable[..., Any], name: str, help_: str) -> None:
+    """Add what is on or off; it can be typed either way, as a file of options may have said the other."""
+    add(name, action=argparse.BooleanOptionalAction, help=help_)
+
+
 # Where to write.
 
 
@@ -138,14 +143,19 @@ def output_path(given: str | None, force: bool) -> Path:
         path = npz.with_suffix(given)
         if path.exists() and not force:
             raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")
+    check_folder("--output", path.parent)
+    return path
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Check that a folder can be written to, by what writes nothing that stays."""
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise ValueError(
-            f"--output: expected a folder that can be written to, got {path.parent}: {error.strerror}."
+            f"{option}: expected a folder that can be written to, got {folder}: {error.strerror}."
         ) from None
-    return path
 
 
 def is_folder(given: str) -> bool:

@@ -3,28 +3,31 @@
 import argparse
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import optimizers, signals, symptoms
+from anynet import optimizers, resuming, signals, symptoms
 from anynet.activations import ACTIVATIONS
 from anynet.backends import DTYPES
 from anynet.callbacks import Checkpoint, EarlyStopping
-from anynet.checks import look_up, whole_number
-from anynet.commands import options, terminal
+from anynet.checks import look_up, number_in, whole_number
+from anynet.commands import config, options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.history import Report
-from anynet.layers import Standardize
+from anynet.layers import Dropout, Standardize
+from anynet.metrics import METRICS
 from anynet.network import Network
 from anynet.optimizers import OPTIMIZERS, Optimizer
 from anynet.progress import epoch_line, metrics_line, with_progress
 from anynet.schedules import SCHEDULES, Constant, Schedule, StepDecay, Warmup
+from anynet.training import BATCH_SIZE
 
 RATE_FOR_VALUES = 0.01  # the book, whose outputs are sigmoids, has none: its 3.0 diverges where they have no bounds
 STAIR = 10  # epochs of --schedule step
@@ -41,13 +44,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "Without options: the book's network, [784, 30, 10], on the 50,000 training images of MNIST. "
         "Defaults stand in parentheses."
     )
+    run_file = "TOML of options, such as epochs = 30; what is typed wins, and what came of both stands in OUTPUT.toml"
+    parser.add_argument("--config", action=config.FromFile, metavar="FILE", help=run_file)
+    dry = "check everything, train on one batch, and write nothing"
+    options.add_switch(parser.add_argument, "--dry-run", dry)
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
     options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
     data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
     _add_network(parser.add_argument_group("network").add_argument)
-    _add_training(parser.add_argument_group("training").add_argument)
+    training = parser.add_argument_group("training").add_argument
+    _add_training(training)
+    _add_regularization(training)
     where = parser.add_argument_group("where it computes")
     options.add_backend(where)
     limit = "of data kept on the device, such as 100MB; the rest is streamed (as much as fits)"
@@ -60,7 +69,8 @@ def _add_network(add: Callable[..., Any]) -> None:
     costs = " or ".join(_each(cost.name for cost in COSTS.values()))
     add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
     scale = "let a first layer bring inputs to one scale: their means and deviations are those of the training data"
-    add("--standardize", action="store_true", help=scale)
+    options.add_switch(add, "--standardize", scale)
+    add("--dropout", type=float, metavar="RATE", help="share of each hidden layer that a step leaves out (none)")
     add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{hidden} (sigmoid)")
     outputs = ", ".join(_each(cost.output for cost in COSTS.values()))
     last = f"of the last layer: {outputs} (sigmoid; identity for values)"
@@ -90,11 +100,23 @@ def _add_training(add: Callable[..., Any]) -> None:
     add("--warmup-steps", type=int, metavar="N", help="mini-batches in which the rate rises at first (none)")
 
 
+def _add_regularization(add: Callable[..., Any]) -> None:
+    add("--l1", type=float, metavar="LAMBDA", help="of a penalty on weights, lambda / n * sum(|w|) (none)")
+    add("--l2", type=float, metavar="LAMBDA", help="likewise, lambda / (2 n) * sum(w^2) (none)")
+    add("--clip-norm", type=float, metavar="NORM", help="to which gradients are scaled down where theirs is larger")
+    smooth = "share of a target that goes to all outputs alike, above 0 and below 1 (none)"
+    add("--label-smoothing", type=float, metavar="SHARE", help=smooth)
+    add("--class-weight", metavar="balanced", help="let all classes count alike, however rare they are")
+    names = f"what to judge each epoch by besides: {', '.join(METRICS)}, top_3, f1_0 (class 0) and their like"
+    add("--metrics", nargs="+", metavar="NAME", help=names)
+    options.add_switch(add, "--shuffle", "take the examples of each epoch in a fresh order, or as they stand (fresh)")
+
+
 def _add_output(add: Callable[..., Any]) -> None:
     file = f"where to save the network; by default {options.DEFAULT_OUTPUT}, numbered if it exists"
     add("--output", "--out", metavar="FILE", help=file)
-    add("--force", action="store_true", help="replace the file if it exists")
-    add("--quiet", action="store_true", help="print nothing but errors")
+    options.add_switch(add, "--force", "replace the file if it exists")
+    options.add_switch(add, "--quiet", "print nothing but errors")
 
 
 def _each(names: Iterable[str]) -> list[str]:
@@ -108,42 +130,79 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
     say = terminal.be_silent if arguments.quiet else terminal.say
     output = options.output_path(arguments.output, arguments.force)
+    _check_paths(arguments, output)
     data = training_data(arguments)
     net = _network(arguments, data.train, data.asked or Asked(1))
-    reports = _reports(arguments, net, data)
+    _check_goes_together(arguments, net, data)
+    how = _how(arguments, net, data)
+    if arguments.dry_run:  # which writes nothing, and checks all else of it
+        how |= {"checkpoint": None, "history_file": None}
+    reports = net.iter_fit(data.train, **how)
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
         say(f"Training {list(net.sizes)} on {net.backend.label}, {net.backend.dtype}; output: {output}")
         say(f"{len(data.train):,} examples")
         if data.asked is not None and data.asked.remark is not None:
             say(data.asked.remark)
-        ends = []
-        try:
-            # It is closed at once, whatever happens: then the best is taken, and a checkpoint written.
-            with closing(with_progress(reports, False if arguments.quiet else None, keep=False)) as watched:
-                for report in watched:
-                    if report.is_epoch_end:
-                        ends.append(report)
-                        say(_line(report, data))
-                    check_for_interrupt()
-        except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
-            why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
-            if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
-                kept = f"What was learnt so far is in {_save(net, output, arguments.force)}."
-            else:
-                kept = "Nothing was learnt, and nothing saved."
-            print(f"{why}. {kept}", file=sys.stderr)
-            raise
-        path = _save(net, output, arguments.force)
-        say(_summary(list(net.history) or ends, data, path))
-        check_for_interrupt()
+        if arguments.dry_run:
+            say(_tried(net, data.train, how))
+        else:
+            _train(arguments, net, data, reports, output, say, check_for_interrupt)
 
 
-def _save(net: Network, path: Path, force: bool) -> Path:
-    """Save the network, under a number if another run has taken the path since this one began."""
-    if force:
-        return net.save(path)
-    with options.taken(path) as free:
-        return net.save(free)
+def _train(
+    arguments: argparse.Namespace,
+    net: Network,
+    data: TrainingData,
+    reports: Iterator[Report],
+    output: Path,
+    say: Callable[[str], None],
+    check_for_interrupt: Callable[[], None],
+) -> None:
+    """Let the network learn, and save it, whatever happens."""
+    ends = []
+    try:
+        # It is closed at once, whatever happens: then the best is taken, and a checkpoint written.
+        with closing(with_progress(reports, False if arguments.quiet else None, keep=False)) as watched:
+            for report in watched:
+                if report.is_epoch_end:
+                    ends.append(report)
+                    say(_line(report, data, arguments.metrics or ()))
+                check_for_interrupt()
+    except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
+        why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
+        if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
+            kept = f"What was learnt so far is in {_save(net, output, arguments)}."
+        else:
+            kept = "Nothing was learnt, and nothing saved."
+        print(f"{why}. {kept}", file=sys.stderr)
+        raise
+    path = _save(net, output, arguments)
+    say(_summary(list(net.history) or ends, data, path))
+    check_for_interrupt()
+
+
+def _tried(net: Network, train: Dataset, how: dict[str, Any]) -> str:
+    """Train on one batch, and return what is said of it."""
+    n = min(how["batch_size"] or BATCH_SIZE, len(train))
+    batch = Dataset(train.x[:n], train.y[:n], train.class_names)
+    how = how | {"batch_size": n, "validation": None if how["validation"] is None else batch, "resume": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is to be said of all the data has been
+        report = next(net.iter_fit(batch, **how))
+    cost = (report.metrics or {})["cost"]
+    return f"Dry run: one batch of {n} was trained on, to a cost of {cost:.4g}, and nothing was written."
+
+
+def _save(net: Network, path: Path, arguments: argparse.Namespace) -> Path:
+    """Save the network, under a number if another run has taken the path since this one began; options beside it."""
+    if arguments.force:
+        saved = net.save(path)
+    else:
+        with options.taken(path) as free:
+            saved = net.save(free)
+    if arguments.config is not None:
+        config.write_resolved(arguments.resolved, saved)
+    return saved
 
 
 def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
@@ -161,9 +220,12 @@ def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
     return f"{speed}\nSaved the network of {said}, to {path}; the best epoch was {ends[best].epoch}, {figures[best]}"
 
 
-def _line(report: Report, data: TrainingData) -> str:
-    """Return the line of an epoch: the book's, or the cost in training where there is nothing to judge by."""
-    return metrics_line(report, columns=80) if data.held_out is None else epoch_line(report, data.n_held_out)
+def _line(report: Report, data: TrainingData, metrics: Sequence[str]) -> str:
+    """Return the line of an epoch: the book's and metrics, or the cost where there is nothing to judge by."""
+    if data.held_out is None:
+        return metrics_line(report, columns=80)
+    found = report.metrics or {}
+    return ", ".join([epoch_line(report, data.n_held_out), *(f"{m} {found[f'validation_{m}']:.4g}" for m in metrics)])
 
 
 def _figure(report: Report, n_held_out: int) -> str:
@@ -179,11 +241,18 @@ def _badness(report: Report) -> float:
 def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
     """Return a network before training, of the sizes that were given or that suit the data."""
     suitable = [math.prod(train.x.shape[1:]), 30, asked.n_outputs]
+    if arguments.dropout is not None:
+        number_in("dropout", arguments.dropout, "a rate from 0 to below 1", lambda rate: 0 <= rate < 1)
     if arguments.sizes:
         _check_sizes(arguments.sizes, suitable, train.y.ndim == 1)
-    n_in, *layers = arguments.sizes or suitable
+    n_in, *hidden, n_out = arguments.sizes or suitable
+    if arguments.dropout is not None and not hidden:
+        raise UsageError("--dropout: expected a hidden layer to leave some of out, got none. Leave the option out.")
+    layers: list[Any] = [Standardize()] if arguments.standardize else []
+    for size in hidden:
+        layers += [size] if arguments.dropout is None else [size, Dropout(arguments.dropout)]
     return Network(
-        [n_in, *([Standardize()] if arguments.standardize else []), *layers],
+        [n_in, *layers, n_out],
         arguments.backend,
         arguments.device,
         arguments.dtype,
@@ -193,6 +262,32 @@ def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Net
         cost=arguments.cost,
         task=asked.task,
     )
+
+
+def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
+    """Check all but the output that is to be written, before anything is."""
+    resolved = config.resolved_path(output)
+    if arguments.config is not None and not arguments.force and resolved.exists():
+        raise UsageError(f"--config: expected to write the options anew, got {resolved}, which exists. Add --force.")
+    if arguments.history is not None:
+        if options.is_folder(arguments.history):
+            raise UsageError(f"--history: expected a file, got the folder {arguments.history!r}. Name a file in it.")
+        options.check_folder("--history", Path(arguments.history).parent)
+    if arguments.checkpoint is not None:
+        folder = Path(arguments.checkpoint)
+        options.check_folder("--checkpoint", next(p for p in (folder, *folder.absolute().parents) if p.exists()))
+        resuming.check_free(Checkpoint(folder), arguments.resume)
+
+
+def _check_goes_together(arguments: argparse.Namespace, net: Network, data: TrainingData) -> None:
+    """Check options that not every network or data have a use for."""
+    if arguments.metrics and data.held_out is None:
+        raise UsageError("--metrics: expected data to judge each epoch by, got none. Add --validation-fraction 0.2.")
+    weight, has_classes = arguments.class_weight, net.task == "classification" and data.train.y.ndim == 1
+    if weight not in (None, "balanced"):
+        raise UsageError(f"--class-weight: expected balanced, got {weight!r}.")
+    if weight is not None and not has_classes:
+        raise UsageError("--class-weight: expected data of one class per example, got others. Leave it out.")
 
 
 def _check_sizes(sizes: Sequence[int], suitable: Sequence[int], may_have_one_output: bool) -> None:
@@ -243,18 +338,16 @@ def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStoppin
     return EarlyStopping(patience, "validation_cost" if net.task == "regression" else "validation_accuracy")
 
 
-def _reports(arguments: argparse.Namespace, net: Network, data: TrainingData) -> Iterator[Report]:
-    """Return the iterator that trains."""
-    return net.iter_fit(
-        data.train,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        optimizer=_optimizer(arguments, net),
-        validation=data.held_out,
-        early_stopping=_early_stopping(arguments, net) if data.chooses else None,
-        checkpoint=None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint),
-        resume=arguments.resume,
-        history_file=arguments.history,
-        memory_limit=arguments.memory_limit,
-        threads=arguments.threads,
-    )
+def _how(arguments: argparse.Namespace, net: Network, data: TrainingData) -> dict[str, Any]:
+    """Return how to train, as the arguments of `Network.fit`."""
+    as_typed = ["epochs", "batch_size", "resume", "memory_limit", "threads", "class_weight"]
+    as_typed += ["l1", "l2", "clip_norm", "label_smoothing"]
+    return {name: getattr(arguments, name) for name in as_typed} | {
+        "optimizer": _optimizer(arguments, net),
+        "validation": data.held_out,
+        "early_stopping": _early_stopping(arguments, net) if data.chooses else None,
+        "checkpoint": None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint),
+        "history_file": arguments.history,
+        "metrics": arguments.metrics or (),
+        "shuffle": arguments.shuffle is not False,
+    }
