@@ -28,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 def shuffled(
-    backend: Backend, data: DeviceData, batch_size: int, shape: Shape, rng: Generator | None, first: int = 0
+    backend: Backend, data: DeviceData, batch_size: int, shape: Shape | None, rng: Generator | None, first: int = 0
 ) -> Iterator[Chunk]:
     """Yield one epoch in a fresh order, a chunk of whole mini-batches at a time; the last may be smaller.
 
@@ -36,14 +36,14 @@ def shuffled(
         backend: Where they go.
         data: Of which each example comes once.
         batch_size: Of a mini-batch.
-        shape: That of the widest array made of an example.
+        shape: That of the widest array made of an example; None makes a chunk of each mini-batch.
         rng: What draws the order; None takes the examples as they stand.
         first: How many of the epoch are passed over, for they were learnt from before.
     """
     n = len(data)
     order = random.order(n, rng)
     placed_order = backend.asarray(order)
-    length = backend.chunk_rows(shape, batch_size)
+    length = batch_size if shape is None else backend.chunk_rows(shape, batch_size)
     for start in range(first, n, length):
         stop = min(start + length, n)
         rows = Order(placed_order, start, stop)

@@ -27,6 +27,7 @@ from anynet.metrics import Metric, chosen
 from anynet.optimizers import SGD, Optimizer
 from anynet.parameters import as_column
 from anynet.progress import collect, epoch_line, with_progress
+from anynet.rate_finder import find_learning_rate
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
 
@@ -325,6 +326,7 @@ class Network(Brain):
         return cost, gradients if self.backend.is_native(x) else map_arrays(self.backend.to_numpy, gradients)
 
     check_gradients = check_gradients
+    find_learning_rate = find_learning_rate
 
     def accuracy(self, x: Any, y: Any = None) -> float:
         """Return the share of the examples that the network answers rightly, in [0, 1].

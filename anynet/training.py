@@ -321,7 +321,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
                 "fit: expected one training of a network at a time, got another that began before this one ended. "
                 "Start this one again."
             )
-        noise = _noise(backend, architecture, training.streams, chunk.n)
+        noise = noise_for(backend, architecture, training.streams, chunk.n)
         if training.weights is not None:
             noise = (*noise, backend.copy_to_device(training.weights[chunk.examples], "sample_weight"))
         learner.train_state = run_chunk(learner.train_state, chunk, noise, optimizer, n_steps, training.batch_size)
@@ -411,13 +411,13 @@ def step_once(
     architecture.learnable_cost()
     n = len(examples)
     chunk = batches.Chunk(batches.block(backend, examples, 0, n), None, n)
-    noise = _noise(backend, architecture, streams, n)
+    noise = noise_for(backend, architecture, streams, n)
     run_chunk = take_steps(backend, architecture, optimizer)
     after = run_chunk(train_state._replace(optimizer=()), chunk, noise, optimizer, 0, n)
     return after._replace(optimizer=train_state.optimizer)
 
 
-def _noise(backend: Backend, architecture: Architecture, streams: Streams, n: int) -> Noise:
+def noise_for(backend: Backend, architecture: Architecture, streams: Streams, n: int) -> Noise:
     """Return the random numbers that each layer needs for n examples, on the device; None for those that need none."""
     stages, shapes = architecture.stages, pairwise(architecture.shapes)
     drawn = [layer.noise(shape, n, streams.noise) for (layer, _), (shape, _) in zip(stages, shapes, strict=True)]
