@@ -218,7 +218,8 @@ def read(path: str | Path) -> History:
         ValueError: It holds something else; the error has the line.
     """
     history = History()
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(keepends=True), 1):
+    text = Path(path).read_text(encoding="utf-8", errors="replace")  # what is no text is no line of a report
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
         if not line.endswith("\n"):
             break
         try:

@@ -163,6 +163,26 @@ def is_folder(given: str) -> bool:
     return given.endswith(tuple(filter(None, (os.sep, os.altsep)))) or Path(given).is_dir()
 
 
+def picture_path(given: str) -> Path:
+    """Return where to save a picture, found new, with the ending that matplotlib adds to a name without one."""
+    if is_folder(given):
+        raise UsageError(f"--output: expected a file, got the folder {given!r}. Name a file in it.")
+    path = Path(given)
+    path = path if path.suffix or not path.name else path.with_suffix(".png")
+    if path.exists():
+        raise UsageError(f"--output: expected a new file, got {path}, which exists. Give another name.")
+    return path
+
+
+@contextmanager
+def drawing(path: Path) -> Iterator[None]:
+    """Tell of a name that is none of a picture: matplotlib knows which formats it writes."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"--output: expected the name of a picture, got {path}. {error}.") from error
+
+
 def free_path(path: Path) -> Path:
     """Return the path, or the first of its numbered forms that does not exist."""
     return next(free for free in _numbered(path) if not free.exists())
