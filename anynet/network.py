@@ -105,6 +105,7 @@ class Network(Brain):
         l1: float | None = None,
         l2: float | None = None,
         clip_norm: float | None = None,
+        average: float | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: Any = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
@@ -142,14 +143,14 @@ class Network(Brain):
             l1: The book's lambda of lambda / n * sum(|w|), on the mean cost of n training examples.
             l2: That of lambda / (2 n) * sum(w^2). Neither touches biases.
             clip_norm: The norm down to which all gradients together are scaled where it is larger.
+            average: Which share of a moving average of all parameters stays in each step, 0.999 say:
+                the average is what is validated, and what the network holds in the end.
             sample_weight: How much each training example counts, (n,) from 0; they are divided by their mean.
             class_weight: Likewise for each class, by its number or name; or "balanced".
             metrics: What to take of the validation data besides, as in `score`.
             shuffle: Whether each epoch takes the examples in a fresh order, or as they stand.
-            callbacks: Each is called with every report and the network. One that raises stops
-                training; what was learnt is kept.
-            early_stopping: When to stop before the end; the network then has what the best epoch
-                had learnt, after an interrupt too.
+            callbacks: Called with each report and the network; one that raises stops training, as Ctrl-C does.
+            early_stopping: When to stop before the end; what stays is the best epoch's, after an interrupt too.
             checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM
                 then wait until a chunk of mini-batches is over, and for its checkpoint.
             resume: The folder of such checkpoints, to go on from the newest that is whole, to the same bits as if

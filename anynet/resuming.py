@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anynet import backends, optimizers, random
+from anynet.averaging import ahead_of, averaged, with_ahead
 from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
 from anynet.checks import warn
@@ -40,15 +41,17 @@ class Learnt(NamedTuple):
     optimizer: Optimizer
     n_steps: int = 0
     watched: Watched | None = None  # by its schedule
+    is_settled: bool = False  # whether the network holds the average, where there is one
 
     def goes_on(self, optimizer: Any) -> Optimizer:
         """Return what goes on: the optimizer itself, or another value of its class."""
-        if optimizer is not None and type(optimizer) is not type(self.optimizer):
+        own = getattr(self.optimizer, "optimizer", self.optimizer)
+        if optimizer is not None and type(optimizer) is not type(own):
             raise ValueError(
-                f"optimizer: expected one of the class {type(self.optimizer).__name__}, for its slots go on, got "
+                f"optimizer: expected one of the class {type(own).__name__}, for its slots go on, got "
                 f"{optimizer!r}. Leave it out, or start another afresh: fit(...)."
             )
-        return self.optimizer if optimizer is None else optimizer
+        return own if optimizer is None else optimizer
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class Course:
             self.lines.append(report)
         early, found, state = self.training.conduct.early_stopping, report.metrics or {}, self.learner.train_state
         if early is not None:
-            learnt = state.parameters, state.state
+            learnt = state.parameters, state.state, ahead_of(self.training.optimizer, state.optimizer)
             value, is_more = found[early.metric], self.training.more_is_better(early.metric)
             self.stopping = early.after_epoch(self.stopping, self.epoch, value, learnt, is_more)
         schedule = self.training.optimizer.schedule
@@ -160,10 +163,14 @@ class Course:
         self.write_if_due()
 
     def settle(self) -> None:
-        """Leave the learner with the best that was learnt, if somebody looks for it."""
+        """Leave the learner with the best that was learnt, if somebody looks for it, and with its average."""
+        learner, optimizer = self.learner, self.training.optimizer
         if self.stopping.learnt is not None:
-            parameters, state = self.stopping.learnt
-            self.learner.train_state = self.learner.train_state._replace(parameters=parameters, state=state)
+            parameters, state, ahead = self.stopping.learnt
+            learner.train_state = TrainState(parameters, state, with_ahead(learner.train_state.optimizer, ahead))
+        if learner.learnt is not None and learner.learnt.optimizer is optimizer and not learner.learnt.is_settled:
+            learner.train_state = averaged(optimizer, learner.train_state)
+            learner.learnt = learner.learnt._replace(is_settled=True)
 
     def write(self) -> None:
         """Write a checkpoint, unless this moment has been written."""
@@ -210,6 +217,8 @@ def begin(training: "Training", learner: "Learner", history: History) -> Course:
         if conduct.learnt is None or len(arrays_of(learner.train_state.optimizer)) != len(arrays_of(slots)):
             learner.train_state = learner.train_state._replace(optimizer=slots)
         else:
+            if learner.learnt is not None and learner.learnt.is_settled:
+                learner.train_state = averaged(training.optimizer, learner.train_state, sign=-1)
             course.learnt_before, course.watched = conduct.learnt.n_steps, conduct.learnt.watched
         learner.learnt = Learnt(training.optimizer, course.learnt_before, course.watched)
     if conduct.history_file is not None:
@@ -229,7 +238,8 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     course.history.extend(moment.history)
     network, put = moment.network, training.backend.copy_to_device
     learnt = network.parameters, network.state
-    best = map_arrays(put, _filled(learnt, moment.best, "best")) if moment.best else None
+    kept = *learnt, ahead_of(training.optimizer, slots)
+    best = map_arrays(put, _filled(kept, moment.best, "best")) if moment.best else None
     epoch, value, passed, waited = moment.stopping
     course.stopping = Stopping(epoch, value, passed, waited, best)
     parameters, state = map_arrays(put, learnt)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from anynet import backprop, batches, data, evaluation, optimizers, resuming, symptoms
 from anynet.architecture import Architecture
+from anynet.averaging import averaged, averaging
 from anynet.backends import Backend, is_on_host
 from anynet.backends.threads import Threads, iterate, threads_for
 from anynet.checks import warn, whole_number
@@ -105,6 +106,7 @@ def arranged(
     class_names: tuple[str, ...] | None,
     optimizer: str | Optimizer | None = None,
     learnt: Learnt | None = None,
+    average: float | None = None,
     **how: Any,
 ) -> Training:
     """Return a training of the arguments of `Network.fit`, by their names; see `prepare`.
@@ -117,6 +119,7 @@ def arranged(
         class_names: Of the network.
         optimizer: As in `fit`.
         learnt: By which optimizer a network has been trained that goes on with it.
+        average: As in `fit`.
         **how: All else.
     """
     if learnt is None:
@@ -124,6 +127,7 @@ def arranged(
         chosen = optimizers.get(default, architecture.book_learning_rate)
     else:
         chosen = learnt.goes_on(optimizer)
+    chosen = averaging(chosen, average, None if learnt is None else learnt.optimizer)
     regularization = Regularization(**_taken(how, Regularization))
     conduct = Conduct(learnt=learnt, class_names=class_names, **_taken(how, Conduct))
     made_of = backend, architecture, chosen, streams, data
@@ -289,6 +293,7 @@ def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk,
     backend, most = training.backend, symptoms.MOST_ROWS
     net = evaluation.Trained(backend, training.architecture, train_state.parameters, train_state.state)
     found = [symptoms.look(net, *batches.tail(backend, chunk, most))] if looks else []
+    net = net._replace(parameters=averaged(training.optimizer, train_state).parameters)
     figures = None
     if training.validation is not None and training.metrics:
         figures = evaluation.figures(net, training.validation, training.metrics)

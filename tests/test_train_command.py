@@ -102,13 +102,15 @@ def tried(monkeypatch, options):
 
 def test_how_it_learns_is_an_option(monkeypatch):
     how = (
-        "--l1 0.5 --l2 0.25 --clip-norm 2 --label-smoothing 0.1 --class-weight balanced --metrics f1 top_2 --no-shuffle"
+        "--l1 0.5 --l2 0.25 --clip-norm 2 --label-smoothing 0.1 --average 0.9 --class-weight balanced "
+        "--metrics f1 top_2 --no-shuffle"
     )
     seen = tried(monkeypatch, how)
-    assert [seen[name] for name in ("l1", "l2", "clip_norm", "label_smoothing")] == [0.5, 0.25, 2.0, 0.1]
+    numbers = ("l1", "l2", "clip_norm", "label_smoothing", "average")
+    assert [seen[name] for name in numbers] == [0.5, 0.25, 2.0, 0.1, 0.9]
     assert [seen[name] for name in ("class_weight", "metrics", "shuffle")] == ["balanced", ["f1", "top_2"], False]
     plain = tried(monkeypatch, "")
-    assert [plain[name] for name in ("l1", "l2", "clip_norm", "label_smoothing", "class_weight")] == [None] * 5
+    assert [plain[name] for name in (*numbers, "class_weight")] == [None] * 6
     assert (plain["metrics"], plain["shuffle"]) == ((), True)
 
 
@@ -139,6 +141,7 @@ def test_metrics_stand_in_the_line_of_an_epoch(capsys):
         ("--clip-norm nan", "--clip-norm: expected a finite number above 0, got nan"),
         ("--label-smoothing 1", "--label-smoothing: expected a share above 0 and below 1, got 1"),
         ("--label-smoothing 0.1 --output-activation tanh", "--label-smoothing: expected an output of softmax or sigm"),
+        ("--average 1", "--average: expected a share above 0 and below 1, such as 0.999, got 1.0"),
         ("--class-weight even", "--class-weight: expected balanced, got 'even'"),
         ("--class-weight balanced --output-activation identity", "--class-weight: expected data of one class per exam"),
         ("--metrics f2_", "--metrics: expected one of accuracy"),

@@ -104,6 +104,8 @@ def _add_regularization(add: Callable[..., Any]) -> None:
     add("--l1", type=float, metavar="LAMBDA", help="of a penalty on weights, lambda / n * sum(|w|) (none)")
     add("--l2", type=float, metavar="LAMBDA", help="likewise, lambda / (2 n) * sum(w^2) (none)")
     add("--clip-norm", type=float, metavar="NORM", help="to which gradients are scaled down where theirs is larger")
+    average = "share of a moving average that stays in each step, such as 0.999: it is judged, and saved (no average)"
+    add("--average", type=float, metavar="SHARE", help=average)
     smooth = "share of a target that goes to all outputs alike, above 0 and below 1 (none)"
     add("--label-smoothing", type=float, metavar="SHARE", help=smooth)
     add("--class-weight", metavar="balanced", help="let all classes count alike, however rare they are")
@@ -341,7 +343,7 @@ def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStoppin
 def _how(arguments: argparse.Namespace, net: Network, data: TrainingData) -> dict[str, Any]:
     """Return how to train, as the arguments of `Network.fit`."""
     as_typed = ["epochs", "batch_size", "resume", "memory_limit", "threads", "class_weight"]
-    as_typed += ["l1", "l2", "clip_norm", "label_smoothing"]
+    as_typed += ["l1", "l2", "clip_norm", "label_smoothing", "average"]
     return {name: getattr(arguments, name) for name in as_typed} | {
         "optimizer": _optimizer(arguments, net),
         "validation": data.held_out,
