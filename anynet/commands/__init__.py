@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a network and save it",
     "evaluate": "count the right answers of a saved network, or tell its error",
     "predict": "say which digits pictures show, or what a network answers to rows",
+    "find-rate": "try learning rates, and suggest one to train with",
     "curves": "draw the costs and metrics that a training wrote by --history",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
     "info": "versions, and which backends are usable, with the cure if not",

@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
     data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
-    _add_network(parser.add_argument_group("network").add_argument)
+    add_network(parser.add_argument_group("network").add_argument)
     training = parser.add_argument_group("training").add_argument
     _add_training(training)
     _add_regularization(training)
@@ -64,7 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_output(parser.add_argument_group("output").add_argument)
 
 
-def _add_network(add: Callable[..., Any]) -> None:
+def add_network(add: Callable[..., Any]) -> None:
+    """Add the options of which a network is made."""
     hidden = ", ".join(name for name, f in ACTIVATIONS.items() if not f.is_for_outputs_only)
     costs = " or ".join(_each(cost.name for cost in COSTS.values()))
     add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
@@ -134,7 +135,7 @@ def run(arguments: argparse.Namespace) -> None:
     output = options.output_path(arguments.output, arguments.force)
     _check_paths(arguments, output)
     data = training_data(arguments)
-    net = _network(arguments, data.train, data.asked or Asked(1))
+    net = network_of(arguments, data.train, data.asked or Asked(1))
     _check_goes_together(arguments, net, data)
     how = _how(arguments, net, data)
     if arguments.dry_run:  # which writes nothing, and checks all else of it
@@ -240,7 +241,7 @@ def _badness(report: Report) -> float:
     return -report.n_correct if report.n_correct is not None else (report.metrics or {})["validation_cost"]
 
 
-def _network(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
+def network_of(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
     """Return a network before training, of the sizes that were given or that suit the data."""
     suitable = [math.prod(train.x.shape[1:]), 30, asked.n_outputs]
     if arguments.dropout is not None:
