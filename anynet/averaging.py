@@ -78,6 +78,11 @@ class Averaging(Optimizer):
         return replace(self, optimizer=self.optimizer.settled(steps_per_epoch, total_steps, watched))
 
 
+def without_average(optimizer: Optimizer) -> Optimizer:
+    """Return what moves the parameters, by an optimizer that may average them."""
+    return optimizer.optimizer if isinstance(optimizer, Averaging) else optimizer
+
+
 def averaging(optimizer: Optimizer, average: float | None, before: Optimizer | None) -> Optimizer:
     """Return an optimizer that averages, if that is asked for or was done before.
 
@@ -90,7 +95,7 @@ def averaging(optimizer: Optimizer, average: float | None, before: Optimizer | N
         ValueError: The average is out of its domain, or to begin in mid-training.
         TypeError: It is no number.
     """
-    plain = optimizer.optimizer if isinstance(optimizer, Averaging) else optimizer
+    plain = without_average(optimizer)
     if isinstance(before, Averaging):
         return Averaging(plain, before.average if average is None else average)
     if average is None:

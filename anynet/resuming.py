@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anynet import backends, optimizers, random
-from anynet.averaging import ahead_of, averaged, with_ahead
+from anynet.averaging import ahead_of, averaged, with_ahead, without_average
 from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
 from anynet.checks import warn
@@ -45,7 +45,7 @@ class Learnt(NamedTuple):
 
     def goes_on(self, optimizer: Any) -> Optimizer:
         """Return what goes on: the optimizer itself, or another value of its class."""
-        own = getattr(self.optimizer, "optimizer", self.optimizer)
+        own = without_average(self.optimizer)
         if optimizer is not None and type(optimizer) is not type(own):
             raise ValueError(
                 f"optimizer: expected one of the class {type(own).__name__}, for its slots go on, got "

@@ -8,7 +8,7 @@ from test_resuming import StopAt, assert_same, data, fitted
 from test_training import set_chunk_bytes
 
 from anynet import SGD, Checkpoint, EarlyStopping, Network
-from anynet.optimizers import Adam, AdamW
+from anynet.optimizers import Adam, AdamW, Optimizer
 from anynet.schedules import Cosine
 
 SIZES = [12, 8, 4]
@@ -109,6 +109,29 @@ def test_the_best_epoch_is_left_as_its_average_and_gone_on_from_as_it_was():
     assert_close(arrays(net), average_of(steps[: best + 2], 0.5))
     net.partial_fit(train, batch_size=205)
     assert_close(arrays(net), average_of(steps, 0.5), most=1e-9)
+
+
+@dataclass(frozen=True)
+class Halved(Optimizer):
+    """One of a user's own, which holds another."""
+
+    optimizer: Optimizer
+
+    def numbers(self, step):
+        return self.optimizer.numbers(step)
+
+    @staticmethod
+    def rule(xp, p, g, rate):
+        return (p - rate / 2 * g,)
+
+
+@pytest.mark.parametrize("average", [None, 0.75])
+def test_an_optimizer_that_holds_another_goes_on_as_itself(average):
+    net, (train, _) = Network(SIZES, dtype="float64", seed=5), data()
+    net.fit(train, epochs=2, batch_size=205, optimizer=Halved(SGD(1.0)), average=average)
+    net.partial_fit(train, batch_size=205)
+    steps = trajectory(SGD(0.5), 3)
+    assert_close(arrays(net), steps[-1] if average is None else average_of(steps, average))
 
 
 def test_what_stops_training_leaves_the_average_too():
