@@ -4,7 +4,7 @@ They are called as those that are written by hand, with symbols or with arrays o
 they are traced once for their shapes and dtypes, and the program is kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from anynet.derivatives import gradients
 from anynet.operations import NUMBER, OPERATIONS, TraceError, dtype_name, is_number
 from anynet.tracing import Program, Symbol, Trace, replay, traced
-from anynet.trees import arrays_of, map_arrays
+from anynet.trees import arrays_of, filled, map_arrays
 from anynet.typing import Array, Namespace, Shape, Tree
 
 
@@ -40,7 +40,7 @@ class Derived:
                 PROGRAMS.clear()
             known = PROGRAMS[key] = traced(formula, *outline)
         program, result = known
-        return _filled(result, replay(xp, program, arrays_of(arguments)))
+        return filled(result, replay(xp, program, arrays_of(arguments)))
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,7 @@ def within(trace: Trace, formula: Callable[..., Tree], *arguments: Tree) -> Tree
     program = Program([*outer, *fresh], made, arrays_of(result))
     values = replay(trace, program, [*outer, *arrays_of(arguments)])
     trace.derived |= {id(s) for s in trace.symbols[len(outer) + len(made) :]} & {id(value) for value in values}
-    return _filled(result, values)
-
-
-def _filled(tree: Tree, values: Sequence[Any]) -> Tree:
-    remaining = iter(values)
-    return map_arrays(lambda _: next(remaining), tree)
+    return filled(result, values)
 
 
 def is_elementwise(value: Callable[[Namespace, Array], Array]) -> bool:
@@ -150,4 +145,4 @@ def _backward(
 ) -> Tree:
     z = forward(xp, parameters, state, a, True, noise)[0]
     *of_parameters, error = gradients(z, [*arrays_of(parameters), a], seed=delta)
-    return _filled(parameters, of_parameters), error
+    return filled(parameters, of_parameters), error

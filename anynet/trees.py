@@ -4,7 +4,7 @@ Parameters, gradients, the layers' state and an optimizer's slots are such trees
 that a training step changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from anynet.typing import Array, Tree
@@ -18,6 +18,12 @@ def map_arrays(f: Callable[[Array], Any], tree: Tree) -> Tree:
         mapped = [map_arrays(f, part) for part in tree]
         return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
     return f(tree)
+
+
+def filled(tree: Tree, arrays: Iterable[Array]) -> Tree:
+    """Return the tree with other arrays in the places of its own, in order."""
+    others = iter(arrays)
+    return map_arrays(lambda _: next(others), tree)
 
 
 def arrays_of(tree: Tree) -> list[Array]:

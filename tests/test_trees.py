@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from anynet.trees import arrays_of, map_arrays
+from anynet.trees import arrays_of, filled, map_arrays
 
 
 class Pair(NamedTuple):
@@ -21,3 +21,7 @@ def test_each_array_is_mapped_and_what_holds_it_stays():
 def test_arrays_come_in_order():
     assert arrays_of(TREE) == [1, 2, 3]
     assert arrays_of(None) == []
+
+
+def test_other_arrays_take_their_places():
+    assert filled(TREE, [4, 5, 6]) == [Pair(4, [5, None]), (), (6,)]

@@ -14,7 +14,7 @@ from anynet.backends.interface import Noise, Run, Step, bind_namespace, formed, 
 from anynet.checks import warn
 from anynet.operations import TraceError, dtype_name
 from anynet.tracing import HOW_TO, Program, Symbol, traced
-from anynet.trees import arrays_of, map_arrays
+from anynet.trees import arrays_of, filled, map_arrays
 from anynet.typing import Array, Batch, Namespace, Numbers, Order, TrainState, Tree
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def scan(make: MakeLine, backend: "Backend", step: Step, converts: bool = False)
                 line.run(storage[line], held, new, [a[:k, ...] for a in rows], numbers[:1])
                 start = k
             line.run(storage[line], new, new, [a[start:stop, ...] for a in rows], numbers[start // size :])
-        after: TrainState = _filled(found[0][1], new)
+        after: TrainState = filled(found[0][1], new)
         return after
 
     return run
@@ -119,19 +119,13 @@ def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Call
         values = line.run(storage, *arrays)
         if line.n_bytes <= _MOST_SPARE:
             spare.append(storage)  # no two threads meet in one
-        return _filled(symbols, values)
+        return filled(symbols, values)
 
     return run
 
 
 def _first_rows(tree: Tree, n: int) -> Tree:
     return map_arrays(lambda a: a[:n, ...], tree)
-
-
-def _filled(tree: Tree, values: Sequence[Any]) -> Tree:
-    """Return a tree of symbols with values in their places."""
-    left = iter(values)
-    return map_arrays(lambda _: next(left), tree)
 
 
 @lru_cache(_KEPT)
