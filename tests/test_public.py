@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
@@ -271,11 +272,12 @@ def test_the_readmes_test_without_a_gpu_finds_what_mixes_devices(tmp_path):
     (recipe,) = (block for block in blocks() if "def test_" in block)
     assert len([line for line in recipe.splitlines() if line]) <= 10
     outcomes = []
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}  # of this suite's run
     mixed = recipe.replace("xp, z: z / (1", "xp, z, one=__import__('numpy').ones(3, 'float32'): z / (one")
     for block in (recipe, mixed, recipe.replace("xp.exp", "__import__('numpy').exp")):
         (tmp_path / "test_mine.py").write_text(block)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
         outcomes.append((done.returncode, re.findall(r"\d (?:passed|failed|error)", done.stdout)[-1]))
     assert outcomes == [(0, "1 passed"), (1, "1 failed"), (2, "1 error")]
 
