@@ -29,7 +29,7 @@ DTYPES = sorted(TOLERANCE)
 NETWORKS = {
     "the book's": {"sizes": [784, 30, 10]},
     "softmax": {"sizes": [784, 100, 10], "output": "softmax", "cost": "cross_entropy"},
-    "ReLU": {"sizes": [784, 20, 20, 10], "hidden": "relu", "output": "softmax"},
+    "ReLU": {"sizes": [784, 20, 20, 10], "hidden": "relu", "output": "softmax", "initializer": "lecun_normal"},
     "tanh": {"sizes": [784, 20, 10], "hidden": "tanh", "output": "tanh"},
 }
 on_emulator = pytest.mark.skipif(not cuda_device.is_emulated(), reason="needs the emulated device")

@@ -424,7 +424,7 @@ def test_what_has_no_expression_is_called():
         np.testing.assert_allclose(value.get(), right, rtol=1e-14)
 
 
-@pytest.mark.filterwarnings("ignore:.*can be traced.*make one an array")
+@pytest.mark.filterwarnings("ignore:.*can be traced.*no standard says")
 def test_what_has_no_dtype_is_computed_as_it_is_written():
     run = compiled(CudaLine, cupy("float32"), lambda xp, a: a * xp.where(a > 0, 1.0, 0.0))
     a = cp.asarray([2.0, -3.0], "float32")

@@ -3,7 +3,6 @@
 The book's own networks keep the book's rates; with others these diverge.
 """
 
-import statistics
 
 import numpy as np
 import own
@@ -51,14 +50,17 @@ def bar(hidden, output, cost):
 @pytest.mark.parametrize("hidden", FOR_HIDDEN)
 @pytest.mark.parametrize(("output", "cost"), FOR_CLASSES)
 def test_two_epochs_of_mnist_teach_any_network(hidden, output, cost):
-    """The median of three seeds, on validation data."""
+    """The median of three seeds, on validation data: two of them, and then the third need not be asked."""
     train, validation, _ = datasets.mnist()
-    found = []
+    found, passed = [], 0
     for seed in range(3):
+        if passed == 2:
+            break
         net = Network([784, 30, 10], hidden=hidden, output=output, cost=cost, task="classification", seed=seed)
         net.fit(train, epochs=2, progress=False)
         found.append(net.accuracy(validation))
-    assert statistics.median(found) >= bar(hidden, output, cost)
+        passed += found[-1] >= bar(hidden, output, cost)
+    assert passed == 2, found
 
 
 @pytest.mark.slow
