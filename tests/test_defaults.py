@@ -3,7 +3,6 @@
 The book's own networks keep the book's rates; with others these diverge.
 """
 
-
 import numpy as np
 import own
 import pytest
