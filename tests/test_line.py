@@ -11,6 +11,7 @@ import numpy as np
 import own
 import pytest
 import recipes
+from conftest import need
 
 from anynet import SGD, Dense, Network, backends
 from anynet.backends.interface import loop
@@ -216,6 +217,76 @@ def test_programs_give_what_the_calls_give_again_and_again(name):
             np.testing.assert_array_equal(value, expected)
             np.testing.assert_array_equal(same, expected)
             assert (value.dtype, np.shape(value)) == (expected.dtype, np.shape(expected))
+
+
+def random_formula(seed):
+    """Return a formula of square matrices, whose results are used again, flipped, late and more than once."""
+    rng = np.random.default_rng(seed)
+    plan = [(int(rng.integers(0, 9)), *map(int, rng.integers(0, 100, 2))) for _ in range(12)]
+    ends = [int(k) for k in rng.integers(0, 100, 3)]
+
+    def f(xp, p, q, x, rate):
+        made = [p, q, x]
+        for kind, i, j in plan:
+            a, b = made[i % len(made)], made[j % len(made)]
+            made.append(
+                [
+                    lambda a, b: a - rate * b,
+                    lambda a, b: xp.tanh(a),
+                    lambda a, b: 0.5 * (a @ b),
+                    lambda a, b: a.T,
+                    lambda a, b: xp.reshape(xp.reshape(a, (9,)), (3, 3)),
+                    lambda a, b: xp.where(a > b, a, 0.5 * b),
+                    lambda a, b: xp.minimum(a, 0.7) + b,
+                    lambda a, b: a * xp.max(b, axis=1, keepdims=True),
+                    lambda a, b: xp.tanh(a + b.T),
+                ][kind](a, b)
+            )
+        return [xp.tanh(made[k % len(made)]) if n < 2 else made[k % len(made)] for n, k in enumerate(ends)]
+
+    return f
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_reused_nobody_needs(seed):
+    """Random programs, called and in a loop, against the same operations one by one."""
+    f, rng = random_formula(seed), np.random.default_rng(seed)
+    p, q = rng.normal(size=(2, 3, 3))
+    rows, numbers = rng.normal(size=(12, 3)), [(0.3,), (0.2,), (0.1,), (0.4,)]
+    program, _ = traced(f, p, q, rows[:3], 0.1)
+    line = NumpyLine(program)
+    for _ in range(2):
+        for value, right in zip(line.run(line.make(), p, q, rows[:3], 0.3), f(xp, p, q, rows[:3], 0.3), strict=True):
+            np.testing.assert_array_equal(value, right)
+    step, _ = traced(lambda xp, *of: f(xp, *of)[:2], p, q, rows[:3], 0.1)
+    loop_line, new = NumpyLine(step, 3, 2), [np.empty((3, 3)), np.empty((3, 3))]
+    storage, before = loop_line.make(), (p.copy(), q.copy())
+    loop_line.run(storage, [p, q], new, [rows[:3]], numbers[:1])
+    loop_line.run(storage, new, new, [rows[3:]], numbers[1:])
+    held = before
+    for k, (rate,) in enumerate(numbers):
+        held = f(xp, *held, rows[3 * k : 3 * k + 3], rate)[:2]
+    np.testing.assert_array_equal(new, held)
+    np.testing.assert_array_equal([p, q], before)
+
+
+def test_no_line_of_pytorch_writes_over_what_it_sees_flipped():
+    """NumPy would notice, and compute it elsewhere first; PyTorch refuses, or computes something else."""
+    need("torch")
+    backend, a = backends.get("torch", dtype="float64"), A[:3]
+    flipped = backend.compile(lambda xp, a: xp.sum((a + 1.0) * (a + 1.0).T, axis=1))
+    np.testing.assert_allclose(backend.to_numpy(flipped(backend.asarray(a))), ((a + 1.0) * (a + 1.0).T).sum(axis=1))
+    program, _ = traced(lambda xp, p, x, rate: [p - rate * p.T + 0.0 * xp.sum(x)], a, a, 0.5)
+    line, new = backends.torch.TorchLine(program, 3, 1), [backend.asarray(np.empty((3, 3)))]
+    line.run(line.make(), [backend.asarray(a)], new, [backend.asarray(a)], [(0.5,)])
+    line.run(line.make(), new, new, [backend.asarray(a)], [(0.5,)])
+    once = a - 0.5 * a.T
+    np.testing.assert_allclose(backend.to_numpy(new[0]), once - 0.5 * once.T)
+    shown, _ = traced(lambda xp, p, x, rate: [p * p.T], a, a, 0.5)
+    line = backends.torch.TorchLine(shown, 3, 1)
+    new = [backend.asarray(once.copy())]
+    line.run(line.make(), new, new, [backend.asarray(a)], [(0.5,)])
+    np.testing.assert_allclose(backend.to_numpy(new[0]), once * once.T)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (4, 0), (1, 1)])

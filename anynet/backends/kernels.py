@@ -14,7 +14,7 @@ import array_api_compat.numpy as on_host
 import numpy as np
 
 from anynet.backends.cuda import CUDA, TYPES
-from anynet.operations import DTYPES, NUMBER, TraceError, dtype_name, is_number
+from anynet.operations import DTYPES, NUMBER, dtype_name, is_number
 from anynet.tracing import VIEWS, Program, Symbol, call_of, owner
 from anynet.typing import Array, Shape
 
@@ -48,8 +48,6 @@ class Plan:
             elif not any(self.is_array(a) for a in s.args):
                 self.host.append(s)
                 self.numbers.add(id(s))
-            elif s.dtype == NUMBER:
-                raise TraceError(f"of which dtype {s.name} of numbers alone is, no standard says; make one an array")
             else:
                 self.launched.append(s)
                 if {s.dtype, *map(dtype_name, filter(self.is_array, s.args))} <= TYPES.keys():

@@ -16,7 +16,7 @@ _TRANSPOSES = ("permute_dims", "matrix_transpose")
 _BYTES = {dtype: int("".join(filter(str.isdigit, dtype)) or "8") // 8 for dtype in DTYPES}
 
 
-class Line(ABC):
+class StraightLine(ABC):
     """The straight line of a program, as a function of Python.
 
     Args:
@@ -145,10 +145,9 @@ class Line(ABC):
         view = ".T" if is_flipped else ""
         call = "" if is_flipped else self.constant(call_of(self.xp, symbol), symbol.name)
         line = f"{name} = {call}({self._of(base)}){view}"
-        is_whole = base is owner(symbol)  # reshaped, what is no whole array may be copied
-        if is_whole and id(base) in self._memory:
+        if id(base) in self._memory:  # and no view, which could be copied when it is reshaped
             self._kept.append(line)
-        elif is_whole and id(base) in self._held:
+        elif id(base) in self._held:
             self._before.append(line)
         else:
             self._body.append(line)

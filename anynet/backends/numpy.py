@@ -10,7 +10,7 @@ from anynet.backends import traced
 from anynet.backends.dtypes import STANDARD, named, widened
 from anynet.backends.errors import no_such_device
 from anynet.backends.interface import Library
-from anynet.backends.line import Line
+from anynet.backends.line import StraightLine
 from anynet.operations import NUMBER, is_number
 from anynet.tracing import Symbol, call_of
 from anynet.typing import DeviceLike, HostArray, Namespace
@@ -26,7 +26,7 @@ def _device(xp: Namespace, device: DeviceLike) -> Any:
     return "cpu"
 
 
-class NumpyLine(Line):
+class NumpyLine(StraightLine):
     """The line of a program: bit for bit what the same functions give, called one by one.
 
     But for a sum over a batch: it is a product with ones here, which is three times as fast and

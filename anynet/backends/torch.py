@@ -12,7 +12,7 @@ from anynet.backends import traced
 from anynet.backends.dtypes import STANDARD, named
 from anynet.backends.errors import SPAWN, entered, first_line, imported, is_forked, no_such_device
 from anynet.backends.interface import NO_CONTEXT, Library
-from anynet.backends.line import Line
+from anynet.backends.line import StraightLine
 from anynet.operations import NUMBER, is_number
 from anynet.tracing import Program, Symbol, call_of
 from anynet.typing import Array, DeviceLike, HostArray, Namespace, Shape, Tree
@@ -94,7 +94,7 @@ def _active(backend: "Backend") -> AbstractContextManager[Any]:
     return entered(contexts) if contexts else NO_CONTEXT
 
 
-class TorchLine(Line):
+class TorchLine(StraightLine):
     """The line of a program: PyTorch's own functions, which write to where they are told to."""
 
     def __init__(self, program: Program, size: int | None = None, n_held: int = 0, device: Any = None) -> None:
@@ -181,7 +181,7 @@ _REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin"}
 
 
 @cache
-def _line_on(device: Any) -> Callable[..., Line]:
+def _line_on(device: Any) -> Callable[..., TorchLine]:
     """Return what makes lines for a device; the same for the same, for what is made is kept by it."""
     return partial(TorchLine, device=device)
 
