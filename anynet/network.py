@@ -1,8 +1,8 @@
 """The network: the face of everything else.
 
 `Network` is a `Brain`, which holds an architecture, a backend, what it has learnt, its random streams and the names of
-its classes; here stand the journeys. It checks what comes in at the door and hands on. The mathematics is in
-backprop.py, the journeys themselves in training.py and evaluation.py.
+its classes, and a `BookFace`, which is asked as the book's is; here stand today's journeys. It checks what comes in at
+the door and hands on. The mathematics is in backprop.py, the journeys themselves in training.py and evaluation.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,31 +10,30 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from anynet import backends, evaluation, parameters, random, training
+from anynet import backends, evaluation, random, training
 from anynet.activations import Activation
 from anynet.architecture import build
 from anynet.backends import Backend, on_device
-from anynet.brain import Brain, made_of
+from anynet.book_face import BookFace
+from anynet.brain import made_of
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.costs import Cost
-from anynet.data import DeviceData, Streamed, by_name, check_finite, rows_of, to_batch, to_device, warn_of_scale
-from anynet.evaluation import Trained
+from anynet.data import Streamed, check_finite, rows_of, to_device
 from anynet.examples import Dataset, as_dataset
 from anynet.gradient_check import check_gradients
 from anynet.history import History, Report
 from anynet.initializers import Initializer
 from anynet.metrics import Metric, chosen
-from anynet.optimizers import SGD, Optimizer
-from anynet.parameters import as_column
-from anynet.progress import collect, epoch_line, with_progress
+from anynet.optimizers import Optimizer
+from anynet.progress import collect, with_progress
 from anynet.rate_finder import find_learning_rate
 from anynet.trees import map_arrays
-from anynet.typing import Array, ArrayLike, DeviceLike, HostArray, TrainState
+from anynet.typing import Array, ArrayLike, DeviceLike, TrainState
 
 __all__ = ["Network"]
 
 
-class Network(Brain):
+class Network(BookFace):
     """A feedforward network, as in Nielsen's network.py, on any array library.
 
     Args:
@@ -85,8 +84,6 @@ class Network(Brain):
         architecture, streams = build(sizes, hidden, output, cost, initializer, task), random.spawn(seed)
         start = TrainState(*architecture.initialize(streams.initial), ())
         self.__setstate__(made_of(architecture, backends.get(backend, device, dtype), start, streams))
-
-    # Today's face.
 
     def fit(
         self,
@@ -329,16 +326,6 @@ class Network(Brain):
     check_gradients = check_gradients
     find_learning_rate = find_learning_rate
 
-    def accuracy(self, x: Any, y: Any = None) -> float:
-        """Return the share of the examples that the network answers rightly, in [0, 1].
-
-        Args:
-            x: As in `fit`.
-            y: Likewise.
-        """
-        examples = self._to_device(x, y)
-        return self.evaluate(examples) / len(examples)
-
     @on_device
     def score(
         self, x: Any, y: Any = None, metrics: str | Metric | Sequence[str | Metric] | None = None
@@ -358,93 +345,3 @@ class Network(Brain):
         """
         wanted = chosen(metrics, self.architecture.task, self.architecture.n_out)
         return evaluation.scores(self._trained, self._to_device(x, y), wanted)
-
-    # The book's face.
-
-    def SGD(self, training_data: Any, epochs: int, mini_batch_size: int, eta: float, test_data: Any = None) -> None:
-        """Train by stochastic gradient descent and print "Epoch 0: 9045 / 10000" per epoch, as in the book.
-
-        Args:
-            training_data: As in `fit`.
-            epochs: How often every example is seen.
-            mini_batch_size: How many examples a step learns from.
-            eta: The learning rate.
-            test_data: Whose right answers are counted; None prints "Epoch 0 complete".
-        """
-        test = None if test_data is None else as_dataset(test_data)
-        if test is not None:
-            self.architecture.check_can_be_right()
-        how: dict[str, Any] = {"epochs": epochs, "batch_size": mini_batch_size, "optimizer": SGD(eta)}
-        for report in self.iter_fit(training_data, validation=test, **how):
-            if report.is_epoch_end:
-                print(epoch_line(report, len(test or ())))
-
-    @on_device
-    def update_mini_batch(self, mini_batch: Any, eta: float) -> None:
-        """Take one step of gradient descent on the mean cost of a mini-batch.
-
-        Args:
-            mini_batch: A list of pairs (x, y), or data as in `fit`.
-            eta: The learning rate.
-        """
-        made_of = self.backend, self.architecture, SGD(eta), self.streams
-        self.train_state = training.step_once(*made_of, self._to_device(mini_batch), self.train_state)
-
-    def backprop(self, x: ArrayLike, y: ArrayLike) -> tuple[list[Array], list[Array]]:
-        """Return (nabla_b, nabla_w), the gradient of the cost of one example, as `biases` and `weights`.
-
-        Args:
-            x: A column (n_in, 1).
-            y: A column (n_out, 1), or a digit.
-        """
-        _, gradients = self.gradients(x, y)
-        nabla_b = [as_column(biases) for biases in parameters.field_of(gradients, "biases")]
-        return nabla_b, parameters.field_of(gradients, "weights")
-
-    @on_device
-    def evaluate(self, x: Any, y: Any = None) -> int:
-        """Return for how many of the examples the network's answer is right.
-
-        Args:
-            x: As in `fit`.
-            y: Likewise.
-        """
-        self.architecture.check_can_be_right()
-        return int(evaluation.totals(self._trained, self._to_device(x, y)).n_correct)
-
-    @on_device
-    def confusion_matrix(self, x: Any, y: Any = None) -> HostArray:
-        """Return how often each class (rows) was taken for each (columns), NumPy integers.
-
-        Args:
-            x: As in `fit`.
-            y: Likewise.
-        """
-        self.architecture.check_classifies("confusion_matrix")
-        return evaluation.confusion_matrix(self._trained, self._to_device(x, y))
-
-    @on_device
-    def cost_derivative(self, output_activations: Array, y: Array) -> Array:
-        """Return dC/da = a - y, the derivative of the quadratic cost of one example; ValueError for another cost."""
-        self.architecture.check_quadratic()
-        return output_activations - y
-
-    @property
-    def _trained(self) -> Trained:
-        return Trained(self.backend, self.architecture, self.parameters, self.state)
-
-    def _by_name(self, data: Dataset, class_names: tuple[str, ...] | None = None) -> Dataset:
-        return by_name(data, self.class_names or class_names, self.architecture)
-
-    @on_device
-    def _to_device(self, data: Any, y: Any = None) -> DeviceData:
-        if isinstance(data, DeviceData):
-            return data
-        named = self._by_name(as_dataset(data, y))
-        return to_device(self.backend, named, self.architecture, learnt_scale=self.input_scale)
-
-    def _to_batch(self, x: ArrayLike) -> tuple[Array | Streamed, Callable[[Array], Array]]:
-        batch, restore = to_batch(self.backend, x, self.architecture.input_shape)
-        if self.input_scale is not None:
-            warn_of_scale(batch, self.input_scale)
-        return batch, restore

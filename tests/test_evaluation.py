@@ -147,12 +147,6 @@ def test_the_confusion_matrix_counts_beyond_32_bits(backend, in_blocks, monkeypa
     assert Network([4, 5, 3], backend).confusion_matrix(examples(53)).tolist() == [[6 * 2**30] * 3] * 3
 
 
-@pytest.mark.parametrize("task", ["multilabel", "regression"])
-def test_the_confusion_matrix_is_for_classes(task):
-    with pytest.raises(ValueError, match=f"confusion_matrix: expected a network that classifies, got .* {task}"):
-        Network([4, 3], task=task).confusion_matrix(examples())
-
-
 # Memory.
 
 

@@ -53,6 +53,7 @@ PUBLIC = {
     "anynet.books.theano.tensor": ["arange", "as_tensor_variable", "cast", "flatten", "grad", "nnet", "pp", "reshape"],
     "anynet.books.theano.nnet": ["binary_crossentropy", "categorical_crossentropy", "relu", "sigmoid", "softmax"],
 }  # fmt: skip
+PRIVATE_BASES = ("anynet.book_face", "anynet.brain")  # of `Network`, whose docstrings are read as its own
 README = Path(anynet.__file__).parents[1] / "README.md"
 
 
@@ -109,7 +110,7 @@ def documented():
 
 def methods(where, kind):
     """Yield (name, function) of the public methods and properties that a class, or a private room for it, defines."""
-    bases = [base for base in kind.__mro__ if base is kind or base.__module__ == "anynet.brain"]
+    bases = [base for base in kind.__mro__ if base is kind or base.__module__ in PRIVATE_BASES]
     for name, member in [each for base in bases for each in vars(base).items()]:
         if name.startswith("_"):
             continue

@@ -257,16 +257,6 @@ def test_an_optimizer_may_be_named(name, rng):
     assert np.array_equal(named.weights[0], made.weights[0])
 
 
-@pytest.mark.slow_on("jax")
-def test_one_step_by_hand_is_a_step_of_training(backend, rng):
-    x, y = clusters(rng, n=10)
-    by_hand, trained_net = Network([12, 5, 4], backend), Network([12, 5, 4], backend)
-    by_hand.update_mini_batch((x, y), 0.5)
-    trained_net.fit((x, y), epochs=1, batch_size=10, optimizer=SGD(0.5))
-    for a, b in zip(by_hand.weights, trained_net.weights, strict=True):
-        assert relative_difference(a, b) <= 1e-12  # the order of the sum is another
-
-
 # Data that do not fit the device, or the limit, are streamed.
 
 N = 200
