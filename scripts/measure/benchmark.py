@@ -31,7 +31,7 @@ from typing import Any
 
 from duels import N_TRAINING, Settings, Side, duels, first_steps, races, ratio_row, side_row
 from peers import CONTESTANTS, OURS
-from recipe import BOOK, COMMAND, CONVERGE, WIDE, Recipe
+from recipe import ADAM, BOOK, COMMAND, CONVERGE, MOMENTUM, WIDE, Recipe
 from report import Row, aligned, installed, machine, readable
 from speed_picture import draw
 from stage import SLOWING_NUMPY, Stage, forget_blas_settings
@@ -48,6 +48,7 @@ WIDE_DUELS = {
     "anynet_torch": ("torch",),
     "anynet_jax": ("jax", "jax_scan", "jax_by_hand", "torch"),
 }
+OPTIMIZER_DUELS = {"anynet": ("torch",), "anynet_torch": ("torch",), "anynet_jax": ("optax", "torch")}
 ONE_IMAGE_DUELS = {"anynet": ("book", "torch", "jax"), "anynet_torch": ("torch",), "anynet_jax": ("jax",)}
 MANY_IMAGES_DUELS = {"anynet": ("torch",), "anynet_torch": ("torch",), "anynet_jax": ("jax",)}
 FIRST_STEPS = {"anynet_jax": ("jax", "jax_scan", "jax_by_hand")}
@@ -84,6 +85,16 @@ def middle(settings: Settings) -> list[Row]:
 def wide(settings: Settings) -> list[Row]:
     """[784, 512, 512, 10], ReLU, softmax, batch 128: training."""
     return training(settings, WIDE, WIDE_DUELS, 10)
+
+
+def adam(settings: Settings) -> list[Row]:
+    """[784, 100, 10], ReLU, softmax, batch 64, Adam: training."""
+    return training(settings, ADAM, OPTIMIZER_DUELS, 50)
+
+
+def momentum(settings: Settings) -> list[Row]:
+    """[784, 100, 10], ReLU, dropout 0.5, softmax, batch 64, momentum under an exponential schedule: training."""
+    return training(settings, MOMENTUM, OPTIMIZER_DUELS, 50)
 
 
 def one_image(settings: Settings) -> list[Row]:
@@ -170,7 +181,10 @@ def run_command(*arguments: str, threads: int) -> tuple[float, str]:
 
 WORKLOADS = {
     workload.__name__: workload
-    for workload in (book, middle, wide, converge, one_image, many_images, first_step, memory, process, progress_bar)
+    for workload in (
+        *(book, middle, wide, adam, momentum, converge),
+        *(one_image, many_images, first_step, memory, process, progress_bar),
+    )
 }
 
 

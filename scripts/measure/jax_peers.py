@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from recipe import Recipe
+from recipe import BETA, DECAY_STEPS, Recipe
 
 from anynet import Dataset
 
@@ -71,6 +71,57 @@ class Jax:
     def forward(self, x: Any) -> Any:
         """Return the outputs (logits, where they are softmax)."""
         return self.outputs(self.parameters, x).block_until_ready()
+
+
+class Optax(Jax):
+    """optax, as its users write it: `optax.apply_updates`, dropout by `jax.random`, and a pass one `lax.scan`."""
+
+    def __init__(self, recipe: Recipe, train: Dataset) -> None:
+        super().__init__(recipe, train, scan=True)
+        import optax
+
+        rate = recipe.learning_rate
+        scheduled = rate if recipe.decay == 1.0 else optax.exponential_decay(rate, DECAY_STEPS, recipe.decay)
+        is_adam, momentum = recipe.optimizer == "adam", BETA if recipe.optimizer == "momentum" else None
+        self.optimizer = optax.adam(scheduled) if is_adam else optax.sgd(scheduled, momentum=momentum)
+        self.apply_updates = optax.apply_updates
+        self.state = self.jax.device_put((self.parameters, self.optimizer.init(self.parameters)))
+        self.key = self.jax.random.key(recipe.seed)
+
+    def _dropped(self, key: Any, a: Any) -> Any:
+        keep = 1.0 - self.recipe.dropout
+        return self.jax.numpy.where(self.jax.random.bernoulli(key, keep, a.shape), a / keep, 0.0)
+
+    def _cost_of_training(self, parameters: Any, x: Any, y: Any, key: Any) -> Any:
+        *hidden, (weights, biases) = parameters
+        for w, b in hidden:
+            x = getattr(self.jax.nn, self.recipe.hidden)(x @ w.T + b)
+            if self.recipe.dropout:
+                key, used = self.jax.random.split(key)
+                x = self._dropped(used, x)
+        return -(y * self.jax.nn.log_softmax(x @ weights.T + biases)).sum(axis=1).mean()
+
+    def _stepped(self, carried: Any, batch: Any) -> Any:
+        parameters, state = carried
+        gradients = self.jax.grad(self._cost_of_training)(parameters, *batch)
+        updates, state = self.optimizer.update(gradients, state, parameters)
+        return (self.apply_updates(parameters, updates), state), None
+
+    def _epoch(self, carried: Any, x: Any, y: Any, order: Any, key: Any) -> Any:
+        keys = self.jax.random.split(key, len(order))
+        return self.jax.lax.scan(self._stepped, carried, (*self._gather(x, y, order), keys))[0]
+
+    def train(self, start: int, stop: int) -> None:
+        """Train for one pass over those examples, whole mini-batches."""
+        self.run(self.rng.permutation(stop - start) + start)
+
+    def run(self, order: np.ndarray) -> None:
+        """Train on the examples in that order."""
+        order = order.astype(np.int32).reshape(-1, self.recipe.batch_size)
+        self.key, used = self.jax.random.split(self.key)
+        self.state = self.epoch(self.state, self.x, self.y, order, used)
+        self.jax.block_until_ready(self.state)
+        self.parameters = self.state[0]
 
 
 class JaxByHand:

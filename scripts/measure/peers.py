@@ -3,7 +3,7 @@
 A contestant is made from a `Recipe` and MNIST's training images, uint8 (n, 784) with labels (n,). It starts from the
 weights that anynet draws for the recipe's seed, and has three verbs:
 
-    train(start, stop)   one pass, in a fresh order, of plain SGD over those examples; done when it returns
+    train(start, stop)   one pass, in a fresh order, over those examples; done when it returns
     place(x)             float images (n, 784) as the library's users would keep them
     forward(x)           the outputs (n, n_out) for images so placed; done when it returns
 
@@ -25,10 +25,12 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from book_loop import BookNetwork
-from jax_peers import Jax, JaxByHand
-from recipe import Recipe
+from jax_peers import Jax, JaxByHand, Optax
+from recipe import BETA, DECAY_STEPS, Recipe
 
-from anynet import SGD, Dataset
+from anynet import SGD, Adam, Dataset, Momentum
+from anynet.optimizers import Optimizer
+from anynet.schedules import Exponential
 
 BOOK_LEARNING_RATE_OF_CROSS_ENTROPY = 0.5
 
@@ -36,7 +38,8 @@ BOOK_LEARNING_RATE_OF_CROSS_ENTROPY = 0.5
 class AnyNet:
     """anynet through its public face, on one of its backends: `fit` on bytes, `feedforward`, on the backend's arrays.
 
-    With `bar`, it draws its progress on a terminal that nobody looks at.
+    An optimizer that keeps arrays of its own goes on from pass to pass, by `partial_fit`. With `bar`, progress is drawn
+    on a terminal that nobody looks at.
     """
 
     def __init__(self, recipe: Recipe, train: Dataset, backend: str = "numpy", bar: bool = False) -> None:
@@ -45,12 +48,22 @@ class AnyNet:
         self.recipe, self.bar, self.is_jax = recipe, bar, backend == "jax"
         self.net = recipe.network(backend)
         self.data = Dataset(self.place(train.x), self.place(train.y))  # beforehand, as the others' are
-        self.optimizer = SGD(recipe.learning_rate)
+        self.parts = {(0, len(self.data)): self.data}
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> Optimizer:
+        recipe, rate = self.recipe, self.recipe.learning_rate
+        if recipe.optimizer == "sgd":
+            return SGD(rate)
+        scheduled = rate if recipe.decay == 1.0 else Exponential(rate, recipe.decay, steps=DECAY_STEPS)
+        return Adam(scheduled) if recipe.optimizer == "adam" else Momentum(scheduled, BETA)
 
     def train(self, start: int, stop: int) -> None:
-        is_all = stop - start == len(self.data)
-        part = self.data if is_all else Dataset(self.data.x[start:stop], self.data.y[start:stop])
-        self.net.fit(part, epochs=1, batch_size=self.recipe.batch_size, optimizer=self.optimizer, progress=self.bar)
+        if (start, stop) not in self.parts:  # JAX copies what it cuts out
+            self.parts[start, stop] = Dataset(self.data.x[start:stop], self.data.y[start:stop])
+        how = {"epochs": 1, "batch_size": self.recipe.batch_size, "optimizer": self.optimizer, "progress": self.bar}
+        train = self.net.partial_fit if self.optimizer.slots else self.net.fit
+        train(self.parts[start, stop], **how)
 
     def place(self, x: np.ndarray) -> Any:
         return self.net.backend.asarray(x)
@@ -69,7 +82,7 @@ def _terminal() -> TextIO:
 
 
 class Torch:
-    """PyTorch, eager: `nn.Sequential`, autograd, `optim.SGD`; batches by `index_select` from one float tensor.
+    """PyTorch, eager: `nn.Sequential`, autograd, `torch.optim`; batches by `index_select` from one float tensor.
 
     With `pixels`, the tensor is uint8 instead, and each batch is converted when it is formed.
     """
@@ -85,26 +98,35 @@ class Torch:
         self.y = torch.from_numpy(train.y.copy() if is_softmax else recipe.one_hot(train.y))
         self.cost = torch.nn.functional.cross_entropy if is_softmax else self._quadratic
         self.net = self._network()
-        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=recipe.learning_rate)
+        parameters, rate = self.net.parameters(), recipe.learning_rate
+        is_adam, momentum = recipe.optimizer == "adam", BETA if recipe.optimizer == "momentum" else 0.0
+        optim = torch.optim
+        self.optimizer = optim.Adam(parameters, rate) if is_adam else optim.SGD(parameters, rate, momentum)
+        decay, exponential = recipe.decay ** (1 / DECAY_STEPS), optim.lr_scheduler.ExponentialLR
+        self.schedule = None if recipe.decay == 1.0 else exponential(self.optimizer, decay)
 
     def _network(self) -> Any:
         nn, kinds = self.torch.nn, {"sigmoid": self.torch.nn.Sigmoid, "relu": self.torch.nn.ReLU}
         layers: list[Any] = []
         for weights, biases in self.recipe.start():
+            if layers:
+                layers += [kinds[self.recipe.hidden]()]
+                layers += [nn.Dropout(self.recipe.dropout)] if self.recipe.dropout else []
             dense = nn.Linear(*weights.shape[::-1], dtype=self.dtype)
             dense.weight.data, dense.bias.data = (
                 self.torch.from_numpy(weights.copy()),
                 self.torch.from_numpy(biases.copy()),
             )
-            layers += [dense, kinds[self.recipe.hidden]()]
+            layers += [dense]
         # Cross-entropy takes logits, as is usual: the softmax is in the cost.
-        layers[-1:] = [] if self.recipe.output == "softmax" else [nn.Sigmoid()]
+        layers += [] if self.recipe.output == "softmax" else [nn.Sigmoid()]
         return nn.Sequential(*layers)
 
     def _quadratic(self, a: Any, y: Any) -> Any:
         return self.torch.nn.functional.mse_loss(a, y, reduction="sum") * (0.5 / len(y))
 
     def train(self, start: int, stop: int) -> None:
+        self.net.train()
         order = self.torch.randperm(stop - start) + start
         for chosen in order.split(self.recipe.batch_size):
             x, y = self.x.index_select(0, chosen), self.y.index_select(0, chosen)
@@ -113,11 +135,14 @@ class Torch:
             self.optimizer.zero_grad()
             self.cost(self.net(x), y).backward()
             self.optimizer.step()
+            if self.schedule is not None:
+                self.schedule.step()
 
     def place(self, x: np.ndarray) -> Any:
         return self.torch.from_numpy(x)
 
     def forward(self, x: Any) -> Any:
+        self.net.eval()
         with self.torch.no_grad():
             return self.net(x)
 
@@ -293,6 +318,7 @@ CONTESTANTS = {
     "sklearn": Contestant("scikit-learn, MLPClassifier", "scikit-learn", SkLearn),
     "jax": Contestant("JAX, a jitted step", "jax", Jax),
     "jax_scan": Contestant("JAX, lax.scan over the block", "jax", partial(Jax, scan=True)),
+    "optax": Contestant("optax, lax.scan over the block", "optax", Optax),
     "jax_by_hand": Contestant("JAX, written out by hand", "jax", JaxByHand),
     "numpy_by_hand": Contestant("NumPy, written out by hand", "numpy", NumPyByHand),
     "products": Contestant("floor: bare matrix products", "numpy", BareProducts),

@@ -1,10 +1,11 @@
 """What is trained where anynet is measured: the networks, their data, and where everybody starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
-from anynet import Network
+from anynet import Dropout, Network
 
 COMMAND = ("train", "--epochs", "1", "--quiet", "--force", "--output")  # of anynet: an epoch, and where to keep it
 
@@ -13,7 +14,9 @@ COMMAND = ("train", "--epochs", "1", "--quiet", "--force", "--output")  # of any
 class Recipe:
     """What every contestant trains, and how.
 
-    Sigmoid outputs go with the quadratic cost, softmax with the cross-entropy; `hidden` is sigmoid or relu.
+    Sigmoid outputs go with the quadratic cost, softmax with the cross-entropy; `hidden` is sigmoid or relu. The rate of
+    a step is learning_rate * decay^(step / DECAY_STEPS), `optimizer` one of sgd, momentum and adam, and `dropout` the
+    share of each hidden layer's values that training leaves out. These three, anynet, PyTorch and optax know alone.
     """
 
     sizes: tuple[int, ...]
@@ -22,13 +25,18 @@ class Recipe:
     hidden: str = "sigmoid"
     output: str = "sigmoid"
     initializer: str = "lecun_normal"
+    optimizer: str = "sgd"
+    decay: float = 1.0
+    dropout: float = 0.0
     dtype: str = "float32"
     seed: int = 0
 
     def network(self, backend: str = "numpy") -> Network:
         """Return anynet's network; its weights, the same on every backend, are where everybody starts."""
+        first, *hidden, last = self.sizes
+        dropped = [(n, Dropout(self.dropout)) if self.dropout else (n,) for n in hidden]
         return Network(
-            self.sizes,
+            [first, *chain.from_iterable(dropped), last],
             backend=backend,
             dtype=self.dtype,
             seed=self.seed,
@@ -53,6 +61,10 @@ class Recipe:
         return np.eye(self.sizes[-1], dtype=self.dtype)[labels]
 
 
+BETA = 0.9  # of momentum
+DECAY_STEPS = 1000
 BOOK = Recipe((784, 30, 10), 10, 3.0)
 WIDE = Recipe((784, 512, 512, 10), 128, 0.1, hidden="relu", output="softmax", initializer="he_normal")
 CONVERGE = Recipe((784, 128, 10), 64, 0.3, hidden="relu", output="softmax", initializer="he_normal")
+ADAM = Recipe((784, 100, 10), 64, 0.001, hidden="relu", output="softmax", initializer="he_normal", optimizer="adam")
+MOMENTUM = replace(ADAM, learning_rate=0.05, optimizer="momentum", decay=0.9, dropout=0.5)

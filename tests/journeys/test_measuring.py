@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from conftest import need
 from duels import Settings, Side, ratio_row
-from recipe import BOOK, WIDE
+from peers import AnyNet, Torch
+from recipe import ADAM, BOOK, MOMENTUM, WIDE
 from speed_picture import bars
 from stage import Stage
 
@@ -56,6 +57,27 @@ def test_jax_written_out_by_hand_learns_what_anynet_learns(recipe, mnist):
     for (weights, biases), w, b in zip(rival.parameters, net.weights, net.biases, strict=True):
         np.testing.assert_allclose(weights, w, rtol=0, atol=1e-5)
         np.testing.assert_allclose(biases, b[:, 0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [ADAM, replace(MOMENTUM, dropout=0.0)])
+def test_rivals_move_by_the_optimizers_that_anynet_has(recipe, mnist):
+    """Over two passes, between which all go on; PyTorch draws an order of its own, hence one batch."""
+    pytest.importorskip("optax")
+    need("jax")
+    need("torch")
+    from jax_peers import Optax
+
+    recipe = replace(recipe, batch_size=1000, learning_rate=10 * recipe.learning_rate, decay=recipe.decay**100)
+    data = Dataset(mnist[0].x[:1000], mnist[0].y[:1000])
+    ours, optax, torch = AnyNet(recipe, data), Optax(recipe, data), Torch(recipe, data)
+    for _ in range(4):
+        for each in (ours, optax, torch):
+            each.train(0, 1000)
+    theirs = [[np.asarray(w) for w, _ in optax.parameters], [torch.net[i].weight.detach().numpy() for i in (0, 2)]]
+    for weights in theirs:
+        for w, expected in zip(weights, ours.net.weights, strict=True):
+            np.testing.assert_allclose(w, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
 
 
 @pytest.mark.slow
