@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anynet import (
         activations,
+        augmentation,
         backends,
         costs,
         datasets,
@@ -28,7 +29,19 @@ if TYPE_CHECKING:
     from anynet.formula import array_namespace, function, grad, pp
     from anynet.history import History, Report
     from anynet.initializers import Initializer
-    from anynet.layers import Dense, Dropout, Layer, Standardize
+    from anynet.layers import (
+        AveragePool2D,
+        BatchNorm,
+        Conv2D,
+        Dense,
+        Dropout,
+        Flatten,
+        GlobalAveragePool2D,
+        Layer,
+        LayerNorm,
+        MaxPool2D,
+        Standardize,
+    )
     from anynet.metrics import Metric
     from anynet.network import Network
     from anynet.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSProp
@@ -41,15 +54,22 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Activation": "activations",
     "Adam": "optimizers",
     "AdamW": "optimizers",
+    "AveragePool2D": "layers",
+    "BatchNorm": "layers",
     "Checkpoint": "callbacks",
+    "Conv2D": "layers",
     "Cost": "costs",
     "Dataset": "examples",
     "Dense": "layers",
     "EarlyStopping": "callbacks",
     "Dropout": "layers",
+    "Flatten": "layers",
+    "GlobalAveragePool2D": "layers",
     "History": "history",
     "Initializer": "initializers",
     "Layer": "layers",
+    "LayerNorm": "layers",
+    "MaxPool2D": "layers",
     "Momentum": "optimizers",
     "Nesterov": "optimizers",
     "Metric": "metrics",
@@ -61,6 +81,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Standardize": "layers",
     "activations": None,
     "array_namespace": "formula",
+    "augmentation": None,
     "backends": None,
     "costs": None,
     "datasets": None,

@@ -5,7 +5,7 @@ that it stays in the cache; the order is drawn on the host and moved once per ep
 that stay on the host are read a chunk, or a block, at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from anynet import random
@@ -28,7 +28,13 @@ class Chunk(NamedTuple):
 
 
 def shuffled(
-    backend: Backend, data: DeviceData, batch_size: int, shape: Shape | None, rng: Generator | None, first: int = 0
+    backend: Backend,
+    data: DeviceData,
+    batch_size: int,
+    shape: Shape | None,
+    rng: Generator | None,
+    first: int = 0,
+    augment: Callable[[HostArray], HostArray] | None = None,
 ) -> Iterator[Chunk]:
     """Yield one epoch in a fresh order, a chunk of whole mini-batches at a time; the last may be smaller.
 
@@ -39,6 +45,7 @@ def shuffled(
         shape: That of the widest array made of an example; None makes a chunk of each mini-batch.
         rng: What draws the order; None takes the examples as they stand.
         first: How many of the epoch are passed over, for they were learnt from before.
+        augment: What is made of rows of x on the host, where they are streamed.
     """
     n = len(data)
     order = random.order(n, rng)
@@ -50,7 +57,8 @@ def shuffled(
         if not isinstance(data.x, Streamed) and not isinstance(data.y, Streamed):
             yield Chunk((data.x, data.y), rows, stop - start, order[start:stop])
         else:
-            x, y = (_gathered(backend, a, rows, order[start:stop]) for a in (data.x, data.y))
+            x = _gathered(backend, data.x, rows, order[start:stop], augment)
+            y = _gathered(backend, data.y, rows, order[start:stop])
             yield Chunk((x, y), None, stop - start, order[start:stop])
 
 
@@ -64,10 +72,17 @@ def tail(backend: Backend, chunk: Chunk, n: int) -> tuple[Array, Array]:
     return x, y
 
 
-def _gathered(backend: Backend, a: Array | Streamed, rows: Order, on_host: HostArray) -> Array:
+def _gathered(
+    backend: Backend,
+    a: Array | Streamed,
+    rows: Order,
+    on_host: HostArray,
+    augment: Callable[[HostArray], HostArray] | None = None,
+) -> Array:
     """Return the rows of x or y on the device; which ones is known there and on the host."""
     if isinstance(a, Streamed):
-        return backend.asarray(a.read(on_host), a.argument)
+        read = a.read(on_host)
+        return backend.asarray(augment(read) if augment else read, a.argument)
     return backend.xp.take(a, rows.indices[rows.start : rows.stop], axis=0)
 
 

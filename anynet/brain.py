@@ -219,4 +219,5 @@ class Brain:
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
+        self.streams = random.completed(self.streams)
         self.train_state = map_arrays(self.backend.copy_to_device, self.train_state)

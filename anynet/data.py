@@ -84,6 +84,7 @@ def to_device(
     architecture: "Architecture",
     budget: float = math.inf,
     learnt_scale: str | None = None,
+    keeps_x: bool = True,
 ) -> DeviceData:
     """Return data in any of their forms, checked and on the device: x (n, *input_shape), y labels or targets.
 
@@ -94,6 +95,7 @@ def to_device(
         budget: How many bytes may be put on the device to stay, y before x; what does not fit
             there, or is not in memory, is streamed.
         learnt_scale: Of what the network has learnt from, or will have; None is any.
+        keeps_x: Whether x may be put on the device to stay; if not, it is streamed from the host in any case.
 
     Raises:
         ValueError: Shapes, labels or numbers are not what the network takes.
@@ -117,6 +119,8 @@ def to_device(
         warn_of_scale(x, learnt_scale)
     scale = pixels.scale_of(_first(x)) if _is_seen(x) else None
     y, kept_of_y = _keep(backend, y, "y", budget)
+    if not keeps_x and not isinstance(x, Streamed):
+        x = Streamed(x if is_on_host(x) else backend.to_numpy(x), tuple(x.shape), "x")
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
     return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column)
 

@@ -107,6 +107,7 @@ class Network(BookFace):
         class_weight: Any = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
         shuffle: bool = True,
+        transform: Any = None,
         callbacks: Sequence[Callable[[Report, "Network"], Any]] = (),
         early_stopping: EarlyStopping | None = None,
         checkpoint: Checkpoint | None = None,
@@ -146,6 +147,10 @@ class Network(BookFace):
             class_weight: Likewise for each class, by its number or name; or "balanced".
             metrics: What to take of the validation data besides, as in `score`.
             shuffle: Whether each epoch takes the examples in a fresh order, or as they stand.
+            transform: What is done to inputs before they are learnt from, anew in each epoch: called with a chunk's
+                x, (n, *input_shape) of NumPy in its own dtype, and a generator of random numbers, it returns as
+                many rows of the same shape. `augmentation.Shift(pixels=1)`, or several values or functions in
+                a list, in order. x then stays on the host. It touches training alone.
             callbacks: Called with each report and the network; one that raises stops training, as Ctrl-C does.
             early_stopping: When to stop before the end; what stays is the best epoch's, after an interrupt too.
             checkpoint: Where to write, and how often, where training stands. Ctrl-C and SIGTERM

@@ -20,6 +20,7 @@ class Streams(NamedTuple):
     order: Generator
     split: Generator  # of data into training and validation
     noise: Generator  # of layers, while they train
+    augmentation: Generator = None  # type: ignore[assignment]  # of training data; None in what was pickled before it
 
 
 def spawn(seed: Any) -> Streams:
@@ -36,6 +37,17 @@ def spawn(seed: Any) -> Streams:
     return Streams(*map(np.random.default_rng, children))
 
 
+def completed(streams: Streams) -> Streams:
+    """Return streams with that which those of a former version lack, as their seed would have spawned it."""
+    given: Any = streams
+    if given.augmentation is not None:
+        return streams
+    known = given.initial.bit_generator.seed_seq
+    place = Streams._fields.index("augmentation")
+    child = np.random.SeedSequence(entropy=known.entropy, spawn_key=(*known.spawn_key[:-1], place))
+    return streams._replace(augmentation=np.random.default_rng(child))
+
+
 def order(n: int, rng: Generator | None) -> HostArray:
     """Return the numbers from 0 to n - 1 in an order that is drawn; None leaves them as they stand."""
     return np.arange(n) if rng is None else rng.permutation(n)
@@ -47,13 +59,17 @@ def states(streams: Streams) -> dict[str, Any]:
 
 
 def restore(streams: Streams, states: dict[str, Any]) -> None:
-    """Let the streams stand where `states` found them; ValueError if that is nothing that it returns."""
+    """Let the streams stand where `states` found them; ValueError if that is nothing that it returns.
+
+    One that a former version did not have stays where it is.
+    """
+    names = [name for name in streams._fields if name != "augmentation" or name in states]
     try:
-        checked = [_checked(states[name]) for name in streams._fields]
+        checked = [_checked(states[name]) for name in names]
     except (KeyError, TypeError):
         raise ValueError("expected the states of random streams, got others") from None
-    for stream, state in zip(streams, checked, strict=True):
-        stream.bit_generator.state = state
+    for name, state in zip(names, checked, strict=True):
+        getattr(streams, name).bit_generator.state = state
 
 
 def _checked(state: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ they stand; that of the order as it stood when the epoch began, for the order is
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from anynet import backends, optimizers, random
+from anynet import augmentation, backends, optimizers, random
 from anynet.averaging import ahead_of, averaged, with_ahead, without_average
 from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
@@ -31,6 +32,7 @@ from anynet.typing import HostArray, TrainState, Tree
 if TYPE_CHECKING:
     from anynet.training import Learner, Training
 
+_WITHOUT = {"transform": "none"}  # what trainings were made of when their checkpoints did not say so
 N_ROWS = 100  # of x, by which data are known
 MOST_THREADS = 1024  # that a file can ask for
 
@@ -63,6 +65,7 @@ class Conduct:
     """
 
     shuffle: bool = True
+    transform: Any = None
     metrics: Any = ()
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint | None = None
@@ -70,6 +73,11 @@ class Conduct:
     history_file: str | Path | None = None
     learnt: Learnt | None = None
     class_names: tuple[str, ...] | None = None
+
+    @cached_property
+    def transforms(self) -> tuple[augmentation.Transform, ...]:
+        """What is made of a chunk's x on the host; none where x is learnt from as it stands."""
+        return augmentation.checked(self.transform)
 
     def check(self, names: list[str]) -> None:
         """Check what needs no data; `names` are the metrics that reports will have."""
@@ -317,7 +325,7 @@ def _as_before(moment: Moment, training: "Training") -> Threads:
 
 def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> None:
     for name, now in made_of.items():
-        then = moment.made_of.get(name)
+        then = moment.made_of.get(name, _WITHOUT.get(name))
         if name == "epochs" and then is not None and then != now:
             raise ValueError(
                 f"resume: expected epochs={then[:20]}, got {now}: the learning rate is tied to the length of the "
@@ -346,16 +354,17 @@ def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, 
         "validation data": "none" if validation is None else _fingerprint(validation),
         "batch_size": str(training.batch_size),
         "shuffle": str(training.conduct.shuffle),
+        "transform": ", ".join(map(_described, training.conduct.transforms)) or "none",
         "early_stopping": _described(training.conduct.early_stopping),
         "regularization": _described(training.regularization),
     } | ({"epochs": str(training.epochs)} if tied else {})
 
 
 def _described(value: Any) -> str:
-    """Return a value by its class and its fields, and those in it; what is no dataclass by its class."""
+    """Return a value by its class and its fields, and those in it; a function by its name, all else by its class."""
     if not is_dataclass(value):
         plain = value is None or isinstance(value, (bool, int, float, str, tuple))
-        return repr(value) if plain else type(value).__qualname__
+        return repr(value) if plain else getattr(value, "__qualname__", type(value).__qualname__)
     told = ", ".join(f"{each.name}={_described(getattr(value, each.name))}" for each in fields(value))
     return f"{type(value).__name__}({told})"
 

@@ -8,10 +8,11 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 
-from anynet import backprop, batches, data, evaluation, optimizers, resuming, symptoms
+from anynet import augmentation, backprop, batches, data, evaluation, optimizers, resuming, symptoms
 from anynet.architecture import Architecture
 from anynet.averaging import averaged, averaging
 from anynet.backends import Backend, is_on_host
@@ -164,7 +165,7 @@ def prepare(
     size = _batch_size(batch_size, len(examples))
     if budget < math.inf:
         budget -= _held_bytes(backend, architecture, optimizer, size)
-    placed = data.to_device(backend, examples, architecture, budget)
+    placed = data.to_device(backend, examples, architecture, budget, keeps_x=not conduct.transforms)
     rest = budget - placed.kept
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
     chosen = threads_for(backend, size * architecture.multiply_adds, threads)
@@ -342,8 +343,9 @@ def _epoch(
     """Train to an epoch's end, and yield a report after each chunk but the last: that is returned, and the chunk."""
     backend, size, total = training.backend, training.batch_size, len(training.examples)
     shape, order = training.architecture.widest_shape, training.streams.order if training.conduct.shuffle else None
-    optimizer, begin = course.begin_epoch(), time.perf_counter()
-    for chunk in batches.shuffled(backend, training.examples, size, shape, order, course.examples):
+    optimizer, begin, transforms = course.begin_epoch(), time.perf_counter(), training.conduct.transforms
+    augment = partial(augmentation.applied, transforms, rng=training.streams.augmentation) if transforms else None
+    for chunk in batches.shuffled(backend, training.examples, size, shape, order, course.examples, augment):
         train_state = take_chunk(chunk, optimizer, course.learnt_before + course.n_steps)
         course.end_chunk(chunk.n)
         if course.examples == total:

@@ -22,6 +22,7 @@ HOST_ROOMS = {
     "signals",
     "formats",
     "initializers",
+    "augmentation",
     "books",
     "datasets",
     "data",

@@ -24,11 +24,12 @@ PUBLIC = {
     "anynet": [
         "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History",
         "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize", "activations",
-        "array_namespace", "backends", "costs", "datasets", "function", "grad", "initializers", "layers", "metrics",
-        "optimizers", "plots", "pp", "schedules",
+        "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers", "layers",
+        "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
+    "anynet.augmentation": ["Shift"],
     "anynet.callbacks": ["Checkpoint", "EarlyStopping"],
     "anynet.history": ["History", "Report"],
     "anynet.activations": [
