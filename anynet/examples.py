@@ -7,7 +7,7 @@ is not asked here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,6 +18,7 @@ from anynet import random
 from anynet.backends import library_of, to_numpy
 from anynet.backends.dtypes import refuse_masked
 from anynet.checks import names_of_classes
+from anynet.formats.columns import Columns
 from anynet.typing import ArrayLike, HostArray
 
 _TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
@@ -36,6 +37,7 @@ class Dataset:
         class_names: Of the classes, in the order of their labels; of any kind, kept as text.
             By default those in y, if it holds names, in alphabetical order.
         classes: The same, by its former name.
+        columns: Of the table that x is made of, as `read_data` tells them; a network keeps them.
 
     Raises:
         ValueError: x and y do not have as many rows, or have none; something is masked; y has
@@ -53,14 +55,15 @@ class Dataset:
     x: Any
     y: Any
     class_names: tuple[str, ...] | None
+    columns: Columns | None
 
-    def __init__(self, x: Any, y: Any, class_names: Any = None, classes: Any = None) -> None:
+    def __init__(self, x: Any, y: Any, class_names: Any = None, classes: Any = None, columns: Any = None) -> None:
         names = names_of_classes(class_names if classes is None else classes)
         x, y = array_of(x), y_of(y)
         if names is None and is_text(y):
             names = names_of_classes(np.unique(_texts(y)).tolist())
         y = labels_of_names(y, names)
-        for field, value in (("x", x), ("y", y), ("class_names", names)):
+        for field, value in (("x", x), ("y", y), ("class_names", names), ("columns", columns)):
             object.__setattr__(self, field, value)
         if len(x.shape) < 2:
             raise ValueError(
@@ -80,7 +83,7 @@ class Dataset:
     def __getitem__(self, rows: Any) -> "Dataset":
         """Return the examples that a slice, a mask (n,) or indices choose, as a data set; of a file they are read."""
         key = _chosen(rows, len(self))
-        return Dataset(rows_at(self.x, key), rows_at(self.y, key), self.class_names)
+        return replace(self, x=rows_at(self.x, key), y=rows_at(self.y, key))
 
     def __repr__(self) -> str:
         x, y = (f"{tuple(a.shape)} of {a.dtype}" for a in (self.x, self.y))
@@ -232,7 +235,7 @@ def split(data: Any, fraction: Any, rng: Any = None, *more: Any) -> tuple[Datase
     order = chance.permutation(n)
     is_held_out = _held_out(_classes(data.y), order, n_validation)
     validation, train = (
-        Dataset(rows_at(data.x, rows), rows_at(data.y, rows), data.class_names)
+        replace(data, x=rows_at(data.x, rows), y=rows_at(data.y, rows))
         for rows in (order[is_held_out], order[~is_held_out])
     )
     return train, validation

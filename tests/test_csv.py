@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anynet.formats import csv
+from anynet.formats.columns import Column, told
 
 ROWS = np.asarray([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]])
 
@@ -22,7 +23,7 @@ def written(tmp_path, text):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_what_the_standard_library_writes_is_read(mark, end, header, pack, tmp_path):
     text = (header + "1,2.5,yes\n-3e1,4,no").replace(",", mark).replace("\n", end or "\n") + end
-    x, target = csv.read(written(tmp_path, pack(text.encode())))
+    x, target, *_ = csv.read(written(tmp_path, pack(text.encode())))
     assert np.array_equal(x, [[1, 2.5], [-30, 4]])
     assert target == ["yes", "no"]
 
@@ -72,7 +73,7 @@ def test_a_table_of_just_the_features_has_no_target(tmp_path):
     ("text", "target", "message"),
     [
         ("a,b,c\n1,2,3\n\n4,x,6\n", -1, "table.csv: line 4: expected a number in the column b, got 'x'"),
-        ("1,2,3\n4,,6\n", -1, "table.csv: line 2: expected a number in the column number 1, got ''"),
+        ("1,2,3\n4,,6\n", -1, "table.csv: line 2: expected a value in the column number 1, got none. Fill"),
         ("a,2,3\n4,5,6\n", -1, "table.csv: line 1: expected a number in the column number 0, got 'a'"),
         ("1,2,3\n4,5\n", -1, "table.csv: line 2: expected 3 values, as in the first, got 2"),
         ("a,b\n1,2\n", "z", "target: expected a column of .*table.csv, a, b, or its number, 0 to 1, got 'z'"),
@@ -91,3 +92,92 @@ def test_what_is_no_table_is_told(text, target, message, tmp_path):
 def test_no_more_is_unpacked_than_is_allowed(tmp_path):
     with pytest.raises(ValueError, match="expected at most 100 bytes once unpacked"):
         csv.read(written(tmp_path, gzip.compress(b"1,2\n" * 1000)), max_bytes=100)
+
+
+CLOTHES = "size,colour,price,sold\n2,red,1.5,yes\n3,blue,2,no\n4,Red,-1,no\n"
+COLUMNS = (Column("size"), Column("colour", ("Red", "blue", "red")), Column("price"))
+X = [[2, 0, 0, 1, 1.5], [3, 0, 1, 0, 2], [4, 1, 0, 0, -1]]
+
+
+def test_a_column_of_texts_is_an_input_of_0_and_1_per_category_in_the_order_of_code_points(tmp_path):
+    table = csv.read(written(tmp_path, CLOTHES))
+    assert table.x.tolist() == X
+    assert table.columns == COLUMNS
+    assert (table.target, table.lines) == (["yes", "no", "no"], [2, 3, 4])
+    assert told(table.columns) == "Columns: 2 of numbers; colour of 3 categories (Red, blue, red)"
+    nameless = csv.read(written(tmp_path, "b,1\na,2\nb,3\n"))
+    assert nameless.x.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert told(nameless.columns) == "Columns: number 0 of 2 categories (a, b)"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "x"),
+    [
+        (CLOTHES, -1, X),
+        ("sold,price,id,colour,size\nno,2,7,blue,3\n", "sold", X[1:2]),  # found by their names
+        ("price,colour,size\n2,blue,3\n", -1, X[1:2]),
+        ("2,red,1.5\n", -1, X[:1]),
+        ("2,red,1.5,yes\n4,Red,-1,\n", -1, [X[0], X[2]]),
+        ("yes,2,red,1.5\n", 0, X[:1]),
+    ],
+)
+def test_what_a_network_has_learnt_from_is_found_again(text, target, x, tmp_path):
+    table = csv.read(written(tmp_path, text), target, columns=COLUMNS)
+    assert table.x.tolist() == x
+    assert table.columns == COLUMNS
+
+
+def test_a_line_of_categories_alone_is_no_header_where_they_are_known(tmp_path):
+    columns = (Column("size", ("1a", "2", "large", "small")), Column("colour", ("blue", "red")))
+    for text in ("small,red\n2,red\n", "size,colour\nsmall,red\n2,red\n", "small,red,yes\n2,red,no\n"):
+        x = csv.read(written(tmp_path, text), columns=columns).x
+        assert x.tolist() == [[0, 0, 0, 1, 0, 1], [0, 1, 0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c\n1,u,0\n2,,1\n", "table.csv: line 3: expected a value in the column b, got none. Fill it in"),
+        ("a,b,c\n1,u,0\n2,NaN,1\n", "table.csv: line 3: expected a value in the column b, got none"),
+        ("a,b,c\n1,u,0\nNaN,v,1\n", "table.csv: line 3: expected a value in the column a, got none"),
+        ("a,b,c\n,u,0\n5,v,1\n", "table.csv: line 2: expected a value in the column a, got none"),
+        ("a,b,c\n1,u,0\n\n-inf,v,1\n", "table.csv: line 4: expected a finite number in the column a, got -inf"),
+        ("a,b,c\n1,u,0\nNA,v,1\n", "table.csv: line 3: expected a number in the column a, got 'NA'. Leave the line"),
+        ("a,b,c\nNA,u,0\n1,v,1\n", "table.csv: line 2: expected a number in the column a, got 'NA'"),
+        ("a,b,c\n1,u\x07,0\n", r"table.csv: line 2: expected a printable text .* column b, got 'u\\x07'. Rename"),
+        ("a,\x07,c\n1,u,0\n", r"table.csv: line 1: expected printable names of columns, .*got '\\x07'. Rename"),
+        ("a,a,c\n1,u,0\n", "table.csv: line 1: expected different names of columns, got 'a' twice. Rename one"),
+        ("u,v,c\nu,w,d\n", "table.csv: line 1: expected the names of the columns, got 'u', which stands below"),
+        (
+            "a,b\n" + "".join(f"n{i},0\n" for i in range(1001)),
+            "table.csv: expected at most 1,000 categories in the column a, got 1,001. Leave the column out",
+        ),
+    ],
+)
+def test_what_is_no_category_is_told_with_its_line_and_column(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        csv.read(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "size,colour,price\n2,red,1\n2,green,1\n",
+            "table.csv: line 3: expected one of the categories that the network has learnt from, Red, blue, red, in "
+            "the column colour, got 'green'. Leave the line out",
+        ),
+        ("size,color,price\n2,red,1\n", "table.csv: line 1: expected a column colour, as the .*, got size, color, pri"),
+        ("2,red\n", "table.csv: expected 3 columns, as the network has learnt from, got 1 and the target. Give"),
+        ("size,colour,price\n2,red,1\nx,red,1\n", "table.csv: line 3: expected a number in the column size, got 'x'"),
+        ("size,colour,price\nx,red,1\n", "table.csv: line 2: expected a number in the column size, got 'x'"),
+    ],
+)
+def test_what_a_network_has_not_learnt_from_is_told(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        csv.read(written(tmp_path, text), columns=COLUMNS)
+
+
+def test_where_no_categories_are_known_texts_are_no_inputs(tmp_path):
+    with pytest.raises(ValueError, match="line 1: expected a number in the column number 1, got 'red'"):
+        csv.read(written(tmp_path, "1,red\n2,blue\n"), n_features=2)

@@ -9,6 +9,7 @@ from idx_writer import idx
 from anynet import Network
 from anynet.datasets import read_data, read_npz_dataset, split
 from anynet.datasets.loading import read_inputs
+from anynet.formats.columns import Column
 
 
 def written(path, data):
@@ -139,9 +140,29 @@ def test_csv(text, target, y, names, tmp_path):
     assert data.y.dtype.kind == ("f" if 3.5 in y else "i")
 
 
-def test_a_target_that_is_missing_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"own.csv: expected a target in each row, got none in 1"):
-        read_data(written(tmp_path / "own.csv", b"1,2,3\n4,5,\n"))
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2,3\n\n4,5,\n", "own.csv: line 3: expected a target, got none. Fill it in, or leave the line out"),
+        ("a,b,c\n1,2,no\n4,5,NaN\n", "own.csv: line 3: expected a target, got none"),
+        ("1,2,3\n4,5,x\n4,5,6\n", "own.csv: line 2: expected a number as target, as in most lines, got 'x'. Leave"),
+    ],
+)
+def test_a_target_that_is_none_is_told_with_its_line(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_data(written(tmp_path / "own.csv", text.encode()))
+
+
+def test_the_columns_of_a_table_stay_with_its_examples(tmp_path):
+    train = read_data(written(tmp_path / "own.csv", b"a,b,c\n1,u,0\n2,v,1\n3,w,1\n4,u,0\n"))
+    columns = (Column("a"), Column("b", ("u", "v", "w")))
+    parts = [train, train[:2], train[[0, 1]], *split(train, 0.5, 0)]
+    assert [part.columns for part in parts] == [columns] * 5
+    again = read_data(written(tmp_path / "more.csv", b"c,b,a\n1,v,7\n"), target="c", columns=train.columns)
+    assert (again.x.tolist(), again.y.tolist(), again.columns) == ([[7, 0, 1, 0]], [1], columns)
+    assert read_inputs(written(tmp_path / "x.csv", b"b,a\nv,7\n"), 4, columns=columns).tolist() == [[7, 0, 1, 0]]
+    with pytest.raises(ValueError, match=r"target: expected a column of .*x.csv besides those that are inputs, got"):
+        read_data(tmp_path / "x.csv", columns=columns)
 
 
 def test_inputs_alone(pair, tmp_path):

@@ -4,6 +4,7 @@ What a file declares is checked before its contents are unpacked, and nothing is
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from anynet.data import check_finite
 from anynet.examples import Dataset
 from anynet.formats import csv, npz
 from anynet.formats.bounded import opened
+from anynet.formats.columns import Columns
 from anynet.formats.contents import got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
@@ -37,7 +39,9 @@ def _beginning(path: str | Path) -> bytes:
         return bytes(reader.peek()[:1000])
 
 
-def read_data(path: str | Path, labels_path: str | Path | None = None, target: str | int = -1) -> Dataset:
+def read_data(
+    path: str | Path, labels_path: str | Path | None = None, target: str | int = -1, columns: Columns | None = None
+) -> Dataset:
     r"""Read a data set from disk: an `.npz` of x and y, a CSV file, or a pair of IDX files.
 
     What a file is, its first bytes say, whatever its name.
@@ -49,11 +53,14 @@ def read_data(path: str | Path, labels_path: str | Path | None = None, target: s
         labels_path: The IDX file of the labels (n,) that go with IDX images. By default
             there is none, for other files hold their own.
         target: The column of y in a CSV file, by its name in the header or by its number from
-            0; by default the last. All others are x, and must be numbers.
+            0; by default the last. All others are x: numbers, or texts, of which a column of 0
+            and 1 is made for each that there is, in the order of their code points.
+        columns: What columns of a CSV file are to be made into, `net.columns` of a network that
+            has learnt from such a table; by default that is told from their values.
 
     Returns:
         The data set. x is as in the `.npz` file, or (n, height * width); bytes mean pixels.
-        Of names of classes in y labels are made.
+        Of names of classes in y labels are made. `columns` are those of a CSV file.
 
     Raises:
         OSError: A file cannot be read.
@@ -79,16 +86,17 @@ def read_data(path: str | Path, labels_path: str | Path | None = None, target: s
         raise ValueError(f"{path}: expected an .npz, CSV or IDX file, {instead(path)}")
     if labels_path is not None:
         raise ValueError(f"{labels_path}: expected no file of labels, for {path} holds its own y. Leave it out.")
-    return read_npz_dataset(path) if found == "npz" else _read_table(path, target)
+    return read_npz_dataset(path) if found == "npz" else _read_table(path, target, columns)
 
 
-def read_inputs(path: str | Path, n_in: int, target: str | int = -1) -> HostArray:
+def read_inputs(path: str | Path, n_in: int, target: str | int = -1, columns: Columns | None = None) -> HostArray:
     """Return the inputs alone, for a network of `n_in` of them: (n, ...), those that `read_data` returns as x.
 
     Args:
         path: As for `read_data`; an `.npz` file needs no y, and a CSV file no column of it.
         n_in: How many numbers an example has.
         target: As for `read_data`.
+        columns: Likewise; without them all columns of a CSV file are numbers.
 
     Raises:
         OSError: The file cannot be read.
@@ -98,7 +106,7 @@ def read_inputs(path: str | Path, n_in: int, target: str | int = -1) -> HostArra
     if found == "npz":
         x = _of_numbers(npz.read(path, names=("x", "s"))[0], "x", path)
     elif found == "csv":
-        x = csv.read(path, target, n_in).x
+        x = csv.read(path, target, n_in, columns).x
     elif found == "idx":
         x = read_idx(path)
     else:
@@ -155,18 +163,26 @@ def _of_numbers(arrays: dict[str, HostArray], name: str, path: str | Path, or_na
     return a
 
 
-def _read_table(path: str | Path, target: str | int) -> Dataset:
+def _read_table(path: str | Path, target: str | int, known: Columns | None) -> Dataset:
     """Return the data set of a CSV file."""
-    x, cells = csv.read(path, target)
-    n_missing = sum(not cell for cell in cells or ())
-    if n_missing:
-        raise ValueError(f"{path}: expected a target in each row, got none in {n_missing}. Leave these rows out.")
+    x, cells, columns, lines = csv.read(path, target, columns=known)
+    if cells is None:
+        raise ValueError(f"target: expected a column of {path} besides those that are inputs, got none. Add one of y.")
+    for line, cell in zip(lines, cells, strict=True):
+        if cell.casefold() in csv.MISSING:
+            raise ValueError(f"{path}: line {line}: expected a target, got none. Fill it in, or leave the line out.")
     try:
         y = np.array(cells, np.float64)
         y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
     except ValueError:  # names, then
         y = np.array(cells)
-    return _checked(x, y, path)
+        if not csv.are_texts(cells):
+            line, cell = next((n, c) for n, c in zip(lines, cells, strict=True) if not csv.is_number(c))
+            raise ValueError(
+                f"{path}: line {line}: expected a number as target, as in most lines, got {cell[:40]!r}. Leave the "
+                "line out, or make numbers, or names, of all."
+            ) from None
+    return replace(_checked(x, y, path), columns=columns)
 
 
 def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:

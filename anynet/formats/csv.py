@@ -1,43 +1,62 @@
-"""CSV: a table of numbers, and a column of what is to be learnt from them.
+"""CSV: a table of numbers and of texts, and a column of what is to be learnt from them.
 
 Commas, semicolons or tabs part the values, whichever the first line has most of. The first
 line is a header if none of its values is a number, that of the target not looked at; if it
-names the target of numbers; or if it counts its columns, four or more, as pandas does.
+names the target of numbers; or if it counts its columns, four or more, as pandas does. What
+stands first in a column says whether it is one of numbers, or of texts, which are categories.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from anynet.checks import MAX_NAME
 from anynet.formats.bounded import MAX_BYTES, read_bytes
+from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, encoded, is_name
 from anynet.typing import HostArray
+
+MISSING = ("", "nan")
 
 
 class Table(NamedTuple):
-    """The numbers, (n, columns) float64, and the texts of the target, n of them, or None where there is none."""
+    """What a table holds.
+
+    `x` are the inputs, (n, n_in) float64, made of `columns`; `target` are the texts of the
+    target, n of them, or None where there is none, and `lines` those of the file they stand in.
+    """
 
     x: HostArray
     target: list[str] | None
+    columns: Columns
+    lines: list[int]
 
 
-def read(path: str | Path, target: str | int = -1, n_features: int | None = None, max_bytes: int = MAX_BYTES) -> Table:
+def read(
+    path: str | Path,
+    target: str | int = -1,
+    n_features: int | None = None,
+    columns: Columns | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Table:
     """Return what a table holds.
 
     Args:
         path: The file, UTF-8, plain or gzipped.
         target: The column of the targets, by its name in the header or by its number from 0; a
             negative one counts from the end.
-        n_features: If the table has just so many columns, none of them is the target.
+        n_features: If the table has just so many columns, none of them is the target; all are numbers.
+        columns: What a network has learnt from: these are found by their names where there is a
+            header, and their categories are those that there were.
         max_bytes: How many bytes, once unpacked, may arrive.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no table, has no such column, or something in it is no number.
+        ValueError: It is no table, has no such column, or a value in it is none of its column's.
     """
     try:
         text = read_bytes(path, max_bytes).decode("utf-8-sig")
@@ -48,30 +67,113 @@ def read(path: str | Path, target: str | int = -1, n_features: int | None = None
     if not begin:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
     first = begin[0][1]
-    column = None if len(first) == n_features else _column(target, first, path)
-    is_header = _is_header(first, begin[-1][1], column)
-    if is_header and any(not name for i, name in enumerate(first) if i != column):
+    column = None if len(first) == (n_features if columns is None else len(columns)) else _column(target, first, path)
+    is_header = _is_header(first, begin[-1][1], column) and not _is_row_of(columns, first, column)
+    if is_header:
+        _check_names(first, column, path)
+    elif column is not None and _number_of(target) is None:
+        raise ValueError(f"target: expected the number of a column, for {path} has no header, got {target!r}.")
+    names = list(first) if is_header else [None] * len(first)
+    inputs = _inputs(names, column, columns, path)
+    asked = columns
+    if asked is None:
+        row = (begin[is_header:] or begin)[0][1]
+        are_texts = [n_features is None and i < len(row) and not is_number(row[i]) for i in inputs]
+        asked = tuple(Column(names[i], () if is_text else None) for i, is_text in zip(inputs, are_texts, strict=True))
+    layout = _Layout(path, len(first), inputs, asked, None if column in inputs else column)
+    return _filled(chain(begin[is_header:], rows), layout)
+
+
+class _Layout(NamedTuple):
+    """Where what stands in a line: inputs, and the target; a column without a category has yet to tell its own."""
+
+    path: str | Path
+    n_cells: int
+    inputs: list[int]
+    columns: Columns
+    target: int | None
+
+    def places(self, of_texts: bool) -> list[int]:
+        """Return the columns of texts, or those of numbers, by their numbers in a line."""
+        both = zip(self.inputs, self.columns, strict=True)
+        return [i for i, column in both if (column.categories is not None) == of_texts]
+
+    def fault(self, line: int, place: int, expected: str, cell: str, cure: str) -> ValueError:
+        """Return the error of a value, which names its line and column."""
+        name = called(self.columns[self.inputs.index(place)].name, place)
+        return ValueError(f"{self.path}: line {line}: expected {expected} in the column {name}, got {cell}. {cure}.")
+
+    def no_number(self, line: int, place: int, cell: str) -> ValueError:
+        """Return the error of a cell in a column of numbers."""
+        if cell.casefold() in MISSING:
+            return self.missing(line, place)
+        return self.fault(line, place, "a number", repr(cell[:40]), "Leave the line out, or make numbers of all")
+
+    def missing(self, line: int, place: int) -> ValueError:
+        """Return the error of a cell without a value."""
+        return self.fault(line, place, "a value", "none", "Fill it in, or leave the line out")
+
+
+def _check_names(first: list[str], column: int | None, path: str | Path) -> None:
+    """Check a header."""
+    features = [name for i, name in enumerate(first) if i != column]
+    if not all(features):
         raise ValueError(
             f"{path}: line 1: expected a name for each column, got none for column {first.index('')}. Name it; if it "
             "only counts the rows, it is no feature, and pandas leaves it out by to_csv(path, index=False)."
         )
-    names = first if is_header else [f"number {i}" for i in range(len(first))]
-    if not is_header and column is not None and _number_of(target) is None:
-        raise ValueError(f"target: expected the number of a column, for {path} has no header, got {target!r}.")
-    return _filled(chain(begin[is_header:], rows), names, column, path)
+    faulty = [name for name in features if not is_name(name)]
+    if faulty:
+        raise ValueError(
+            f"{path}: line 1: expected printable names of columns, of at most {MAX_NAME} characters, got "
+            f"{faulty[0][:20]!r}. Rename it."
+        )
+    if len(set(features)) < len(features):
+        twice = max(features, key=features.count)
+        raise ValueError(f"{path}: line 1: expected different names of columns, got {twice!r} twice. Rename one.")
+
+
+def _is_row_of(columns: Columns | None, first: list[str], column: int | None) -> bool:
+    """Return whether a line without numbers is an example of columns that have none."""
+    cells = [cell for i, cell in enumerate(first) if i != column]
+    return columns is not None and all(
+        cell in (known.categories or ()) for cell, known in zip(cells, columns, strict=False)
+    )
+
+
+def _inputs(names: Sequence[str | None], column: int | None, columns: Columns | None, path: str | Path) -> list[int]:
+    """Return the numbers of the columns that are inputs, from 0, in their order."""
+    features = [i for i in range(len(names)) if i != column]
+    if columns is None:
+        return features
+    if None not in names and all(known.name is not None for known in columns):
+        missing = [str(known.name) for known in columns if known.name not in names]
+        if missing:
+            raise ValueError(
+                f"{path}: line 1: expected a column {missing[0]}, as the network has learnt from one, got "
+                f"{', '.join(map(str, names))[:100]}. Add it, or name it so."
+            )
+        return [names.index(known.name) for known in columns]
+    if len(features) != len(columns):
+        raise ValueError(
+            f"{path}: expected {len(columns)} columns, as the network has learnt from, got {len(features)}"
+            f"{' and the target' * (column is not None)}. Give those that it takes."
+        )
+    return features
 
 
 def _is_header(first: list[str], second: list[str], column: int | None) -> bool:
     """Return whether the first line holds the names of the columns, and not an example."""
-    if not any(_is_number(cell) for i, cell in enumerate(first) if i != column):
-        return True
+    if not any(is_number(cell) for i, cell in enumerate(first) if i != column):
+        below = any(is_number(cell) for i, cell in enumerate(second) if i != column)
+        return below or column is None or not is_number(first[column])
     begin = not first[0]  # behind the index, which has no name
     counted = [i for i, cell in enumerate(first) if cell == str(i - begin)]
     if len(counted) >= 4 and set(range(begin, len(first))) <= {*counted, column}:
         return True
     if column is None or not first[column] or len(second) != len(first):
         return False
-    return not _is_number(first[column]) and _is_number(second[column])
+    return not is_number(first[column]) and is_number(second[column])
 
 
 def _rows(text: str, path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -106,7 +208,8 @@ def _number_of(target: str | int) -> int | None:
         return None
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number."""
     try:
         float(cell)
     except ValueError:
@@ -114,23 +217,102 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _filled(rows: Iterable[tuple[int, list[str]]], names: list[str], column: int | None, path: str | Path) -> Table:
+def are_texts(cells: Sequence[str]) -> bool:
+    """Return whether cells, among which there is a text, are meant as texts: fewer than half of them are numbers."""
+    return 2 * sum(map(is_number, cells)) < len(cells)
+
+
+def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
     """Return the table of rows."""
+    path, n_cells, _, columns, target = layout
+    are_numbers, texts = layout.places(of_texts=False), {i: list[str]() for i in layout.places(of_texts=True)}
     numbers: list[HostArray] = []
     targets: list[str] = []
+    lines: list[int] = []
     for line, cells in rows:
-        if len(cells) != len(names):
-            raise ValueError(f"{path}: line {line}: expected {len(names)} values, as in the first, got {len(cells)}.")
-        if column is not None:
-            targets.append(cells.pop(column))
+        if len(cells) != n_cells:
+            raise ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
         try:
-            numbers.append(np.array(cells, np.float64))
+            numbers.append(np.array([cells[i] for i in are_numbers], np.float64))
         except ValueError:
-            rest = [name for i, name in enumerate(names) if i != column]
-            name, cell = next((n, c) for n, c in zip(rest, cells, strict=True) if not _is_number(c))
-            raise ValueError(
-                f"{path}: line {line}: expected a number in the column {name}, got {cell[:40]!r}. "
-                "Leave it out, or make numbers of it first."
-            ) from None
-    x = np.stack(numbers) if numbers else np.empty((0, len(names) - (column is not None)))
-    return Table(x, None if column is None else targets)
+            i = next(i for i in are_numbers if not is_number(cells[i]))
+            raise layout.no_number(line, i, cells[i]) from None
+        for i, column in texts.items():
+            column.append(cells[i])
+        if target is not None:
+            targets.append(cells[target])
+        lines.append(line)
+    x = np.stack(numbers) if numbers else np.empty((0, len(are_numbers)))
+    _check_finite(x, layout, lines)
+    if texts:
+        columns = _with_categories(texts, layout, lines)
+        x = _joined(x, texts, layout, columns)
+    return Table(x, None if target is None else targets, columns, lines)
+
+
+def _check_finite(x: HostArray, layout: _Layout, lines: list[int]) -> None:
+    """Check numbers: NaN is how some programs write that there is none."""
+    if np.isfinite(x).all():
+        return
+    row, j = (int(i) for i in np.argwhere(~np.isfinite(x))[0])
+    line, place = lines[row], layout.places(of_texts=False)[j]
+    if np.isnan(x[row, j]):
+        raise layout.missing(line, place)
+    raise layout.fault(line, place, "a finite number", f"{x[row, j]}", "Correct it, or leave the line out")
+
+
+def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: list[int]) -> Columns:
+    """Return the columns with the categories of those that had yet to tell theirs, each text found to be one."""
+    columns = list(layout.columns)
+    for i, cells in texts.items():
+        place = layout.inputs.index(i)
+        name, known = columns[place]
+        _check_texts(i, cells, layout, lines)
+        categories = known or _categories(i, cells, name, layout, lines)
+        unknown = set(cells) - set(categories)
+        if unknown:
+            row = next(row for row, cell in enumerate(cells) if cell in unknown)
+            expected = f"one of the categories that the network has learnt from, {', '.join(categories)[:100]},"
+            raise layout.fault(lines[row], i, expected, repr(cells[row][:40]), "Leave the line out")
+        columns[place] = Column(name, categories)
+    return tuple(columns)
+
+
+def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lines: list[int]) -> tuple[str, ...]:
+    """Return the categories of column i, whose first cell is a text."""
+    categories = tuple(sorted(set(cells)))
+    if not are_texts(cells):
+        row = next(row for row, cell in enumerate(cells) if not is_number(cell))
+        raise layout.no_number(lines[row], i, cells[row])
+    if name in categories:
+        raise ValueError(
+            f"{layout.path}: line 1: expected the names of the columns, got {name!r}, which stands below it too. "
+            "Put a line with names first."
+        )
+    if len(categories) > MAX_CATEGORIES:
+        raise ValueError(
+            f"{layout.path}: expected at most {MAX_CATEGORIES:,} categories in the column {called(name, i)}, got "
+            f"{len(categories):,}. Leave the column out, or group them."
+        )
+    return categories
+
+
+def _check_texts(i: int, cells: list[str], layout: _Layout, lines: list[int]) -> None:
+    """Check the cells of column i: none is missing, and all can be shown."""
+    faulty = {cell for cell in set(cells) if cell.casefold() in MISSING or not is_name(cell)}
+    for line, cell in zip(lines, cells if faulty else [], strict=False):
+        if cell.casefold() in MISSING:
+            raise layout.missing(line, i)
+        if cell in faulty:
+            expected = f"a printable text of at most {MAX_NAME} characters"
+            raise layout.fault(line, i, expected, repr(cell[:20]), "Rename it")
+
+
+def _joined(numbers: HostArray, texts: dict[int, list[str]], layout: _Layout, columns: Columns) -> HostArray:
+    """Return the inputs, (n, n_in): those of each column beside those of the one before."""
+    of_numbers = iter(numbers.T)
+    parts = [
+        next(of_numbers)[:, None] if categories is None else encoded(texts[i], categories)
+        for i, (_, categories) in zip(layout.inputs, columns, strict=True)
+    ]
+    return np.concatenate(parts, axis=1)

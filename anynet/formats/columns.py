@@ -1,0 +1,104 @@
+"""Columns of a table, made inputs: a column of numbers is one, a column of texts one of 0 and 1 per category."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from anynet.checks import MAX_NAME
+from anynet.typing import HostArray
+
+MAX_CATEGORIES = 1_000  # of a column: more have names or days, which tell each row from all others
+
+
+class Column(NamedTuple):
+    """A column of a table, as a network takes it.
+
+    `name` is None where no header gave one; `categories` are the texts in it, in the order of
+    their inputs, which is that of code points, or None for a column of numbers.
+    """
+
+    name: str | None
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def width(self) -> int:
+        """How many inputs are made of it."""
+        return 1 if self.categories is None else len(self.categories)
+
+
+Columns = tuple[Column, ...]
+
+
+def told(columns: Columns) -> str:
+    """Return in a line which columns are numbers, and what the others' categories are."""
+    n_numbers = sum(column.categories is None for column in columns)
+    said = [f"{n_numbers} of numbers"] * (n_numbers > 0)
+    for place, (name, categories) in enumerate(columns):
+        if categories is not None:
+            listed = f"{', '.join(categories[:5])}{', ...' * (len(categories) > 5)}"
+            said.append(f"{called(name, place)} of {len(categories)} categories ({listed})")
+    return f"Columns: {'; '.join(said)}"
+
+
+def called(name: str | None, place: int) -> str:
+    """Return what a column is called: by its name, or by its number."""
+    return f"number {place}" if name is None else name
+
+
+def encoded(texts: Sequence[str], categories: Sequence[str]) -> HostArray:
+    """Return texts, n of them, as numbers (n, categories): 1 for the category of each, else 0."""
+    number = {category: i for i, category in enumerate(categories)}
+    numbers = np.array([number[text] for text in texts], np.intp)
+    return np.asarray(numbers[:, None] == np.arange(len(categories)), np.float64)
+
+
+def check_same(given: Columns | None, learnt: Columns | None) -> None:
+    """Raise ValueError if a table's inputs are others than those that a network has learnt from."""
+    if given is None or (learnt is None and all(column.categories is None for column in given)):
+        return
+    known = learnt or tuple(Column(column.name) for column in given)
+    same = len(given) == len(known) and all(
+        a.categories == b.categories and (a.name == b.name or None in (a.name, b.name))
+        for a, b in zip(given, known, strict=True)
+    )
+    if not same:
+        got = [f"{told(each).partition(': ')[2][:100]} ({_names(each)})" for each in (known, given)]
+        raise ValueError(
+            f"x: expected columns as the network has learnt from them, {got[0]}, got {got[1]}. Read the table by "
+            "them: datasets.read_data(path, columns=net.columns)."
+        )
+
+
+def _names(columns: Columns) -> str:
+    return ", ".join(called(column.name, place) for place, column in enumerate(columns))[:100]
+
+
+def of_json(given: object, n_inputs: int) -> Columns | None:
+    """Return the columns that a header in JSON tells of a network with so many inputs.
+
+    Raises:
+        ValueError: They cannot be those, or could not be shown on a terminal, which obeys some characters.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(map(_is_pair, given)):
+        raise ValueError("expected columns as pairs of a name and categories, got others.")
+    for name, categories in given:
+        if not all(map(is_name, [*([] if name is None else [name]), *(categories or [])])):
+            raise ValueError(f"expected printable names of columns of at most {MAX_NAME} characters, got others.")
+        if categories is not None and (not categories or categories != sorted(set(categories))):
+            raise ValueError("expected different categories in the order of their code points, got others.")
+    columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in given)
+    if sum(column.width for column in columns) != n_inputs:
+        raise ValueError(f"expected columns that make {n_inputs} inputs, got others.")
+    return columns
+
+
+def _is_pair(each: object) -> bool:
+    return isinstance(each, list) and len(each) == 2 and isinstance(each[1], (list, type(None)))
+
+
+def is_name(text: object) -> bool:
+    """Return whether this can be a name of a column or a category: printable, and not too long."""
+    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_NAME
