@@ -122,3 +122,24 @@ def test_validation_is_never_weighted(rng):
     net = Network([5, 4, 3], seed=1)
     [report] = net.fit(x, y, epochs=1, batch_size=24, validation=(x, y), sample_weight=[1e-3] * 23 + [5.0])
     assert report.metrics["validation_accuracy"] == net.accuracy(x, y)
+
+
+@pytest.fixture(scope="module")
+def zeros_and_eights(mnist):
+    """The zeros and eights of MNIST's training images, of the zeros but one to fifty eights; and of its test images."""
+    train, _, test = (Dataset(part.x[at], part.y[at] // 8) for part in mnist for at in [np.isin(part.y, (0, 8))])
+    zeros, eights = np.flatnonzero(train.y == 0), np.flatnonzero(train.y == 1)
+    kept = np.sort(np.concatenate([zeros[: len(eights) // 50], eights]))
+    return Dataset(train.x[kept], train.y[kept]), test
+
+
+def test_one_digit_to_fifty_is_told_apart_at_every_batch_size(zeros_and_eights):
+    train, test = zeros_and_eights
+    reached = []
+    for size in (10, 200):
+        net = Network([784, 30, 2], cost="cross_entropy")
+        how = {"optimizer": SGD(0.1), "class_weight": "balanced", "progress": False}
+        net.fit(train, epochs=10, batch_size=size, **how)
+        reached += net.score(test, metrics="balanced_accuracy").values()
+    assert min(reached) >= 0.98
+    assert max(reached) - min(reached) <= 0.005
