@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from anynet import evaluation, parameters, training
@@ -12,6 +13,7 @@ from anynet.brain import Brain
 from anynet.data import DeviceData, Streamed, by_name, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
+from anynet.formats.columns import Columns, check_same
 from anynet.history import Report
 from anynet.optimizers import SGD
 from anynet.parameters import as_column
@@ -109,7 +111,10 @@ class BookFace(Brain):
     def _trained(self) -> Trained:
         return Trained(self.backend, self.architecture, self.parameters, self.state)
 
-    def _by_name(self, data: Dataset, class_names: tuple[str, ...] | None = None) -> Dataset:
+    def _by_name(self, data: Dataset, class_names: Any = None, columns: Columns | None = None) -> Dataset:
+        known = self.columns or columns
+        check_same(data.columns, known)
+        data = data if data.columns == known else replace(data, columns=known)
         return by_name(data, self.class_names or class_names, self.architecture)
 
     @on_device

@@ -6,6 +6,7 @@ call, is refused as an attribute, with the place where it belongs.
 
 from collections.abc import Sequence
 from copy import deepcopy
+from math import prod
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.checks import names_of_classes, warn
 from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.columns import Columns, checked
 from anynet.history import History
 from anynet.parameters import as_column
 from anynet.random import Streams
@@ -53,6 +55,7 @@ def made_of(
     class_names: tuple[str, ...] | None = None,
     input_scale: str | None = None,
     is_column: bool = False,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
     return locals() | {"history": History(), "learnt": None}
@@ -84,6 +87,7 @@ class Brain:
     is_column: bool = (
         False  # whether y came as (n, 1): then the values of a regression with one output are predicted so
     )
+    columns: Columns | None = None  # of the table that it has learnt from, if it was one
     history: History  # of the last `fit`
     learnt: Learnt | None = None  # how far the optimizer has come, by which `partial_fit` goes on
 
@@ -115,6 +119,8 @@ class Brain:
             )
         if name == "class_names":  # a file with others could not be opened
             value = names_of_classes(value, self.architecture.n_classes)
+        if name == "columns":
+            value = checked(value, prod(self.architecture.input_shape))
         super().__setattr__(name, value)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> Self:
@@ -173,10 +179,8 @@ class Brain:
             ValueError: The network holds a formula of your own, which no file can bring along.
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
-        saved = SavedNetwork(
-            self.architecture, self.backend.dtype, self.class_names, parameters, state, self.input_scale, self.is_column
-        )
-        return saving.write(path, saved)
+        made_of = self.architecture, self.backend.dtype, self.class_names, parameters, state
+        return saving.write(path, SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns))
 
     @classmethod
     def load(
@@ -210,7 +214,7 @@ class Brain:
             warn(f"{path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
-        told = saved.class_names, saved.input_scale, saved.is_column
+        told = saved.class_names, saved.input_scale, saved.is_column, saved.columns
         net.__setstate__(made_of(saved.architecture, chosen, start, streams, *told))
         return net
 

@@ -7,7 +7,7 @@ is given `DeviceData`: x (n, *input_shape) in its own dtype and y, labels (n,) o
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from anynet.examples import (
     rows_at,
     y_of,
 )
+from anynet.formats.columns import Columns
 from anynet.typing import Array, ArrayLike, HostArray, Namespace, Shape
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class DeviceData:
 
     Each of x and y is an array on the device, or `Streamed`. `kept` is how many bytes were
     put on the device, to stay there; `scale` is that of x, as in `pixels.scale_of`; `is_column`
-    says that y came as (n, 1).
+    says that y came as (n, 1); `columns` are those of the table that x is made of.
     """
 
     x: Array | Streamed
@@ -70,6 +71,7 @@ class DeviceData:
     kept: int
     scale: str | None
     is_column: bool
+    columns: Columns | None = None
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
@@ -122,7 +124,7 @@ def to_device(
     if not keeps_x and not isinstance(x, Streamed):
         x = Streamed(x if is_on_host(x) else backend.to_numpy(x), tuple(x.shape), "x")
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
-    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column)
+    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column, data.columns)
 
 
 def _keep(backend: "Backend", a: Array | Streamed, argument: str, budget: float) -> tuple[Array | Streamed, int]:
@@ -227,7 +229,7 @@ def by_name(data: Dataset, class_names: tuple[str, ...] | None, architecture: "A
             f"{', '.join((unknown or list(given))[:10])}. Take a network of its own for other classes."
         )
     numbered = targets_of.renumbered(array_namespace(data.y), data.y, given, class_names, architecture)
-    return Dataset(data.x, numbered, class_names)
+    return replace(data, y=numbered, class_names=class_names)
 
 
 # On the device, as a network takes them.

@@ -227,13 +227,14 @@ class Network(BookFace):
         known = signature(self.fit).parameters.keys() - {"progress", "callbacks"} | {"learnt"}
         for unknown in how.keys() - known:
             raise TypeError(f"fit: expected arguments that it has, got {unknown!r}. help(Network.fit) lists them.")
-        data = self._by_name(as_dataset(x, y))
+        data = as_dataset(x, y)
+        data = self._by_name(data, columns=data.columns)
         names = data.class_names if len(data.class_names or ()) == self.architecture.n_classes else self.class_names
         if how.get("validation") is not None:
-            how["validation"] = self._by_name(as_dataset(how["validation"]), data.class_names)
+            how["validation"] = self._by_name(as_dataset(how["validation"]), data.class_names, data.columns)
         journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
         self.input_scale, self.is_column = journey.examples.scale, journey.examples.is_column
-        self.class_names, self.history = names, History()
+        self.class_names, self.columns, self.history = names, data.columns, History()
         return self.backend.iterate_active(training.run(journey, self, self.history))
 
     @on_device

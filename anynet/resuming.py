@@ -193,8 +193,9 @@ class Course:
         parameters, state, slots = map_arrays(to_numpy, self.learner.train_state)
         made_of = training.architecture, training.backend.dtype, training.conduct.class_names
         streams = random.states(training.streams)
+        examples = training.examples
         return Moment(
-            SavedNetwork(*made_of, parameters, state, training.examples.scale, training.examples.is_column),
+            SavedNetwork(*made_of, parameters, state, examples.scale, examples.is_column, examples.columns),
             arrays_of(slots),
             [to_numpy(a) for a in arrays_of(self.stopping.learnt or ())],
             self.epoch,

@@ -63,9 +63,9 @@ def check_same(given: Columns | None, learnt: Columns | None) -> None:
         for a, b in zip(given, known, strict=True)
     )
     if not same:
-        got = [f"{told(each).partition(': ')[2][:100]} ({_names(each)})" for each in (known, given)]
+        want, got = ("none" if each is None else f"{told(each)[9:109]} ({_names(each)})" for each in (learnt, given))
         raise ValueError(
-            f"x: expected columns as the network has learnt from them, {got[0]}, got {got[1]}. Read the table by "
+            f"x: expected columns as the network has learnt from them, {want}, got {got}. Read the table by "
             "them: datasets.read_data(path, columns=net.columns)."
         )
 
@@ -74,29 +74,29 @@ def _names(columns: Columns) -> str:
     return ", ".join(called(column.name, place) for place, column in enumerate(columns))[:100]
 
 
-def of_json(given: object, n_inputs: int) -> Columns | None:
-    """Return the columns that a header in JSON tells of a network with so many inputs.
+def checked(given: object, n_inputs: int) -> Columns | None:
+    """Return columns of a network with so many inputs, from a header in JSON say; None for None.
 
     Raises:
-        ValueError: They cannot be those, or could not be shown on a terminal, which obeys some characters.
+        ValueError: They can be none of its, or could not be shown on a terminal, which obeys some characters.
     """
     if given is None:
         return None
-    if not isinstance(given, list) or not all(map(_is_pair, given)):
-        raise ValueError("expected columns as pairs of a name and categories, got others.")
+    if not isinstance(given, (list, tuple)) or not all(map(_is_pair, given)):
+        raise ValueError("columns: expected pairs of a name and categories, got others.")
     for name, categories in given:
         if not all(map(is_name, [*([] if name is None else [name]), *(categories or [])])):
-            raise ValueError(f"expected printable names of columns of at most {MAX_NAME} characters, got others.")
-        if categories is not None and (not categories or categories != sorted(set(categories))):
-            raise ValueError("expected different categories in the order of their code points, got others.")
+            raise ValueError(f"columns: expected printable names of at most {MAX_NAME} characters, got others.")
+        if categories is not None and (not categories or list(categories) != sorted(set(categories))):
+            raise ValueError("columns: expected different categories in the order of their code points, got others.")
     columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in given)
     if sum(column.width for column in columns) != n_inputs:
-        raise ValueError(f"expected columns that make {n_inputs} inputs, got others.")
+        raise ValueError(f"columns: expected such as make {n_inputs} inputs, got others.")
     return columns
 
 
 def _is_pair(each: object) -> bool:
-    return isinstance(each, list) and len(each) == 2 and isinstance(each[1], (list, type(None)))
+    return isinstance(each, (list, tuple)) and len(each) == 2 and isinstance(each[1], (list, tuple, type(None)))
 
 
 def is_name(text: object) -> bool:

@@ -7,6 +7,7 @@ the book's network; sigmoid and the quadratic cost are assumed for it. Everythin
 says is checked here, before a network is made of it.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import numpy as np
 from anynet.architecture import Architecture, build, cost_to_name, layer_from_dict, layer_to_dict
 from anynet.backends import DTYPES
 from anynet.checks import MAX_NAME
-from anynet.formats import npz
+from anynet.formats import columns, npz
 from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.columns import Columns
 from anynet.parameters import as_column
 from anynet.pixels import SCALES
 from anynet.saving.saved import SavedNetwork
@@ -60,6 +62,7 @@ def entries(saved: SavedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
         "input_scale": saved.input_scale,
         "is_column": saved.is_column,
         "classes": saved.class_names,
+        "columns": saved.columns,
     }
     return arrays, header
 
@@ -141,7 +144,14 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
         raise ImpossibleNetworkError(f"expected is_column to be true or false, got {str(is_column)[:20]}.")
     names = _class_names(header["classes"], architecture.n_classes)
     filled = _filled(architecture, header["dtype"], names, arrays)
-    return replace(filled, input_scale=scale, is_column=is_column)
+    return replace(filled, input_scale=scale, is_column=is_column, columns=_columns(header, architecture))
+
+
+def _columns(header: dict[str, Any], architecture: Architecture) -> Columns | None:
+    try:
+        return columns.checked(header.get("columns"), math.prod(architecture.input_shape))  # likewise
+    except ValueError as error:
+        raise ImpossibleNetworkError(str(error)) from None
 
 
 def _class_names(names: Any, n: int) -> tuple[str, ...] | None:

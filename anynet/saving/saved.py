@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anynet.architecture import Architecture, build
+from anynet.formats.columns import Columns
 from anynet.layers.dense import DenseParameters
 from anynet.typing import HostArray, Parameters
 
@@ -16,8 +17,8 @@ REFUSAL = "The file is no whole network."
 class SavedNetwork:
     """What a file says of a network, checked; its arrays are host arrays.
 
-    `input_scale` is that of what it has learnt from, `is_column` says that y came as (n, 1) there;
-    `assumption` is what the file did not say.
+    `input_scale` is that of what it has learnt from, `is_column` says that y came as (n, 1) there,
+    and `columns` are those of the table that it was, if it was one; `assumption` is what the file did not say.
     """
 
     architecture: Architecture
@@ -27,6 +28,7 @@ class SavedNetwork:
     state: list[Any]
     input_scale: str | None = None
     is_column: bool = False
+    columns: Columns | None = None
     assumption: str | None = None
 
 
