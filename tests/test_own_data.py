@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -326,3 +327,61 @@ def test_who_trains_a_network_that_fell_silent_is_told_options(flowers, capsys):
     assert main(["train", "--data", "own.npz", "--epochs", "5", *options]) == 0
     told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: layer 1"))
     assert "with a smaller --learning-rate, or with --hidden-activation tanh;" in told
+
+
+@pytest.fixture
+def clothes(rng):
+    """A table of numbers and categories, `clothes.csv`: what is red sells, and what is large and blue."""
+    lines = [
+        f"{price:.2f},{colour},{size},{'yes' if colour == 'red' or (colour, size) == ('blue', 'L') else 'no'}"
+        for price, colour, size in zip(
+            rng.random(200), rng.choice(["red", "green", "blue"], 200), rng.choice(["S", "L"], 200), strict=True
+        )
+    ]
+    Path("clothes.csv").write_text("\n".join(["price,colour,size,sold", *lines]))
+    train = ["train", "--data", "clothes.csv", "--optimizer", "adam", "--learning-rate", "0.05", "--epochs", "30"]
+    assert main([*train, "--output", "net"]) == 0
+    return train
+
+
+def test_categories_of_a_table_are_learnt_from_and_known_again(clothes, capsys):
+    out = capsys.readouterr().out
+    assert "Training [6, 30, 2]" in out
+    assert "Columns: 1 of numbers; colour of 3 categories (blue, green, red); size of 2 categories (L, S)\n" in out
+    assert main(["evaluate", "net", "--data", "clothes.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == 1
+    Path("some.csv").write_text("sold,size,colour,price\nno,S,blue,0.5\nyes,L,blue,0.1\n")
+    assert main(["evaluate", "net", "--data", "some.csv", "--target", "sold", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["right"] == 2
+    for text in ("size,colour,price\nS,blue,0.5\nL,blue,0.1\n", "0.5,blue,S\n0.1,blue,L\n"):
+        Path("rows.csv").write_text(text)
+        assert main(["predict", "net", "rows.csv", "--json"]) == 0
+        assert [json.loads(line)["answer"] for line in capsys.readouterr().out.splitlines()] == ["no", "yes"]
+    assert main([*clothes, "--dry-run"]) == 0
+    assert "Columns: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("price,colour,size\n1,red,S\n1,pink,S\n", "rows.csv: line 3: expected one of .* column colour, got 'pink'"),
+        ("price,color,size\n1,red,S\n", "rows.csv: line 1: expected a column colour, as the network has learnt from"),
+        ("price,colour,size\n1,red,S\n\n,red,S\n", "rows.csv: line 4: expected a value in the column price, got none"),
+        ("price,colour,size\n1,red,S\ncheap,red,S\n", "line 3: expected a number in the column price, got 'cheap'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["predict net rows.csv", "evaluate net --target 0 --data sold.csv"])
+def test_what_is_unknown_in_a_table_is_told_with_its_line_and_column(command, text, message, clothes, capsys):
+    Path("rows.csv").write_text(text)
+    Path("sold.csv").write_text(re.sub(r"(?m)^(?=.)", "yes,", text).replace("yes", "sold", 1))
+    assert main(command.split()) == 1
+    assert re.search(message.replace("rows", "sold" if "sold" in command else "rows"), capsys.readouterr().err)
+
+
+def test_who_has_learnt_from_numbers_knows_no_categories(clothes, capsys):
+    assert Network([6, 2]).save("numbers") == Path("numbers.npz")
+    capsys.readouterr()
+    assert main(["evaluate", "numbers", "--data", "clothes.csv"]) == 1
+    assert "x: expected columns as the network has learnt from them, none, got 1 of" in capsys.readouterr().err
+    assert main(["predict", "numbers", "clothes.csv"]) == 1
+    assert "expected a number in the column" in capsys.readouterr().err

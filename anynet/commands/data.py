@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ def add_data(parser: Any, default: str) -> None:
 
 def add_target(parser: Any) -> None:
     """Add `--target`."""
-    column = "column of y in a CSV file: its name, or its number from 0 (the last)"
+    column = "column of y in a CSV file: its name, or its number from 0 (the last); texts in others are categories"
     parser.add_argument("--target", default="-1", metavar="COLUMN", help=column)
 
 
@@ -88,26 +89,26 @@ def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
                 "got none, and MNIST's test images are no such data. Name the file."
             )
     else:
-        data = _book(arguments.data[0])[2] if _is_book(arguments.data) else _read(arguments)
+        data = _book(arguments.data[0])[2] if _is_book(arguments.data) else _read(arguments, net.columns)
     return _named(data, net)
 
 
 def _renamed(data: Dataset, names: tuple[str, ...] | None, asked: "Asked") -> Dataset:
     """Return the data, their classes called as `--names` says, if it does."""
     n_classes = None if asked.output_activation == "identity" else max(asked.n_outputs, 2)
-    return Dataset(data.x, data.y, options.names(names, data.class_names, n_classes))
+    return replace(data, class_names=options.names(names, data.class_names, n_classes))
 
 
-def _read(arguments: argparse.Namespace) -> Dataset:
-    """Return the data set in the files that were named."""
+def _read(arguments: argparse.Namespace, columns: Any = None) -> Dataset:
+    """Return the data set in the files that were named; columns of a table are those of a network, if it has some."""
     if len(arguments.data) > 2:
         raise ValueError("--data: expected one file, or IDX files of images and of labels, got more files.")
     path, *labels = arguments.data
     if labels and loading.kind(path) in ("npz", "csv", "pickle"):
         raise ValueError(f"--data: expected {path} alone, for it holds its own y, got {labels[0]} too. Leave that out.")
-    data = datasets.read_data(path, labels[0] if labels else None, arguments.target)
+    data = datasets.read_data(path, labels[0] if labels else None, arguments.target, columns)
     is_column = data.y.ndim == 2 and data.y.shape[1] == 1
-    return Dataset(data.x, data.y[:, 0], data.class_names) if is_column else data
+    return replace(data, y=data.y[:, 0]) if is_column else data
 
 
 def _is_book(files: Sequence[str]) -> bool:
@@ -155,7 +156,7 @@ def asked_of(data: Dataset, sizes: Sequence[int] | None, output: str | None) -> 
     _check_classes(labels)
     if np.array_equal(labels, np.arange(len(labels))):
         return data, Asked(len(labels), chosen)
-    return Dataset(data.x, numbers, _texts(labels)), Asked(len(labels), chosen)
+    return replace(data, y=numbers, class_names=_texts(labels)), Asked(len(labels), chosen)
 
 
 def _check_classes(classes: Any) -> None:
@@ -188,4 +189,5 @@ def _named(data: Dataset, net: Network) -> Dataset:
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(f"y: expected classes among {', '.join(names)[:100]}, got {unknown[0]}. Leave it out.")
-    return Dataset(data.x, np.array([names.index(name) for name in given])[y.astype(np.int64)], names)
+    numbered = np.array([names.index(name) for name in given])[y.astype(np.int64)]
+    return replace(data, y=numbered, class_names=names)

@@ -53,7 +53,7 @@ def _inputs(net: Network, path: str, arguments: argparse.Namespace) -> Iterator[
     kind = loading.kind(path)
     takes_digits = net.sizes[0] == N_PIXELS and net.task == "classification"
     if kind in ("npz", "csv") or (kind == "idx" and not takes_digits):
-        x = loading.read_inputs(path, net.sizes[0], arguments.target)
+        x = loading.read_inputs(path, net.sizes[0], arguments.target, net.columns)
         yield from ((f"{path}[{i}]", row[None]) for i, row in enumerate(x))
         return
     if not takes_digits:

@@ -20,6 +20,7 @@ from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
+from anynet.formats.columns import told
 from anynet.history import Report
 from anynet.layers import Dropout, Standardize
 from anynet.metrics import METRICS
@@ -144,6 +145,8 @@ def run(arguments: argparse.Namespace) -> None:
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
         say(f"Training {list(net.sizes)} on {net.backend.label}, {net.backend.dtype}; output: {output}")
         say(f"{len(data.train):,} examples")
+        if data.train.columns is not None:
+            say(told(data.train.columns))
         if data.asked is not None and data.asked.remark is not None:
             say(data.asked.remark)
         if arguments.dry_run:
@@ -187,7 +190,7 @@ def _train(
 def _tried(net: Network, train: Dataset, how: dict[str, Any]) -> str:
     """Train on one batch, and return what is said of it."""
     n = min(how["batch_size"] or BATCH_SIZE, len(train))
-    batch = Dataset(train.x[:n], train.y[:n], train.class_names)
+    batch = train[:n]
     how = how | {"batch_size": n, "validation": None if how["validation"] is None else batch, "resume": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is to be said of all the data has been

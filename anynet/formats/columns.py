@@ -64,10 +64,9 @@ def check_same(given: Columns | None, learnt: Columns | None) -> None:
     )
     if not same:
         want, got = ("none" if each is None else f"{told(each)[9:109]} ({_names(each)})" for each in (learnt, given))
-        raise ValueError(
-            f"x: expected columns as the network has learnt from them, {want}, got {got}. Read the table by "
-            "them: datasets.read_data(path, columns=net.columns)."
-        )
+        by_them = "Read the table by them: datasets.read_data(path, columns=net.columns)"
+        cure = by_them if learnt else "Give it numbers, or train one on a table such as this"
+        raise ValueError(f"x: expected columns as the network has learnt from them, {want}, got {got}. {cure}.")
 
 
 def _names(columns: Columns) -> str:
