@@ -163,10 +163,15 @@ class Measured(NamedTuple):
     validation_cost: float | None  # the mean over the validation data
     besides: list[float]
     scores: Mapping[str, float] = MappingProxyType({})  # metrics on the validation data, by name
+    training_cost: float | None = None  # the mean over all training data
 
 
 def measure(
-    net: Trained, validation: DeviceData | None, last: tuple[Array, Array], besides: Array | None = None
+    net: Trained,
+    validation: DeviceData | None,
+    last: tuple[Array, Array],
+    besides: Array | None = None,
+    training: DeviceData | None = None,
 ) -> Measured:
     """Return whether parameters and costs are finite, and how the network does.
 
@@ -177,6 +182,7 @@ def measure(
         validation: On which to count right answers, and to take the mean cost; None has neither.
         last: Some examples (x, y) on the device, whose mean cost is taken.
         besides: Numbers, (n,), that are to be read along.
+        training: All training data, if their mean cost is to be taken as well.
     """
     backend, xp, dtype = net.backend, net.backend.xp, getattr(net.backend.xp, net.backend.dtype)
     found = {"finite": xp.astype(backend.compile(all_finite)(net.learnt), dtype), "cost": _mean_cost(net, *last)}
@@ -185,6 +191,8 @@ def measure(
         found["validation_cost"] = cost / len(validation)
         if n_correct is not None:  # in two parts: a float32 alone counts to 2**24
             found["high"], found["low"] = (xp.astype(part, dtype) for part in (n_correct // 2**16, n_correct % 2**16))
+    if training is not None:
+        found["training_cost"] = totals(net, training).cost / len(training)
     numbers_there = xp.stack(list(found.values()))
     if besides is not None:
         numbers_there = xp.concat([numbers_there, besides])
@@ -192,7 +200,8 @@ def measure(
     numbers = dict(zip(found, read, strict=False))
     is_finite = numbers.pop("finite") == 1.0 and all(map(math.isfinite, numbers.values()))
     n_correct = int(numbers["high"]) * 2**16 + int(numbers["low"]) if is_finite and "high" in numbers else None
-    return Measured(is_finite, n_correct, numbers["cost"], numbers.get("validation_cost"), read[len(found) :])
+    measured = Measured(is_finite, n_correct, numbers["cost"], numbers.get("validation_cost"), read[len(found) :])
+    return measured._replace(training_cost=numbers.get("training_cost"))
 
 
 def _mean_cost(net: Trained, x: Array, y: Array) -> Array:

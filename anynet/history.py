@@ -26,8 +26,9 @@ class Report:
         total: How many there are.
         seconds: Of training in this epoch, evaluation not counted.
         metrics: By name; None until the epoch is over. "validation_accuracy" and "validation_cost"
-            are means over the validation data, where there are some, and "cost" is one over the
-            epoch's last mini-batch, of which no more than the last 256 examples are taken.
+            are means over the validation data, where there are some, "training_cost" is one over all
+            training data, where it is asked for, and "cost" is one over the epoch's last mini-batch,
+            of which no more than the last 256 examples are taken.
         n_correct: How many of the validation data are answered rightly, where that can be said.
         rate: The learning rate of the last step, where the optimizer has one.
 

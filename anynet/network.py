@@ -106,6 +106,7 @@ class Network(BookFace):
         sample_weight: ArrayLike | None = None,
         class_weight: Any = None,
         metrics: str | Metric | Sequence[str | Metric] = (),
+        training_cost: bool = False,
         shuffle: bool = True,
         transform: Any = None,
         callbacks: Sequence[Callable[[Report, "Network"], Any]] = (),
@@ -146,6 +147,8 @@ class Network(BookFace):
             sample_weight: How much each training example counts, (n,) from 0; they are divided by their mean.
             class_weight: Likewise for each class, by its number or name; or "balanced".
             metrics: What to take of the validation data besides, as in `score`.
+            training_cost: Whether reports tell the cost over all training data too, as the epoch leaves the network:
+                without dropout, penalties, smoothing and weights. It takes as long as validation on these data.
             shuffle: Whether each epoch takes the examples in a fresh order, or as they stand.
             transform: What is done to inputs before they are learnt from, anew in each epoch: called with a chunk's
                 x, (n, *input_shape) of NumPy in its own dtype, and a generator of random numbers, it returns as

@@ -67,6 +67,7 @@ class Conduct:
     shuffle: bool = True
     transform: Any = None
     metrics: Any = ()
+    training_cost: bool = False
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint | None = None
     resume: str | Path | None = None
@@ -81,8 +82,9 @@ class Conduct:
 
     def check(self, names: list[str]) -> None:
         """Check what needs no data; `names` are the metrics that reports will have."""
-        if not isinstance(self.shuffle, bool):
-            raise TypeError(f"shuffle: expected True or False, got {self.shuffle!r}.")
+        for argument in ("shuffle", "training_cost"):
+            if not isinstance(given := getattr(self, argument), bool):
+                raise TypeError(f"{argument}: expected True or False, got {given!r}.")
         for argument, kind in (("early_stopping", EarlyStopping), ("checkpoint", Checkpoint)):
             given = getattr(self, argument)
             if given is not None and not isinstance(given, kind):

@@ -188,11 +188,12 @@ def prepare(
 
 def _names(training: Training) -> list[str]:
     """Return the names of the metrics that reports will have."""
+    costs = [*(["training_cost"] if training.conduct.training_cost else []), "cost"]
     if training.validation is None:
-        return ["cost"]
+        return costs
     is_regression = training.architecture.task == "regression"
     names = [*([] if is_regression else ["validation_accuracy"]), "validation_cost"]
-    return [*dict.fromkeys([*names, *(f"validation_{metric.name}" for metric in training.metrics)]), "cost"]
+    return [*dict.fromkeys([*names, *(f"validation_{metric.name}" for metric in training.metrics)]), *costs]
 
 
 def _labels(backend: Backend, examples: DeviceData, architecture: Architecture) -> HostArray | None:
@@ -302,7 +303,8 @@ def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk,
     n_last = (len(training.examples) - 1) % training.batch_size + 1
     last, n_looked = batches.tail(backend, chunk, min(n_last, most)), found[0].shape[0] if found else 0
     joined = backend.xp.concat(besides) if besides else None
-    measured = evaluation.measure(net, training.validation, last, joined)
+    all_examples = training.examples if training.conduct.training_cost else None
+    measured = evaluation.measure(net, training.validation, last, joined, all_examples)
     scores = figures.read(measured.besides[n_looked:]) if figures and measured.is_finite else {}
     return measured._replace(besides=measured.besides[:n_looked], scores=scores)
 
@@ -368,6 +370,8 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
     if measured.validation_cost is not None:
         metrics["validation_cost"] = measured.validation_cost
     metrics |= {f"validation_{name}": value for name, value in measured.scores.items()}
+    if measured.training_cost is not None:
+        metrics["training_cost"] = measured.training_cost
     return metrics | {"cost": measured.cost}
 
 

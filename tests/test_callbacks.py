@@ -1,13 +1,14 @@
 """Callbacks: who watches a training; early stopping by the numbers, and what it leaves behind."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from compare import relative_difference
 from recipes import clusters, is_same
 
-from anynet import SGD, Checkpoint, EarlyStopping, Network, optimizers
+from anynet import SGD, Checkpoint, Dropout, EarlyStopping, Network, Optimizer, optimizers
 from anynet.callbacks import Stopping
 
 COSTS = 1.0, 0.9, 0.95, 0.92, 0.91, 0.93
@@ -218,3 +219,48 @@ def test_metrics_besides_come_along(rng):
     history = net.fit(x, y, epochs=2, validation=(x, y), metrics=["balanced_accuracy", "top_2"])
     assert history.metrics[-3:] == ("validation_balanced_accuracy", "validation_top_2", "cost")
     assert history["validation_top_2"][-1] == net.score(x, y, "top_2")["top_2"]
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("limit", [None, 0])
+def test_the_training_cost_is_that_of_all_training_data_as_the_epoch_leaves_the_network(backend, limit, rng):
+    """As if they were validated on: without dropout, penalties, smoothing, weights and transforms."""
+    x, y = clusters(rng)
+    net = Network([12, 6, Dropout(0.5), 4], backend, output="softmax")
+    how = {"l2": 5.0, "label_smoothing": 0.1, "class_weight": {0: 5, 1: 1, 2: 1, 3: 1}, "memory_limit": limit}
+    how |= {"transform": lambda x, rng: x + 1.0, "training_cost": True}
+    net.fit(x, y, epochs=2, batch_size=20, optimizer=SGD(0.5), **how)
+    assert net.history["training_cost"][1] == pytest.approx(net.gradients(x, y)[0], rel=1e-12)  # of inference
+    [report] = net.fit(x, y, epochs=1, optimizer=Still(), validation=(x, y), **how)  # which moves nothing
+    assert report.metrics["training_cost"] == report.metrics["validation_cost"]
+    assert list(report.metrics) == ["validation_accuracy", "validation_cost", "training_cost", "cost"]
+
+
+def test_the_training_cost_of_an_average_is_the_averages(rng):
+    x, y = clusters(rng)
+    net = Network([12, 4])
+    [report] = net.fit(x, y, epochs=1, average=0.9, validation=(x, y), training_cost=True)
+    assert report.metrics["training_cost"] == report.metrics["validation_cost"]
+
+
+def test_training_stops_early_by_the_training_cost_too(rng):
+    x, y = clusters(rng)
+    early = EarlyStopping(patience=1, metric="training_cost")
+    with pytest.raises(ValueError, match="early_stopping: expected a metric among cost, got 'training_cost'"):
+        Network([12, 4]).fit(x, y, early_stopping=early)
+    history = Network([12, 4]).fit(x, y, epochs=3, optimizer=Still(), early_stopping=early, training_cost=True)
+    assert len(history) == 2
+    with pytest.raises(TypeError, match="training_cost: expected True or False, got 1"):
+        Network([12, 4]).fit(x, y, training_cost=1)
+
+
+@dataclass(frozen=True)
+class Still(Optimizer):
+    """Leaves the network as it is."""
+
+    def numbers(self, step):
+        return ()
+
+    @staticmethod
+    def rule(xp, p, g):
+        return (p + 0.0 * g,)

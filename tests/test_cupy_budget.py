@@ -10,6 +10,8 @@ import pytest
 
 from anynet import SGD, Network, training
 from anynet.layers import Dense
+from anynet.optimizers import Adam, Momentum
+from anynet.schedules import Cosine
 
 cp = cuda_device.require(emulated_only=True)
 import cuda_cost  # noqa: E402
@@ -29,6 +31,25 @@ def test_training_keeps_its_budget(sizes, launches, products):
 @pytest.mark.parametrize("validate", [False, True])
 def test_an_epoch_copies_its_order_and_its_verdict(validate):
     assert cuda_cost.of_epoch(Network(BOOK, backend="cupy"), validate=validate).copies == 2
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_the_training_cost_comes_with_the_verdict(validate):
+    """It launches kernels, and waits no more often."""
+    plain, asked = (
+        cuda_cost.of_epoch(Network(BOOK, backend="cupy"), validate=validate, training_cost=asked)
+        for asked in (False, True)
+    )
+    assert (asked.copies, asked.synchronisations) == (plain.copies, plain.synchronisations)
+    assert asked.launches > plain.launches
+
+
+@pytest.mark.parametrize("optimizer", [Adam(1e-4), Adam(Cosine(1e-4)), Momentum(0.01)])
+def test_a_step_launches_no_more_for_what_an_optimizer_remembers(optimizer):
+    plain = cuda_cost.of_step(Network(BOOK, backend="cupy"))
+    step = cuda_cost.of_step(Network(BOOK, backend="cupy"), optimizer=optimizer)
+    assert step.launches == plain.launches
+    assert (step.copies, step.synchronisations) == (0, 0)
 
 
 CHUNKS, BLOCKS = 4, 2  # of training, 660 rows or 66 mini-batches each; of validation, 1337 rows each

@@ -335,7 +335,7 @@ def test_validation_data_get_the_room_that_training_data_leave(backend, rng, mon
     x, y = examples(rng, "uint8", targets=False)
     rooms = []
     original = data.to_device
-    monkeypatch.setattr(data, "to_device", lambda *args: (rooms.append(args[3]), original(*args))[1])
+    monkeypatch.setattr(data, "to_device", lambda *args, **how: (rooms.append(args[3]), original(*args, **how))[1])
     net = Network([60, 4], backend)
     net.fit((x, y), epochs=1, batch_size=10, validation=(x, y), memory_limit=2**20)
     net.fit((x, y), epochs=1, batch_size=10, validation=(x, y))

@@ -5,6 +5,7 @@ a network that trains already. The tests hold training to a budget of them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,36 +34,37 @@ class Cost:
         return self.launches, self.products, self.copies, self.synchronisations
 
 
-def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int | None = None) -> Cost:
+def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int | None = None, **how: Any) -> Cost:
     import emulated_cuda  # there once CuPy has been given the device
 
     rng = np.random.default_rng(0)
     data = rng.integers(0, 255, (n, net.sizes[0]), dtype="uint8"), rng.integers(0, net.sizes[-1], n)
     validation = data if validate else None
+    how = {"optimizer": SGD(0.1)} | how  # at the book's rate wide networks stick, and say so
     with emulated_cuda.count() as counted:
         net.fit(
             data,
             epochs=epochs,
             batch_size=BATCH_SIZE,
-            optimizer=SGD(0.1),  # at the book's rate wide networks stick, and say so
             validation=validation,
             progress=False,
             memory_limit=memory_limit,
+            **how,
         )
     return Cost(counted.launches + counted.d2d, counted.gemms, counted.h2d + counted.d2h, counted.syncs)
 
 
-def of_epoch(net: Network, n: int = 200, validate: bool = True, memory_limit: int | None = None) -> Cost:
-    """Return the cost of one more epoch of n examples, evaluation included."""
-    _of_fit(net, BATCH_SIZE, 1, validate)  # constants of this batch size are made once, and not counted
-    once = _of_fit(net, n, 1, validate, memory_limit)
-    return _of_fit(net, n, 2, validate, memory_limit) - once
+def of_epoch(net: Network, n: int = 200, validate: bool = True, memory_limit: int | None = None, **how: Any) -> Cost:
+    """Return the cost of one more epoch of n examples, evaluation included; the rest are arguments of `fit`."""
+    _of_fit(net, BATCH_SIZE, 1, validate, **how)  # constants of this batch size are made once, and not counted
+    once = _of_fit(net, n, 1, validate, memory_limit, **how)
+    return _of_fit(net, n, 2, validate, memory_limit, **how) - once
 
 
-def of_step(net: Network, steps: int = 10) -> Cost:
+def of_step(net: Network, steps: int = 10, **how: Any) -> Cost:
     """Return the cost of one more mini-batch: what a chunk of them has in common cancels."""
-    few = of_epoch(net, steps * BATCH_SIZE, validate=False)
-    return (of_epoch(net, 2 * steps * BATCH_SIZE, validate=False) - few) / steps
+    few = of_epoch(net, steps * BATCH_SIZE, validate=False, **how)
+    return (of_epoch(net, 2 * steps * BATCH_SIZE, validate=False, **how) - few) / steps
 
 
 def check(net: Network, launches: int) -> None:
