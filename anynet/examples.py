@@ -350,16 +350,15 @@ def rows_at(source: Any, rows: HostArray | slice) -> Any:
 def _numbers(x: Any, a: HostArray, argument: str) -> HostArray:
     """Return an array of objects as numbers, if a frame's columns hold nothing else; else say which does not."""
     columns = a.T if a.ndim == 2 else a[None]
-    wrong = [
-        (j, v)
-        for j, column in enumerate(columns)
-        for v in column.ravel().tolist()
-        if not isinstance(v, (Real, np.bool_))
-    ]
-    if not wrong and not isinstance(x, np.ndarray):
+    cells = ((i, j, v) for j, column in enumerate(columns) for i, v in enumerate(column.ravel().tolist()))
+    wrong = next((cell for cell in cells if not isinstance(cell[2], (Real, np.bool_))), None)
+    if wrong is None and not isinstance(x, np.ndarray):
         return a.astype(np.float64)
-    where = f", with {wrong[0][1]!r} in column {_name_of(x, wrong[0][0])!r}" if wrong and a.ndim == 2 else ""
-    cure = "Make numbers of it, or leave it out" if wrong else f"Convert it: {argument}.astype('float32')"
+    where, cure = "", f"Convert it: {argument}.astype('float32')"
+    if wrong is not None:
+        i, j, v = wrong
+        where = f", with {v!r} in column {_name_of(x, j)!r}, row {i}" * (a.ndim == 2)
+        cure = "Make numbers of it, a column of 0 and 1 per category say, as pandas.get_dummies does, or leave it out"
     raise TypeError(f"{argument}: expected real numbers, got an array of {a.dtype}{where}. {cure}.")
 
 

@@ -331,7 +331,10 @@ def test_frames_of_pandas_do_as_they_should(rng):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.array([[1, "a"], [2, "b"]], object), "with 'a' in column 1. Make numbers of it, or leave it out"),
+        (
+            np.array([[1, "a"], [2, "b"]], object),
+            r"with 'a' in column 1, row 0. Make numbers of it, .* pandas.get_dummies does, or leave it out",
+        ),
         (Frame(np.array([[1, None], [2, 3]], object), [0, 1], ["age", "sex"]), "with None in column 'sex'"),
         (np.ones((2, 2), object), r"object. Convert it: x.astype\('float32'\)"),
         (np.array([["1"], ["2"]]), "<U1, with '1' in column 0"),
