@@ -16,7 +16,7 @@ from anynet.activations import ACTIVATIONS, Activation
 from anynet.checks import look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
-from anynet.layers import LAYERS, Dense, Layer
+from anynet.layers import LAYERS, Dense, Flatten, Layer
 from anynet.layers.derived import WithBackward, with_backward
 from anynet.optimizers import SGD, Adam, Optimizer
 from anynet.typing import Generator, Shape
@@ -115,6 +115,17 @@ class Architecture:
         return max(self.shapes, key=math.prod)
 
     @cached_property
+    def working_shape(self) -> Shape:
+        """The shape of the largest array that a layer makes of an example on the way to what comes out of it."""
+        shapes = [layer.widest_shape(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
+        return max([self.input_shape, *shapes], key=math.prod)
+
+    @property
+    def couples(self) -> tuple[str, ...]:
+        """The kinds of those layers whose batch cannot be split: one example hangs on the others."""
+        return tuple(type(layer).__name__ for layer in self.layers if layer.couples)
+
+    @cached_property
     def multiply_adds(self) -> int:
         """Of the largest matrix product that one example goes through."""
         products = [
@@ -172,24 +183,30 @@ class Architecture:
         asked = [layer.parameter_shapes(shape) for (layer, _), shape in zip(self.stages, self.shapes, strict=False)]
         return [parameters for parameters, _ in asked], [state for _, state in asked]
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """Return the names of a table's columns, and a row of it for the input and each layer."""
-        rows = [("layer", "output", "activation", "parameters"), ("input", str(self.input_shape), "", "")]
-        made = zip(self.layers, self.stages, self.shapes[1:], self.parameter_shapes()[0], strict=True)
-        for layer, (_, f), shape, p in made:
-            rows.append((type(layer).__name__, str(shape), f.name if f else "", f"{sum(map(math.prod, p)):,}"))
-        return rows
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the names of a table's columns, and a row of it for the input and each layer, by its position."""
+        rows = [
+            ("", "layer", "output", "activation", "parameters", ""),
+            ("0", "input", str(self.input_shape), "", "", ""),
+        ]
+        made = zip(self.layers, self.stages, self.shapes, self.shapes[1:], self.parameter_shapes()[0], strict=False)
+        for l, (layer, (_, f), given, shape, p) in enumerate(made, 1):
+            n = f"{sum(map(math.prod, p)):,}"
+            rows.append((str(l), type(layer).__name__, str(shape), f.name if f else "", n, layer.remark(given)))
+        width = len(rows[0]) - (not any(row[-1] for row in rows))
+        return [row[:width] for row in rows]
 
     def table(self) -> str:
         """Return the layers, the shapes of their outputs and their parameters as text."""
         rows = self.rows()
-        widths = [
-            max(floor, *map(len, column))
-            for floor, column in zip((9, 15, 11, 12), zip(*rows, strict=True), strict=True)
+        columns = zip((1, 9, 15, 11, 12, 0), zip(*rows, strict=True), strict=False)
+        widths = [max(floor, *map(len, column)) for floor, column in columns]
+        sides = "<<<<><"
+        lines = [
+            " ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=False))
+            for row in rows
         ]
-        return "\n".join(
-            f"{kind:<{widths[0]}} {shape:<{widths[1]}} {f:<{widths[2]}} {n:>{widths[3]}}" for kind, shape, f, n in rows
-        )
+        return "\n".join(map(str.rstrip, lines))
 
 
 def _check_made(name: str, made: tuple[Any, Any], shapes: tuple[Any, Any]) -> None:
@@ -240,7 +257,7 @@ def build(
     if initializer is not None:
         initializers.get(initializer)
     input_shape, layers = parse_layers(sizes)
-    stages = _stages(layers, hidden, output, initializer)
+    stages = _stages(_fitted(input_shape, layers), hidden, output, initializer)
     output_name = _name_of(stages[-1].activation)
     task = task or ("regression" if output_name == "identity" else "classification")
     task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task
@@ -253,11 +270,48 @@ def build(
     return architecture
 
 
+def _fitted(input_shape: Shape, layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers, a Flatten between an image and a Dense; ValueError if they do not go together."""
+    fitted: list[Layer] = []
+    shape = input_shape
+    for layer in layers:
+        for each in [Flatten(), layer] if isinstance(layer, Dense) and len(shape) > 1 else [layer]:
+            fitted.append(each)
+            try:
+                shape = each.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"layer {len(fitted)}, {error}") from None
+    if len(shape) > 1:
+        raise ValueError(
+            f"layers: expected the last one to give a row of values, got {type(layers[-1]).__name__}, which gives the "
+            f"shape {shape}. Let a Dense follow, or Flatten()."
+        )
+    return fitted
+
+
+def _takers(layers: Sequence[Layer]) -> list[int]:
+    """Return which layers take an activation of the network, if they say none: a convolution leaves it to its norm."""
+    takers: list[int] = []
+    leaves_it = False
+    for l, layer in enumerate(layers):
+        if _has(layer, "activation") and (leaves_it or not layer.is_norm):
+            takers = takers[:-1] if leaves_it and layer.is_norm else takers
+            takers.append(l)
+        leaves_it = layer.gives_way_to_norm and layer.activation is None
+    last = layers[takers[-1]] if takers else None
+    if last is not None and (last.is_norm or last.gives_way_to_norm):
+        raise ValueError(
+            f"layers: expected a Dense to take the output's activation, got {type(last).__name__} as the last layer "
+            "that has one. Let a Dense follow, one neuron per output."
+        )
+    return takers
+
+
 def _stages(
     layers: Sequence[Layer], hidden: str | Activation, output: str | Activation, initializer: str | Initializer | None
 ) -> tuple[Stage, ...]:
     """Return the layers with their activations: those that take the network's own are given it."""
-    takers = [l for l, layer in enumerate(layers) if _has(layer, "activation")]
+    takers = _takers(layers)
     networks_own = dict.fromkeys(takers, hidden) | dict.fromkeys(takers[-1:], output)
     stages = []
     for l, layer in enumerate(layers):

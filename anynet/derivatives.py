@@ -14,6 +14,7 @@ from typing import Any
 from anynet.operations import OPERATIONS, TraceError
 from anynet.tracing import Symbol, Trace
 from anynet.typing import Array
+from anynet.windows import put, taps_of
 
 
 def gradients(of: Symbol, with_respect_to: Sequence[Symbol], seed: Symbol | None = None) -> list[Symbol]:
@@ -183,25 +184,8 @@ def _getitem(xp: Trace, g: Array, out: Array, a: Any) -> Array:
     ]
     g = xp.reshape(g, tuple(map(len, places)))
     for axis, (n, where) in enumerate(zip(a.shape, places, strict=True)):
-        g = _put(xp, g, axis, where, n) if where != range(n) else g
+        g = put(xp, g, axis, where, n) if where != range(n) else g
     return g
-
-
-def _put(xp: Trace, g: Array, axis: int, where: range, n: int) -> Array:
-    """Return g with zeros between and round it, so that along an axis of n it stands where it was taken from."""
-    before, after = (slice(None),) * axis, g.shape[axis + 1 :]
-    if where.step < 0:
-        g, where = g[(*before, slice(None, None, -1), ...)], where[::-1]
-    if where.step > 1:
-        g = xp.expand_dims(g, axis=axis + 1)
-        between = xp.broadcast_to(xp.zeros_like(g), (*g.shape[: axis + 1], where.step - 1, *after))
-        g = xp.concat([g, between], axis=axis + 1)
-        g = xp.reshape(g, (*g.shape[:axis], len(where) * where.step, *after))[
-            (*before, slice(where[-1] - where[0] + 1), ...)
-        ]
-    zero = xp.zeros_like(g[(*before, slice(1), ...)])
-    margins = [xp.broadcast_to(zero, (*g.shape[:axis], m, *after)) for m in (where[0], n - 1 - where[-1])]
-    return xp.concat([margins[0], g, margins[1]], axis=axis)
 
 
 def _concat(i: int, xp: Trace, g: Array, out: Array, *arrays: Any) -> Array:
@@ -212,6 +196,16 @@ def _concat(i: int, xp: Trace, g: Array, out: Array, *arrays: Any) -> Array:
 
 def _stack(i: int, xp: Trace, g: Array, out: Array, *arrays: Any) -> Array:
     return g[(*(slice(None),) * (out.how.get("axis", 0) % out.ndim), i, ...)]
+
+
+def _windows(xp: Trace, g: Array, out: Array, a: Any) -> Array:
+    down, across = out.how["size"]
+    taps = [g[:, :, :, i, j, :] for i in range(down) for j in range(across)]
+    return xp.overlap_add(*taps, **out.how, shape=a.shape)
+
+
+def _overlap_add(i: int, xp: Trace, g: Array, out: Array, *taps: Any) -> Array:
+    return g[list(taps_of(out.shape[1:3], out.how["size"], out.how["stride"]))[i]]
 
 
 def _permute_dims(xp: Trace, g: Array, out: Array, a: Any) -> Array:
@@ -262,6 +256,7 @@ _OF_ONE: dict[str, Callable[..., Array]] = {
     "sum": lambda xp, g, out, a: xp.broadcast_to(_kept(xp, g, out, a), a.shape),
     "tan": lambda xp, g, out, a: g * (out * out + 1.0),
     "tanh": lambda xp, g, out, a: g * (1.0 - out * out),
+    "windows": _windows,
 }
 # A rule for each argument, None where it passes nothing; or one that is told for which.
 DERIVATIVES: dict[str, Any] = {name: (rule,) for name, rule in _OF_ONE.items()} | {
@@ -284,6 +279,7 @@ DERIVATIVES: dict[str, Any] = {name: (rule,) for name, rule in _OF_ONE.items()} 
     "maximum": partial(_larger, 1),
     "minimum": partial(_larger, -1),
     "multiply": (lambda xp, g, out, a, b: g * b, lambda xp, g, out, a, b: g * a),
+    "overlap_add": _overlap_add,
     "pow": (_base, _exponent),
     "remainder": (lambda xp, g, out, a, b: g, lambda xp, g, out, a, b: -g * xp.floor(a / b)),
     "stack": _stack,

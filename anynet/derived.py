@@ -22,11 +22,11 @@ class Derived:
 
     Args:
         formula: `formula(*of, xp, *arguments)`, written for symbols; it calls `gradients`.
-        of: The formulas that it is derived from.
+        of: The formulas that it is derived from, and how.
     """
 
     formula: Callable[..., Tree]
-    of: tuple[Callable[..., Any], ...]
+    of: tuple[Any, ...]
 
     def __call__(self, xp: Namespace, *arguments: Tree) -> Tree:
         """Return its value: symbols in a trace, else arrays of xp, by a program kept per shapes and dtypes."""
@@ -135,14 +135,21 @@ def _delta(cost: Callable[..., Array], f: Callable[..., Array], xp: Trace, z: Ar
     return gradients(costs, [z], seed=xp.ones_like(costs))[0]
 
 
-def backward_of(forward: Callable[..., tuple[Array, Any, Any]]) -> Derived:
+def backward_of(forward: Callable[..., tuple[Array, Any, Any]], training: bool) -> Derived:
     """Return `backward(xp, parameters, state, a, noise, delta) -> (gradients, dC/da)` of a layer's `forward`."""
-    return Derived(_backward, (forward,))
+    return Derived(_backward, (forward, training))
 
 
 def _backward(
-    forward: Callable[..., Any], xp: Trace, parameters: Tree, state: Tree, a: Symbol, noise: Any, delta: Symbol
+    forward: Callable[..., Any],
+    training: bool,
+    xp: Trace,
+    parameters: Tree,
+    state: Tree,
+    a: Symbol,
+    noise: Any,
+    delta: Symbol,
 ) -> Tree:
-    z = forward(xp, parameters, state, a, True, noise)[0]
+    z = forward(xp, parameters, state, a, training, noise)[0]
     *of_parameters, error = gradients(z, [*arrays_of(parameters), a], seed=delta)
     return filled(parameters, of_parameters), error

@@ -1,4 +1,4 @@
-"""Operations: which of the standard's functions can be traced, and what each makes of shapes and dtypes.
+"""Operations: what can be traced, the standard's functions and windows, and what each makes of shapes and dtypes.
 
 Its arguments are arrays, or whatever else has a shape and a dtype, and numbers.
 """
@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from anynet.typing import Shape
+from anynet.windows import Pair, places
 
 NUMBER = "number"  # the dtype of a Python number that is known when the program runs
 _KINDS = {  # as the standard calls them
@@ -226,6 +227,15 @@ def _stacked(*arrays: Any, axis: int = 0) -> tuple[Shape, str]:
     return (*shape[:at], len(arrays), *shape[at:]), _promoted(*arrays)
 
 
+def _windowed(a: Any, /, *, size: Pair, stride: Pair) -> tuple[Shape, str]:
+    n, height, width, channels = a.shape
+    return (n, *places((height, width), size, stride), *size, channels), dtype_name(a)
+
+
+def _overlapped(*taps: Any, size: Pair, stride: Pair, shape: Shape) -> tuple[Shape, str]:
+    return tuple(shape), _promoted(*taps)
+
+
 def _like(a: Any, /, fill_value: float = 0.0, *, dtype: str | None = None) -> tuple[Shape, str]:
     return tuple(a.shape), dtype or dtype_name(a)
 
@@ -289,6 +299,8 @@ OPERATIONS: dict[str, Any] = {  # the standard's functions -> shape and dtype
         _indexed: "getitem",
         _joined: "concat",
         _stacked: "stack",
+        _windowed: "windows",
+        _overlapped: "overlap_add",
         _like: "zeros_like ones_like full_like",
         _filled: "zeros ones full",
         _counted: "arange",

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 from anynet.operations import DTYPES, FINFO, NUMBER, OPERATIONS, OPERATORS, TraceError, dtype_name, is_number, isdtype
 from anynet.trees import arrays_of, map_arrays
 from anynet.typing import Array, Namespace, Shape, Tree
+from anynet.windows import COMPOSED
 
 VIEWS = {"permute_dims", "matrix_transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem"}
 HOW_TO = (
@@ -226,6 +227,8 @@ def call_of(xp: Namespace, symbol: Symbol) -> Callable[..., Array]:
         return OPERATORS[name]
     if name == "getitem":
         return lambda a: a[how["key"]]
+    if name in COMPOSED:
+        return lambda *arrays: COMPOSED[name](xp, arrays, **how)
     function = getattr(xp, name)
     if name in ("concat", "stack"):
         return lambda *arrays: function(list(arrays), **how)

@@ -13,7 +13,8 @@ from anynet.backends.interface import Library
 from anynet.backends.line import StraightLine
 from anynet.operations import NUMBER, is_number
 from anynet.tracing import Symbol, call_of
-from anynet.typing import DeviceLike, HostArray, Namespace
+from anynet.typing import DeviceLike, HostArray, Namespace, Shape
+from anynet.windows import Pair, taps_of
 
 
 def _load(dtype: str) -> Namespace:
@@ -62,6 +63,12 @@ class NumpyLine(StraightLine):
         if name == "sum" and len(symbol.args[0].shape) == 2 and how == {"axis": 0}:
             ones = self.constant(np.ones(symbol.args[0].shape[0], symbol.dtype), "ones")
             return [f"dot({ones}, {args[0]}, OUT)"], f"dot({ones}, {args[0]})"  # of a vector, faster than matmul
+        if name in _COMPOSED:
+            call = f"{self.constant(partial(_COMPOSED[name], **how), name)}({', '.join(args)}"
+            return [f"{call}, out=OUT)"], f"{call}, out=empty({symbol.shape}, {symbol.dtype!r}))"
+        if name in ("concat", "stack"):
+            call = f"{self.constant(getattr(np, _JOINS[name]), name)}(({', '.join(args)},), {how.get('axis', 0)}"
+            return [f"{call}, OUT)"], f"{call})"
         if name in _REDUCTIONS:
             reduce, axis, keepdims = _REDUCTIONS[name], how.get("axis"), how.get("keepdims", False)
             call = f"{self.constant(reduce, name)}({args[0]}, {axis}, None, %s, {keepdims})"
@@ -83,6 +90,29 @@ def _as_array(number: float, digits: str, dtype: str) -> HostArray:  # by its di
     return np.asarray(number, dtype)
 
 
+def _windows(a: HostArray, size: Pair, stride: Pair, out: HostArray) -> HostArray:
+    """Write all windows of images: one copy, from a view in which they overlap."""
+    n, by_row, by_column, by_channel = a.strides
+    strides = n, by_row * stride[0], by_column * stride[1], by_row, by_column, by_channel
+    np.copyto(out, np.lib.stride_tricks.as_strided(a, out.shape, strides))
+    return out
+
+
+def _overlap_add(*taps: HostArray, size: Pair, stride: Pair, shape: Shape, out: HostArray) -> HostArray:
+    """Write the sum of the elements of windows, each where it was taken from."""
+    overlaps = size[0] > stride[0] or size[1] > stride[1]
+    out.fill(0)
+    for tap, where in zip(taps, taps_of(shape[1:3], size, stride), strict=True):
+        there = out[where]
+        if overlaps:
+            np.add(there, tap, there)
+        else:
+            np.copyto(there, tap)
+    return out
+
+
+_COMPOSED: dict[str, Any] = {"windows": _windows, "overlap_add": _overlap_add}
+_JOINS = {"concat": "concatenate", "stack": "stack"}
 _REDUCTIONS = {
     "sum": np.add.reduce,
     "prod": np.multiply.reduce,

@@ -16,6 +16,7 @@ from anynet.backends.line import StraightLine
 from anynet.operations import NUMBER, is_number
 from anynet.tracing import Program, Symbol, call_of
 from anynet.typing import Array, DeviceLike, HostArray, Namespace, Shape, Tree
+from anynet.windows import Pair, taps_of
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -132,6 +133,9 @@ class TorchLine(StraightLine):
             args, numbers = args[::-1], numbers[::-1]
         if name == "matmul" and len(symbol.args[0].shape) == 1:  # told where to write, it makes a row of a vector
             return [], self._call(symbol, args)
+        if name in _COMPOSED:
+            call = f"{self.constant(partial(_COMPOSED[name], **how), name)}({', '.join(args)}"
+            return [f"{call}, out=OUT)"], f"{call}, out=empty({symbol.shape}, {symbol.dtype!r}))"
         if name == "astype":
             return [f"copyto(OUT, {args[0]})"], self._call(symbol, args)
         if name in ("maximum", "minimum") and numbers == [False, True]:
@@ -153,6 +157,22 @@ class TorchLine(StraightLine):
         return f"{self.constant(call_of(self.xp, symbol), symbol.name)}({', '.join(args)})"
 
 
+def _windows(a: Array, size: Pair, stride: Pair, out: Array) -> Array:
+    """Write all windows of images: one copy, from a view in which they overlap."""
+    n, by_row, by_column, by_channel = a.stride()
+    strides = n, by_row * stride[0], by_column * stride[1], by_row, by_column, by_channel
+    return out.copy_(a.as_strided(out.shape, strides, a.storage_offset()))
+
+
+def _overlap_add(*taps: Array, size: Pair, stride: Pair, shape: Shape, out: Array) -> Array:
+    """Write the sum of the elements of windows, each where it was taken from."""
+    out.zero_()
+    for tap, where in zip(taps, taps_of(shape[1:3], size, stride), strict=True):
+        out[where].add_(tap)
+    return out
+
+
+_COMPOSED: dict[str, Any] = {"windows": _windows, "overlap_add": _overlap_add}
 _ELEMENTWISE = {  # of the standard -> of PyTorch: they take numbers in the second place, and write to `out`
     "abs": "abs",
     "add": "add",

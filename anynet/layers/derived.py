@@ -44,18 +44,19 @@ class WithBackward(Layer):
     ) -> tuple[Array, Any, Any]:
         """Return what the layer does, and all that it was handed: backward takes it from there."""
         z, _, after = self.layer.forward(xp, parameters, state, a, training, noise)
-        return z, (state, a, noise), after
+        return z, (training, (state, a, noise)), after
 
     def backward(self, xp: Namespace, parameters: Any, residuals: Any, delta: Array) -> tuple[Any, Array]:
         """Return the gradients that the layer's forward implies."""
-        gradients, error = backward_of(self.layer.forward)(xp, parameters, *residuals, delta)
+        training, moment = residuals
+        gradients, error = backward_of(self.layer.forward, training)(xp, parameters, *moment, delta)
         return gradients, error
 
     def check(self, input_shape: Shape) -> None:
         """Raise ValueError if forward is no formula that the graph can derive."""
         parameters, state = (_outlines(shapes) for shapes in self.parameter_shapes(input_shape))
         a, delta = (Outline((2, *shape), "float64") for shape in (input_shape, self.output_shape(input_shape)))
-        reason = why_not(backward_of(self.layer.forward), parameters, state, a, None, delta)
+        reason = why_not(backward_of(self.layer.forward, True), parameters, state, a, None, delta)
         if reason is not None:
             raise ValueError(
                 f"{type(self.layer).__name__}: expected a backward, or a forward that it can be derived from, got one "

@@ -39,6 +39,9 @@ class Layer(ABC):
     """
 
     activation: ClassVar[Any] = None
+    couples: ClassVar[bool] = False  # whether what comes of an example in training hangs on the others of its batch
+    gives_way_to_norm: ClassVar[bool] = False  # whether a norm directly behind it takes the network's activation
+    is_norm: ClassVar[bool] = False  # whether it takes that only then
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -50,6 +53,14 @@ class Layer(ABC):
         Raises:
             ValueError: The layer takes no such input.
         """
+
+    def widest_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the largest array that it makes of an example, its output or one on the way there."""
+        return self.output_shape(input_shape)
+
+    def remark(self, input_shape: Shape) -> str:
+        """Return what a summary should say of the layer besides, if anything."""
+        return ""
 
     def parameter_shapes(self, input_shape: Shape) -> tuple[Any, Any]:
         """Return the shapes of the parameters and of the state, in the named tuples of `initialize`.

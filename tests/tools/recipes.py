@@ -22,11 +22,13 @@ SHAPES = [(5,), (6, 6, 1), (1, 6, 6), (6, 6)]  # of inputs, one of which any lay
 
 
 def layer_of(kind: type[Layer]) -> Layer:
-    """Return a layer of a kind: without arguments, else of 3, as in Dense(3)."""
-    try:
-        return kind()
-    except TypeError:
-        return kind(3)
+    """Return a layer of a kind: without arguments, else of 3, as in Dense(3), or of two, as in Conv2D(3, 3)."""
+    for arguments in ((), (3,)):
+        try:
+            return kind(*arguments)
+        except TypeError:
+            pass
+    return kind(3, 3)
 
 
 def takes(layer: Layer, shape: tuple[int, ...]) -> bool:
