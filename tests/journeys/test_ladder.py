@@ -29,3 +29,15 @@ def test_a_rung_shows_the_books_figure_beside_two_of_ours(rung, figure):
         f"ours, by the book's protocol, the best test epoch ({best}): {tested[best]:.2f}%",
         f"ours, at the epoch that validation chose ({chosen}): {tested[chosen]:.2f}%",
     ]
+
+
+def test_the_dense_rung_asks_the_test_images_once():
+    command = [sys.executable, LADDER, "--rung", "dense", "--epochs", "5", "--examples", "300"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    seen = [float(each) for each in re.findall(r"^epoch \d+: validation (.*)%$", done.stdout, re.MULTILINE)]
+    assert len(seen) == 5
+    *_, size, told = done.stdout.splitlines()
+    assert size.startswith("396,210 parameters, trained and validated in ")
+    assert told.startswith(f"ours, at the epoch that validation chose ({seen.index(max(seen))}): ")
+    assert done.stdout.count("test") == 0
