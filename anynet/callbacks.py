@@ -17,7 +17,7 @@ class Stopping(NamedTuple):
     value: float = math.nan  # its metric
     passed: float = math.nan  # the metric of the last epoch that improved by more than `min_delta`
     waited: int = 0  # epochs since then
-    learnt: Any = None  # parameters and state of the best epoch
+    learnt: Any = None  # of the best epoch: its train state, and what the schedule had seen
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class EarlyStopping:
     """Stop when no epoch improves any more, and always end with what the best one had learnt.
 
     Best is the strictly best epoch, the first among equals, whatever `min_delta`; NaN is never
-    better. Training ends with its parameters and state when it is interrupted, too.
+    better. Training ends with its parameters and state when it is interrupted, too. `partial_fit`
+    then goes on as if training had ended with that epoch: what the optimizer remembers, its steps
+    and its schedule are kept beside the parameters, and belong to them.
 
     Args:
         patience: After how many epochs in a row without improvement to stop, at least 1.
@@ -62,7 +64,7 @@ class EarlyStopping:
             seen: What it returned after the epoch before; `Stopping()` at first.
             epoch: Which epoch is over.
             value: Its metric.
-            learnt: Its parameters and state, which are kept if it is the best.
+            learnt: What has been learnt by then, which is kept if it is the best.
             more_is_better: Of the metric.
         """
         sign = -1.0 if more_is_better else 1.0

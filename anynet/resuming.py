@@ -121,8 +121,12 @@ class Course:
     @property
     def n_steps(self) -> int:
         """How many steps into the training it is."""
-        size, total = self.training.batch_size, len(self.training.examples)
-        return self.epoch * -(-total // size) + -(-self.examples // size)
+        return self.epoch * self.steps_per_epoch + -(-self.examples // self.training.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many mini-batches an epoch has."""
+        return -(-len(self.training.examples) // self.training.batch_size)
 
     @property
     def is_over(self) -> bool:
@@ -139,9 +143,8 @@ class Course:
         """Return the optimizer as it is in this epoch, whose order is about to be drawn."""
         if self.training.conduct.checkpoint is not None:
             self.order = random.states(self.training.streams)["order"]
-        per_epoch = -(-len(self.training.examples) // self.training.batch_size)
-        total = self.learnt_before + self.training.epochs * per_epoch
-        return self.training.optimizer.settled(per_epoch, total, self.watched)
+        total = self.learnt_before + self.training.epochs * self.steps_per_epoch
+        return self.training.optimizer.settled(self.steps_per_epoch, total, self.watched)
 
     def end_chunk(self, n: int) -> None:
         """Say that n examples more have been learnt from."""
@@ -160,14 +163,14 @@ class Course:
         self.history.append(report)
         if self.lines is not None:
             self.lines.append(report)
-        early, found, state = self.training.conduct.early_stopping, report.metrics or {}, self.learner.train_state
-        if early is not None:
-            learnt = state.parameters, state.state, ahead_of(self.training.optimizer, state.optimizer)
-            value, is_more = found[early.metric], self.training.more_is_better(early.metric)
-            self.stopping = early.after_epoch(self.stopping, self.epoch, value, learnt, is_more)
+        early, found = self.training.conduct.early_stopping, report.metrics or {}
         schedule = self.training.optimizer.schedule
         if schedule is not None:
             self.watched = schedule.after_epoch(self.watched, found.get("validation_cost", found["cost"]))
+        if early is not None:
+            learnt = self.learner.train_state, self.watched
+            value, is_more = found[early.metric], self.training.more_is_better(early.metric)
+            self.stopping = early.after_epoch(self.stopping, self.epoch, value, learnt, is_more)
         self.epoch, self.examples, self.seconds, self.order = self.epoch + 1, 0, 0.0, None
         self.learner.learnt = Learnt(self.training.optimizer, self.learnt_before + self.n_steps, self.watched)
         self.write_if_due()
@@ -175,9 +178,10 @@ class Course:
     def settle(self) -> None:
         """Leave the learner with the best that was learnt, if somebody looks for it, and with its average."""
         learner, optimizer = self.learner, self.training.optimizer
-        if self.stopping.learnt is not None:
-            parameters, state, ahead = self.stopping.learnt
-            learner.train_state = TrainState(parameters, state, with_ahead(learner.train_state.optimizer, ahead))
+        if self.stopping.epoch is not None:
+            learner.train_state, watched = self.stopping.learnt
+            n_steps = self.learnt_before + (self.stopping.epoch + 1) * self.steps_per_epoch
+            learner.learnt = Learnt(optimizer, n_steps, watched)
         if learner.learnt is not None and learner.learnt.optimizer is optimizer and not learner.learnt.is_settled:
             learner.train_state = averaged(optimizer, learner.train_state)
             learner.learnt = learner.learnt._replace(is_settled=True)
@@ -194,18 +198,18 @@ class Course:
         training, to_numpy = self.training, self.training.backend.to_numpy
         parameters, state, slots = map_arrays(to_numpy, self.learner.train_state)
         made_of = training.architecture, training.backend.dtype, training.conduct.class_names
-        streams = random.states(training.streams)
+        streams, (best, watched) = random.states(training.streams), self.stopping.learnt or ((), None)
         examples = training.examples
         return Moment(
             SavedNetwork(*made_of, parameters, state, examples.scale, examples.is_column, examples.columns),
             arrays_of(slots),
-            [to_numpy(a) for a in arrays_of(self.stopping.learnt or ())],
+            [to_numpy(a) for a in arrays_of(best)],
             self.epoch,
             self.examples,
             self.seconds,
             self.learnt_before + self.n_steps,
             streams if self.order is None or self.examples == 0 else streams | {"order": self.order},
-            list(self.stopping[:4]),
+            [*self.stopping[:4], watched and list(watched)],
             None if self.watched is None else list(self.watched),
             list(self.history),
             training.made_of,
@@ -248,14 +252,23 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     course.watched = None if moment.watched is None else Watched(*moment.watched)
     course.history.extend(moment.history)
     network, put = moment.network, training.backend.copy_to_device
-    learnt = network.parameters, network.state
-    kept = *learnt, ahead_of(training.optimizer, slots)
-    best = map_arrays(put, _filled(kept, moment.best, "best")) if moment.best else None
-    epoch, value, passed, waited = moment.stopping
-    course.stopping = Stopping(epoch, value, passed, waited, best)
-    parameters, state = map_arrays(put, learnt)
-    learner.train_state = TrainState(parameters, state, map_arrays(put, _filled(slots, moment.optimizer, "optimizer")))
+    now = TrainState(network.parameters, network.state, _filled(slots, moment.optimizer, "optimizer"))
+    epoch, value, passed, waited, *watched = moment.stopping
+    if epoch is not None:
+        then = Watched(*watched[0]) if watched and watched[0] else None
+        best = map_arrays(put, _best(training, now, moment.best)), then
+        course.stopping = Stopping(epoch, value, passed, waited, best)
+    learner.train_state = map_arrays(put, now)
     learner.learnt = Learnt(training.optimizer, moment.n_steps, course.watched)
+
+
+def _best(training: "Training", now: TrainState, arrays: list[HostArray]) -> TrainState:
+    """Return the train state of the best epoch; a former version kept no other of its slots than the average."""
+    if len(arrays) == len(arrays_of(now)):
+        return TrainState(*_filled(now, arrays, "best"))
+    kept = *now[:2], ahead_of(training.optimizer, now.optimizer)
+    parameters, state, ahead = _filled(kept, arrays, "best")
+    return TrainState(parameters, state, with_ahead(now.optimizer, ahead))
 
 
 def _is_same_folder(wanted: Checkpoint | None, resumed: str | Path | None) -> bool:

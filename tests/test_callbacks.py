@@ -10,6 +10,8 @@ from recipes import clusters, is_same
 
 from anynet import SGD, Checkpoint, Dropout, EarlyStopping, Network, Optimizer, optimizers
 from anynet.callbacks import Stopping
+from anynet.optimizers import Adam, Momentum
+from anynet.schedules import Exponential, Plateau
 
 COSTS = 1.0, 0.9, 0.95, 0.92, 0.91, 0.93
 
@@ -193,6 +195,53 @@ def test_two_halves_are_a_whole(rng):
     halved.partial_fit(data, epochs=2)
     assert is_same((whole, []), (halved, []))
     assert halved.learnt.n_steps == whole.learnt.n_steps == 4 * 20
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize(
+    ("optimizer", "ends"),
+    [
+        (Adam(0.2), "early"),
+        (Momentum(Exponential(0.5, steps=50)), "interrupted"),
+        (Adam(Plateau(0.3, patience=0)), "resumed"),
+    ],
+)
+def test_after_the_best_epoch_training_goes_on_as_if_it_had_ended_there(backend, optimizer, ends, rng, tmp_path):
+    """Parameters, slots, steps and schedule belong together; examples stand in their order, for that goes on."""
+    (x, y), validation = clusters(rng), (rng.standard_normal((40, 12)), np.arange(40) % 4)
+    how = {"batch_size": 20, "shuffle": False, "validation": validation}
+    net, plain = (Network([12, 8, 4], backend, seed=2) for _ in range(2))
+    early = how | {"optimizer": optimizer, "early_stopping": EarlyStopping(patience=4), "epochs": 60}
+    if ends == "early":
+        net.fit(x, y, **early)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(x, y, callbacks=[AtEpoch(3)], checkpoint=Checkpoint(tmp_path, every=None), **early)
+    if ends == "resumed":
+        net = Network([12, 8, 4], backend, seed=2)
+        net.fit(x, y, resume=tmp_path, **early)
+    best = costs_of(net).index(min(costs_of(net)))
+    assert best < len(costs_of(net)) - 1
+    plain.fit(x, y, epochs=best + 1, optimizer=optimizer, **how)
+    assert net.learnt == plain.learnt
+    for each in (net, plain):
+        each.partial_fit(x, y, epochs=2, **how)
+    assert is_same((net, costs_of(net)), (plain, costs_of(plain)))
+
+
+class AtEpoch:
+    """A callback that stops training after an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def __call__(self, report, net):
+        if report.epoch == self.epoch and report.is_epoch_end:
+            raise KeyboardInterrupt
+
+
+def costs_of(net):
+    return net.history["validation_cost"]
 
 
 def test_going_on_takes_another_rate_but_no_other_kind(rng):

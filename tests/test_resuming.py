@@ -1,6 +1,7 @@
 """Resuming: to the same bits wherever training was stopped, and refused with whatever is not the same."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from test_training import set_chunk_bytes
 from anynet import SGD, Checkpoint, Dropout, EarlyStopping, Network, backends, training
 from anynet.history import read
 from anynet.optimizers import Adam, Momentum
+from anynet.saving import checkpoint as files
 from anynet.schedules import Cosine, Plateau
 
 SIZES = [12, 8, Dropout(0.2), 4]
@@ -139,6 +141,26 @@ def test_what_is_not_the_same_is_refused(other, message, tmp_path):
     fitted(epochs=1, checkpoint=Checkpoint(tmp_path))
     with pytest.raises(ValueError, match=f"resume: expected {message}"):
         fitted(**{"resume": tmp_path} | other)
+
+
+def test_a_checkpoint_of_the_former_version_is_gone_on_from(tmp_path, monkeypatch):
+    """It held parameters and state of the best epoch, and not what the optimizer remembered then."""
+    write, n_kept = files.write, 4
+
+    def former(folder, number, moment, keep):
+        return write(folder, number, replace(moment, best=moment.best[:n_kept], stopping=moment.stopping[:4]), keep)
+
+    whole = fitted()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", former)
+        stopped(8, checkpoint=Checkpoint(tmp_path))
+    assert_same(fitted(resume=tmp_path), whole)
+    with monkeypatch.context() as patch:
+        n_kept = 3
+        patch.setattr(files, "write", former)
+        stopped(8, checkpoint=Checkpoint(tmp_path / "other"))
+    with pytest.raises(ValueError, match=r"resume: expected arrays of floats \(best\)"):
+        fitted(resume=tmp_path / "other")
 
 
 @pytest.mark.parametrize("change", ["rows", "dtype", "labels", "fewer"])

@@ -18,7 +18,7 @@ from anynet.saving import native
 from anynet.saving.saved import SavedNetwork
 from anynet.typing import HostArray
 
-VERSION = 1
+VERSION = 2  # 1 kept no slots of the best epoch
 NAME = re.compile(r"step-(\d{1,18})\.npz")
 
 
@@ -32,7 +32,7 @@ class Moment:
 
     network: SavedNetwork
     optimizer: list[HostArray]  # its slots, in the order of their tree
-    best: list[HostArray]  # parameters and state of the best epoch, likewise; none if there is none
+    best: list[HostArray]  # the train state of the best epoch, likewise; none if there is none
     epoch: int
     examples: int  # seen in it
     seconds: float  # of it
