@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -31,6 +31,8 @@ class Report:
             of which no more than the last 256 examples are taken.
         n_correct: How many of the validation data are answered rightly, where that can be said.
         rate: The learning rate of the last step, where the optimizer has one.
+        batch_cost: Tells, when it is called, the cost of the mini-batch that was learnt from last,
+            for which the device is waited for; None when the epoch is over, and `metrics` tell it.
 
     Example:
         >>> Report(0, 2, examples=30, total=60, seconds=0.1).is_epoch_end
@@ -45,11 +47,15 @@ class Report:
     metrics: dict[str, float] | None = None
     n_correct: int | None = None
     rate: float | None = None
+    batch_cost: Callable[[], float] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_epoch_end(self) -> bool:
         """Whether the epoch is over."""
         return self.metrics is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"batch_cost": None}  # which is of this moment
 
 
 class History(list[Report]):
@@ -165,7 +171,7 @@ _OF_REPORTS = ("epoch", "seconds", "rate", "n_correct")
 def as_record(report: Report) -> dict[str, Any]:
     """Return the report of an epoch as JSON takes it: one level, so that tables are made of it, metrics last."""
     record = asdict(report)
-    metrics = record.pop("metrics")
+    metrics, _ = record.pop("metrics"), record.pop("batch_cost")
     return {**record, **metrics}
 
 

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anynet import signals
@@ -11,8 +12,10 @@ from anynet import signals
 if TYPE_CHECKING:
     from anynet.history import History, Report
 
+SECONDS_BETWEEN_LOOKS = 1.0
 Reports: TypeAlias = Generator["Report", None, None]
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left, {rate_fmt}"  # what a narrow terminal cuts off stands last
+# What a narrow terminal cuts off stands last.
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left{postfix}, {rate_fmt}"
 
 
 def epoch_line(report: "Report", n_validation: int) -> str:
@@ -54,7 +57,7 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
     # Imported when first needed: it is not quick to load. The plain bar, for that of notebooks asks for ipywidgets.
     from tqdm import tqdm
 
-    bar = None
+    bar, figures = None, Figures()
     try:
         for report in reports:
             name = f"Epoch {report.epoch}"
@@ -69,6 +72,7 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
                     bar_format=_BAR,
                 )
             bar.set_description(name, refresh=False)
+            bar.set_postfix_str(figures.told(report), refresh=False)
             bar.update(report.epoch * report.total + report.examples - bar.n)
             if report.is_epoch_end:
                 bar.clear()
@@ -80,6 +84,26 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
         if bar is not None:
             bar.close()
         getattr(reports, "close", lambda: None)()
+
+
+class Figures:
+    """What the bar tells of costs and metrics, looked at no more than once a second: it may mean to wait."""
+
+    def __init__(self) -> None:
+        self.since, self.shown, self.metric = monotonic(), "", ""
+
+    def told(self, report: "Report") -> str:
+        """Return the cost of the current mini-batch, and the last metric of the validation data."""
+        metrics = report.metrics or {}
+        judged = next((name for name in metrics if name.startswith("validation_")), None)
+        if judged is not None:
+            name = judged if judged.endswith("cost") else judged.removeprefix("validation_")
+            self.metric = f"{name} {metrics[judged]:.4g}"
+        if monotonic() - self.since >= SECONDS_BETWEEN_LOOKS:
+            cost = metrics.get("cost") if report.batch_cost is None else report.batch_cost()
+            costs = [] if cost is None else [f"cost {cost:.4g}"]
+            self.since, self.shown = monotonic(), ", ".join([*costs, *filter(None, [self.metric])])
+        return self.shown
 
 
 def metrics_line(report: "Report", columns: int) -> str:

@@ -285,7 +285,7 @@ def _epochs(training: Training, learner: Learner, course: Course) -> Iterator[Re
         if measured.besides:
             training.doctor.judge(measured.besides, course.n_steps, is_last)
         last_good = learner.train_state
-        report = replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct)
+        report = replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct, batch_cost=None)
         course.end_epoch(report)
         yield report
 
@@ -347,6 +347,10 @@ def _epoch(
     shape, order = training.architecture.widest_shape, training.streams.order if training.conduct.shuffle else None
     optimizer, begin, transforms = course.begin_epoch(), time.perf_counter(), training.conduct.transforms
     augment = partial(augmentation.applied, transforms, rng=training.streams.augmentation) if transforms else None
+
+    def batch_cost() -> float:
+        return _batch_cost(training, course.learner.train_state, chunk)
+
     for chunk in batches.shuffled(backend, training.examples, size, shape, order, course.examples, augment):
         train_state = take_chunk(chunk, optimizer, course.learnt_before + course.n_steps)
         course.end_chunk(chunk.n)
@@ -354,12 +358,22 @@ def _epoch(
             backend.synchronize(train_state)  # so that the clock is honest
         course.seconds += time.perf_counter() - begin
         rate = resuming.rate(optimizer, course.learnt_before + course.n_steps - 1)
-        report = Report(course.epoch, training.epochs, course.examples, total, course.seconds, rate=rate)
+        so_far = course.epoch, training.epochs, course.examples, total, course.seconds
+        report = Report(*so_far, rate=rate, batch_cost=batch_cost)
         if course.examples < total:
             course.write_if_due()
             yield report
         begin = time.perf_counter()
     return report, chunk
+
+
+def _batch_cost(training: Training, train_state: TrainState, chunk: batches.Chunk) -> float:
+    """Return the mean cost over the last mini-batch of a chunk, of which no more than some examples are taken."""
+    backend, n = training.backend, min((chunk.n - 1) % training.batch_size + 1, symptoms.MOST_ROWS)
+    with backend.active():
+        parameters = averaged(training.optimizer, train_state).parameters
+        net = evaluation.Trained(backend, training.architecture, parameters, train_state.state)
+        return evaluation.measure(net, None, batches.tail(backend, chunk, n)).cost
 
 
 def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, float]:

@@ -1,14 +1,17 @@
 """The bar: drawn where it is asked for, or on a terminal; reports pass it unchanged."""
 
 import io
+import pickle
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from anynet import Network
+from anynet import Network, evaluation
+from anynet.backends import Backend
 from anynet.history import Report
-from anynet.progress import epoch_line, metrics_line, with_progress
+from anynet.progress import Figures, epoch_line, metrics_line, with_progress
 
 REPORTS = [
     Report(0, 2, 60, 100, 1.0),
@@ -129,3 +132,76 @@ def test_an_error_passes_the_bar(capsys):
 )
 def test_the_line_of_an_epoch_is_the_books(metrics, n_correct, line):
     assert epoch_line(Report(3, 30, 50, 50, 1.0, metrics, n_correct), 10_000) == line
+
+
+class Clock:
+    """A clock that goes on by 0.4 seconds whenever it is asked."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 0.4
+        return self.now
+
+
+def test_the_bar_tells_the_cost_of_the_batch_and_the_last_metric_at_most_once_a_second(monkeypatch):
+    asked = []
+
+    def cost():
+        asked.append(clock.now)
+        return len(asked) / 8
+
+    clock = Clock()
+    monkeypatch.setattr("anynet.progress.monotonic", clock)
+    reports = []
+    for epoch in range(3):
+        reports += [Report(epoch, 3, n, 100, 1.0, batch_cost=cost) for n in range(10, 100, 10)]
+        metrics = {"validation_accuracy": (1 + epoch) / 4, "cost": 0.75}
+        reports += [Report(epoch, 3, 100, 100, 1.0, metrics)]
+    figures = Figures()
+    shown = [figures.told(report) for report in reports]
+    assert len(asked) < 12
+    assert all(b - a >= 1 for a, b in pairwise(asked))
+    assert shown[0] == ""
+    assert shown[4] == "cost 0.125"
+    assert shown[-1].startswith("cost ")
+    assert shown[-1].endswith((", accuracy 0.5", ", accuracy 0.75"))
+
+
+def test_nobody_asks_for_the_cost_of_a_batch_where_no_bar_is_drawn(rng, monkeypatch):
+    def refuse():
+        raise AssertionError
+
+    list(with_progress([Report(0, 1, 60, 100, 1.0, batch_cost=refuse)] * 3, False))
+    measured, measure = [], evaluation.measure
+    monkeypatch.setattr(evaluation, "measure", lambda *args: measured.append(args) or measure(*args))
+    monkeypatch.setattr(Backend, "chunk_rows", lambda *_: 10)
+    Network([12, 4]).fit(rng.standard_normal((40, 12)), np.arange(40) % 4, epochs=2, batch_size=10)
+    assert len(measured) == 2  # at the end of each epoch
+
+
+def test_a_report_tells_the_cost_of_the_batch_that_was_learnt_from_last(backend, rng, monkeypatch):
+    monkeypatch.setattr(type(backend), "chunk_rows", lambda *_: 40)
+    x, y = rng.standard_normal((100, 12)), np.arange(100) % 4
+    net = Network([12, 4], backend)
+    reports = net.iter_fit(x, y, epochs=1, batch_size=10, shuffle=False)
+    report = next(reports)
+    assert 0 < report.examples < 100
+    last = slice(report.examples - 10, report.examples)
+    assert report.batch_cost() == pytest.approx(net.gradients(x[last], y[last])[0], rel=1e-12)
+    assert pickle.loads(pickle.dumps(report)) == report
+    *_, end = reports
+    assert end.batch_cost is None
+    assert end.metrics["cost"] > 0
+
+
+def test_the_bar_shows_them(monkeypatch, capsys):
+    monkeypatch.setattr("anynet.progress.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("tqdm.tqdm.update", lambda bar, n: bar.refresh())
+    ends = {"validation_accuracy": 0.5, "cost": 0.75}
+    reports = [Report(0, 1, 60, 100, 1.0, batch_cost=lambda: 0.125), Report(0, 1, 100, 100, 1.0, ends)]
+    list(with_progress(reports, True))
+    err = capsys.readouterr().err
+    assert " left, cost 0.125, " in err
+    assert " left, cost 0.75, accuracy 0.5, " in err
