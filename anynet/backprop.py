@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from anynet.parameters import updated
 from anynet.regularization import regularized, smoothed
+from anynet.trees import map_arrays
 from anynet.typing import Array, Batch, Namespace, Numbers, Parameters, Rule, TrainState
 
 if TYPE_CHECKING:
@@ -29,10 +30,16 @@ def forward(
     a: Array,
     training: bool = False,
     noise: Sequence[Array | None] = (),
+    frozen: Sequence[int] = (),
 ) -> Iterator[tuple[Array, Array, Any, Any]]:
-    """Yield (z, a, residuals, state) of each stage, the output's last: z = a W^T + b, a = f(z)."""
-    for (layer, f), p, s, r in zip(stages, parameters, state, noise or (None,) * len(stages)):  # noqa: B905 - checked
-        z, residuals, s = layer.forward(xp, p, s, a, training, r)
+    """Yield (z, a, residuals, state) of each stage, the output's last: z = a W^T + b, a = f(z).
+
+    Frozen layers do in training as they do else.
+    """
+    drawn = noise or (None,) * len(stages)
+    for l, ((layer, f), p, s) in enumerate(zip(stages, parameters, state)):  # noqa: B905 - checked
+        learns = training and l not in frozen
+        z, residuals, s = layer.forward(xp, p, s, a, learns, drawn[l] if learns else None)
         a = f.value(xp, z) if f else z
         yield z, a, residuals, s
 
@@ -45,14 +52,24 @@ def output(xp: Namespace, stages: Stages, parameters: Parameters, state: list[An
 
 
 def backprop(
-    xp: Namespace, stages: Stages, cost: "Cost", parameters: Parameters, state: list[Any], batch: Batch
+    xp: Namespace,
+    stages: Stages,
+    cost: "Cost",
+    parameters: Parameters,
+    state: list[Any],
+    batch: Batch,
+    n: int | None = None,
+    frozen: Sequence[int] = (),
 ) -> tuple[tuple[Array, Array], list[Any], list[Any]]:
-    """Return z and a of the output, the gradients of the mean cost, and the next state."""
+    """Return z and a of the output, the gradients of the mean cost, and the next state.
+
+    The mean is over n examples, of which these are a part; None: over these.
+    """
     x, y, noise, weights = batch
-    passes = list(forward(xp, stages, parameters, state, x, True, noise))
+    passes = list(forward(xp, stages, parameters, state, x, True, noise, frozen))
     gradients: list[Any] = [()] * len(stages)
     z, a, residuals, _ = last = passes[-1]
-    delta = cost.delta(xp, z, a, y) * (1.0 / x.shape[0])  # type: ignore[misc]  # BP1: (n, n_out), of the mean
+    delta = cost.delta(xp, z, a, y) * (1.0 / (n or x.shape[0]))  # type: ignore[misc]  # BP1: (n, n_out), of the mean
     if weights is not None:
         delta = delta * weights[:, None]
     for l in range(len(stages) - 1, -1, -1):
@@ -61,6 +78,40 @@ def backprop(
             f, (z, a, residuals, _) = stages[l - 1].activation, passes[l - 1]
             delta = error * f.derivative(xp, z, a) if f else error  # type: ignore[misc]  # BP2: (n, n_in)
     return last[:2], gradients, [s for _, _, _, s in passes]
+
+
+def accumulated(
+    xp: Namespace,
+    stages: Stages,
+    cost: "Cost",
+    parameters: Parameters,
+    state: list[Any],
+    batch: Batch,
+    size: int | None,
+    frozen: Sequence[int] = (),
+) -> tuple[list[Any], list[Any]]:
+    """Return the gradients of a mini-batch and the next state, taken from so many examples at a time.
+
+    Those of the parts are added, each divided by the number of all: a mean of means would be another.
+    """
+    n, total = batch.x.shape[0], None
+    for start in range(0, n, size or n):
+        part = _rows(batch, start, min(start + (size or n), n))
+        _, gradients, state = backprop(xp, stages, cost, parameters, state, part, n, frozen)
+        total = gradients if total is None else list(map(_added, total, gradients))
+    return total or [], state
+
+
+def _rows(batch: Batch, start: int, stop: int) -> Batch:
+    """Return some examples of a mini-batch; itself for all of them."""
+    if (start, stop) == (0, batch.x.shape[0]):
+        return batch
+    part: Batch = map_arrays(lambda a: a[start:stop, ...], batch)
+    return part
+
+
+def _added(layer: Any, other: Any) -> Any:
+    return type(layer)(*[g + h for g, h in zip(layer, other, strict=True)]) if layer else ()
 
 
 def step(
@@ -72,15 +123,28 @@ def step(
     batch: Batch,
     numbers: Numbers,
     regularizers: Sequence[str] = (),
+    size: int | None = None,
+    frozen: Sequence[int] = (),
 ) -> TrainState:
     """Return the train state after one mini-batch: p <- what the optimizer makes of p and dC/dp.
 
-    Of the numbers the last are those of the regularizers.
+    Of the numbers the last are those of the regularizers. The gradients are taken from `size` examples
+    at a time, None from all of them, and those of frozen layers not at all.
     """
     parameters, state, slots = train_state
     numbers, strengths = numbers[: len(numbers) - len(regularizers)], numbers[len(numbers) - len(regularizers) :]
     batch = batch._replace(y=smoothed(xp, cost.output, batch.y, regularizers, strengths))
-    _, gradients, state = backprop(xp, stages, cost, parameters, state, batch)
-    gradients = regularized(xp, parameters, gradients, regularizers, strengths)
-    parameters, slots = updated(xp, rule, parameters, gradients, slots, numbers)
-    return TrainState(parameters, state, slots)
+    gradients, state = accumulated(xp, stages, cost, parameters, state, batch, size, frozen)
+    moving, gradients, *moving_slots = (_without(frozen, tree) for tree in (parameters, gradients, *slots))
+    gradients = regularized(xp, moving, gradients, regularizers, strengths)
+    moved, moved_slots = updated(xp, rule, moving, gradients, tuple(moving_slots), numbers)
+    after = [_put_back(frozen, *pair) for pair in zip((moved, *moved_slots), (parameters, *slots), strict=True)]
+    return TrainState(after[0], _put_back(frozen, state, train_state.state), tuple(after[1:]))
+
+
+def _without(frozen: Sequence[int], layers: Sequence[Any]) -> list[Any]:
+    return [() if l in frozen else layer for l, layer in enumerate(layers)]
+
+
+def _put_back(frozen: Sequence[int], layers: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+    return [before[l] if l in frozen else layer for l, layer in enumerate(layers)]

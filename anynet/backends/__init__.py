@@ -258,6 +258,11 @@ class Backend:
         """Return how many examples of a shape, in this backend's dtype, take so many bytes; at least 1."""
         return max(1, n_bytes // (math.prod(shape) * DTYPES[self.dtype]))
 
+    def micro_batch_rows(self, shape: Shape) -> int | None:
+        """Return how many examples, of which kernels see arrays of a shape, are learnt from at a time; None is any."""
+        n_bytes = self._library.window_bytes
+        return None if n_bytes is None else self.rows_within(n_bytes, shape)
+
     @property
     def threads_can_be_set(self) -> bool:
         """Whether threadpoolctl can say how many threads it computes with."""

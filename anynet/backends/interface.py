@@ -120,5 +120,6 @@ class Library:
     # (backend, step, train_state, batch, numbers) -> bytes that scanning batches like this one holds besides its arrays
     held_bytes: Callable[["Backend", Step, TrainState, Batch, Numbers], int] = lambda *of_scan: 0
     chunk_bytes: int = 2**21  # of converted inputs: training is fastest where a chunk stays in the L2 cache
+    window_bytes: int | None = None  # of what kernels see of a micro-batch; None: training is no faster for small ones
     padded_rows: Callable[[int], int] = identity  # so many rows are handed to what is compiled, for n
     threads_can_be_set: bool = True  # by threadpoolctl

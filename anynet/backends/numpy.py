@@ -138,4 +138,5 @@ LIBRARY = Library(
     compile=partial(traced.compiled, NumpyLine),
     scan=partial(traced.scan, NumpyLine, converts=True),
     held_bytes=partial(traced.held_bytes, NumpyLine, converts=True),
+    window_bytes=2**21,
 )

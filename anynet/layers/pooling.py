@@ -82,10 +82,12 @@ class MaxPool2D(Pool2D):
     ) -> tuple[tuple[()], Array]:
         """Return the error of what came in: the first that is the largest takes it."""
         a, largest = residuals
+        *others, _ = self._taps(a)
         errors = []
-        for tap in self._taps(a):
-            errors.append(xp.where(tap == largest, delta, 0.0))
+        for tap in others:
+            errors.append(delta * xp.astype(tap == largest, delta.dtype))
             delta = delta - errors[-1]
+        errors.append(delta)  # the last takes what is left
         return (), overlap_add(xp, errors, self.size, self.stride, a.shape)
 
 
