@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from anynet import evaluation, parameters, training
+from anynet import evaluation, parameters, stepping
 from anynet.backends import on_device
 from anynet.brain import Brain
 from anynet.data import DeviceData, Streamed, by_name, to_batch, to_device, warn_of_scale
@@ -54,7 +54,7 @@ class BookFace(Brain):
             eta: The learning rate.
         """
         made_of = self.backend, self.architecture, SGD(eta), self.streams
-        self.train_state = training.step_once(*made_of, self._to_device(mini_batch), self.train_state)
+        self.train_state = stepping.step_once(*made_of, self._to_device(mini_batch), self.train_state)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> tuple[list[Array], list[Array]]:
         """Return (nabla_b, nabla_w), the gradient of the cost of one example, as `biases` and `weights`.

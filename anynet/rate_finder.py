@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from anynet import batches, evaluation, optimizers, training
+from anynet import batches, evaluation, optimizers, stepping, training
 from anynet.backends import on_device
 from anynet.backends.threads import iterate
 from anynet.data import by_name
@@ -129,10 +129,10 @@ def _costs(journey: Training, copy: Any) -> Iterator[float]:
     state = evaluation.prepared(Trained(*made_of, copy.parameters, copy.state), journey.examples)
     slots = optimizers.initialize(backend.xp, journey.optimizer, copy.parameters)
     now = copy.train_state._replace(state=state, optimizer=slots)
-    run_chunk = training.take_steps(*made_of, journey.optimizer)
+    run_chunk = stepping.take_steps(*made_of, journey.optimizer)
     yield _cost(journey, now, judged_by)
     for i, (rate, chunk) in enumerate(zip(_rates(), _chunks(journey, journey.batch_size), strict=False)):
-        noise = training.noise_for(*made_of, journey.streams, chunk.n)
+        noise = stepping.noise_for(*made_of, journey.streams, chunk.n)
         now = run_chunk(now, chunk, noise, _at(journey.optimizer, rate), i, chunk.n)
         yield _cost(journey, now, judged_by)
 

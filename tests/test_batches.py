@@ -9,7 +9,7 @@ import pytest
 from anynet import Dataset, backends, batches
 from anynet.architecture import build
 from anynet.data import inputs, targets, to_device
-from anynet.training import Step
+from anynet.stepping import Step
 
 
 def architecture(n_in, n_out=2):

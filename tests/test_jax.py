@@ -9,7 +9,7 @@ from conftest import need
 
 from anynet import SGD, Activation, Cost, Layer, Network, Optimizer, backends
 from anynet.backends import interface
-from anynet.training import Step
+from anynet.stepping import Step
 
 
 @pytest.fixture

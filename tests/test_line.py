@@ -17,8 +17,8 @@ from anynet import SGD, Dense, Network, backends
 from anynet.backends.interface import loop
 from anynet.backends.numpy import NumpyLine
 from anynet.backends.traced import scan
+from anynet.stepping import Step
 from anynet.tracing import replay, traced
-from anynet.training import Step
 from anynet.trees import arrays_of, map_arrays
 
 A = np.linspace(-2.0, 2.0, 12).reshape(4, 3)

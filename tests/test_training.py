@@ -376,14 +376,6 @@ def test_two_trainings_of_one_network_are_told_apart(backend, rng):
     next(other)
 
 
-def test_numbers_of_numpy_do_not_make_float32_float64(backend32, rng):
-    net = Network([12, 4], backend32)
-    net.fit(clusters(rng), epochs=1, batch_size=50, optimizer=own.NumPyRate())
-    assert str(net.parameters[0].weights.dtype).endswith("float32")
-    with pytest.raises(TypeError, match=r"optimizer: expected numbers\(step\) to return a tuple of floats, got 0.1"):
-        net.fit(clusters(rng), epochs=1, batch_size=50, optimizer=own.NumPyRate(bare=True))
-
-
 def test_a_network_without_parameters_has_nothing_to_learn(backend, rng):
     with pytest.raises(ValueError, match="layers: expected one with parameters"):
         Network([3, own.Halve()], backend).fit(
