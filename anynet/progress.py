@@ -1,5 +1,6 @@
 """Progress: a bar for people who wait, and a line per epoch, made from the reports of training as they pass."""
 
+import os
 import shutil
 import sys
 from collections.abc import Generator, Iterable
@@ -62,28 +63,33 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
         for report in reports:
             name = f"Epoch {report.epoch}"
             if bar is None:
-                bar = tqdm(
-                    desc=name,
-                    total=report.epochs * report.total,
-                    unit=" examples",
-                    unit_scale=True,
-                    leave=False,
-                    dynamic_ncols=True,
-                    bar_format=_BAR,
-                )
-            bar.set_description(name, refresh=False)
+                total, (columns, lines) = report.epochs * report.total, _size_of_screen()
+                how = {"unit": " examples", "unit_scale": True, "leave": False, "bar_format": _BAR}
+                bar = tqdm(desc=name, total=total, ncols=columns, nrows=lines, **how)
+                bar.dynamic_ncols = _size_of_screen  # tqdm's own draws nothing where the size is not known
+            bar.set_description_str(name, refresh=False)
             bar.set_postfix_str(figures.told(report), refresh=False)
             bar.update(report.epoch * report.total + report.examples - bar.n)
             if report.is_epoch_end:
                 bar.clear()
                 if keep:
-                    bar.write(metrics_line(report, shutil.get_terminal_size().columns), file=sys.stderr)
+                    bar.write(metrics_line(report, _size_of_screen()[0]), file=sys.stderr)
                     bar.clear()
             yield report
     finally:
         if bar is not None:
             bar.close()
         getattr(reports, "close", lambda: None)()
+
+
+def _size_of_screen(_: object = None) -> tuple[int, int]:
+    """Return how many columns and lines there are where the bar is drawn; some terminals say 0, and mean unknown."""
+    try:
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        columns, lines = 0, 0
+    known = shutil.get_terminal_size()
+    return columns or known.columns, lines or known.lines
 
 
 class Figures:

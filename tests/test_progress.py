@@ -1,6 +1,7 @@
 """The bar: drawn where it is asked for, or on a terminal; reports pass it unchanged."""
 
 import io
+import os
 import pickle
 import sys
 from itertools import pairwise
@@ -56,6 +57,18 @@ def test_on_a_terminal_a_bar_need_not_be_asked_for(monkeypatch):
     before = sys.stderr.getvalue()
     list(with_progress(REPORTS, False))
     assert sys.stderr.getvalue() == before
+
+
+def test_a_terminal_whose_size_is_not_known_shows_a_bar_too(monkeypatch):
+    class Terminal(io.StringIO):
+        def fileno(self):
+            return 2
+
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((0, 0)))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(with_progress(REPORTS, True))
+    assert "Epoch 0:   0%|" in sys.stderr.getvalue()
+    assert "Epoch 1: validation_accuracy 0.75\n" in sys.stderr.getvalue()
 
 
 def test_a_bar_is_closed_when_training_is_left(capsys):
@@ -203,5 +216,6 @@ def test_the_bar_shows_them(monkeypatch, capsys):
     reports = [Report(0, 1, 60, 100, 1.0, batch_cost=lambda: 0.125), Report(0, 1, 100, 100, 1.0, ends)]
     list(with_progress(reports, True))
     err = capsys.readouterr().err
+    assert "Epoch 0:  60%" in err
     assert " left, cost 0.125, " in err
     assert " left, cost 0.75, accuracy 0.5, " in err
