@@ -216,6 +216,7 @@ def test_the_bar_shows_them(monkeypatch, capsys):
     reports = [Report(0, 1, 60, 100, 1.0, batch_cost=lambda: 0.125), Report(0, 1, 100, 100, 1.0, ends)]
     list(with_progress(reports, True))
     err = capsys.readouterr().err
-    assert "Epoch 0:  60%" in err
+    assert "Epoch 0:   0%|" in err
+    assert "0: :" not in err
     assert " left, cost 0.125, " in err
     assert " left, cost 0.75, accuracy 0.5, " in err
