@@ -98,6 +98,15 @@ def _binary_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     return xp.sum(softplus.value(xp, z) - y * z, axis=1)
 
 
+def _weighted_binary_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array, weights: Array) -> Array:
+    """-sum(w y ln a + (1 - y) ln(1 - a)): what says yes counts w times, for each label its own."""
+    return xp.sum(weights * y * softplus.value(xp, -z) + (1.0 - y) * softplus.value(xp, z), axis=1)
+
+
+def _weighted_difference(xp: Namespace, z: Array, a: Array, y: Array, weights: Array) -> Array:
+    return a * (1.0 - y + weights * y) - weights * y
+
+
 def _categorical_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     """-sum(y ln a), from z: y . (ln sum(exp(z)) - z), shifted so that exp cannot overflow."""
     z = z - xp.max(z, axis=1, keepdims=True)
@@ -179,6 +188,25 @@ def get(cost: "str | Cost | None", output: str) -> Cost | None:
             f"cost: expected one of the pairs {legal}, got {output} with {cost}. For another, make a Cost of your own."
         )
     return COSTS[output, cost]
+
+
+def has_positive_terms(cost: Cost | None) -> bool:
+    """Return whether a cost has a term of its own for what says yes, which can count more, or less."""
+    return cost is not None and cost.value is _binary_cross_entropy
+
+
+def with_positive_weights(cost: Cost, weights: Array) -> Cost:
+    """Return a cost that has positive terms with them weighted.
+
+    Args:
+        cost: For which `has_positive_terms` holds.
+        weights: How much the positive term of each output counts, (n_out,), or (n, n_out).
+    """
+    return replace(
+        cost,
+        value=lambda xp, z, a, y: _weighted_binary_cross_entropy(xp, z, a, y, weights),
+        delta=lambda xp, z, a, y: _weighted_difference(xp, z, a, y, weights),
+    )
 
 
 def completed(cost: Cost | None, output: Activation | None) -> Cost | None:

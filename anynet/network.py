@@ -145,7 +145,9 @@ class Network(BookFace):
             average: Which share of a moving average of all parameters stays in each step, 0.999 say:
                 the average is what is validated, and what the network holds in the end.
             sample_weight: How much each training example counts, (n,) from 0; they are divided by their mean.
-            class_weight: Likewise for each class, by its number or name; or "balanced".
+            class_weight: Likewise for each class, by its number or name; or "balanced". Of a multi-label task, how
+                much the positive term of each label's cost counts, not divided by anything: "balanced" is the
+                number of examples without the label by that of those with it, 1 where all have it or none.
             metrics: What to take of the validation data besides, as in `score`.
             training_cost: Whether reports tell the cost over all training data too, as the epoch leaves the network:
                 without dropout, penalties, smoothing and weights. It takes as long as validation on these data.

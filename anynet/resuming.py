@@ -361,12 +361,12 @@ def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> Non
 
 def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, str]:
     """Return what must be the same to go on, as texts, by what it is called."""
-    tied = training.optimizer.schedule is not None and training.optimizer.schedule.is_tied_to_length
     weights = training.weights
+    tied = training.optimizer.schedule is not None and training.optimizer.schedule.is_tied_to_length
     return {
         "network": json.dumps(native.described(training.architecture)),
         "optimizer": _described(training.optimizer),
-        "training data": _fingerprint(data) + ("" if weights is None else f", weights {_checksum(weights)}"),
+        "training data": _fingerprint(data) + _told(weights.examples) + _told(weights.labels, " of labels"),
         "validation data": "none" if validation is None else _fingerprint(validation),
         "batch_size": str(training.batch_size),
         "shuffle": str(training.conduct.shuffle),
@@ -399,6 +399,10 @@ def _fingerprint(data: Dataset) -> str:
     y = backends.to_numpy(data.y)
     told = [f"{a.dtype} {tuple(a.shape)}" for a in (data.x, data.y)]
     return f"x {told[0]}, y {told[1]}, checksum {_checksum(rows, y)}"
+
+
+def _told(weights: HostArray | None, of: str = "") -> str:
+    return "" if weights is None else f", weights{of} {_checksum(weights)}"
 
 
 def _checksum(*arrays: HostArray) -> str:

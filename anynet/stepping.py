@@ -12,11 +12,13 @@ from typing import Any
 from anynet import backprop, batches, data
 from anynet.architecture import Architecture
 from anynet.backends import Backend
+from anynet.costs import with_positive_weights
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
+from anynet.weighting import ALIKE, Weights
 
 Noise = tuple[Array | None, ...]  # per layer
 RunChunk = Callable[[TrainState, batches.Chunk, Noise, Optimizer, int, int], TrainState]
@@ -30,7 +32,8 @@ class Step:
     rule: Rule
     dtype: str
     regularizers: tuple[str, ...] = ()
-    is_weighted: bool = False  # then the weights of examples come as the last of the noise
+    is_weighted: bool = False  # then the weights of examples come behind the noise of layers
+    weighs_labels: bool = False  # and those of what says yes, (n, n_out), behind them
 
     @property
     def widest_shape(self) -> Shape:
@@ -47,12 +50,15 @@ class Step:
 
     def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
         """Return the train state after a mini-batch."""
-        stages, cost = self.architecture.stages, self.architecture.cost
+        stages, noise = self.architecture.stages, list(batch.noise)
+        cost: Any = self.architecture.cost  # a network without one is told so long before
+        if self.weighs_labels:
+            cost = with_positive_weights(cost, noise.pop())
         if self.is_weighted:
-            *noise, weights = batch.noise
-            batch = Batch(batch.x, batch.y, tuple(noise), weights)
+            batch = batch._replace(weights=noise.pop())
+        batch = batch._replace(noise=tuple(noise))
         of_step = self.rule, train_state, batch, numbers, self.regularizers
-        return backprop.step(xp, stages, cost, *of_step)  # type: ignore[arg-type]
+        return backprop.step(xp, stages, cost, *of_step)
 
 
 def take_steps(
@@ -62,13 +68,13 @@ def take_steps(
     compiled: bool = True,
     regularization: Regularization = NOTHING,
     n: int = 1,
-    is_weighted: bool = False,
+    weights: Weights = ALIKE,
 ) -> RunChunk:
     """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one.
 
     There are n examples to train on.
     """
-    step = Step(architecture, optimizer.rule, backend.dtype, regularization.names, is_weighted)
+    step = Step(architecture, optimizer.rule, backend.dtype, regularization.names, *weights.are_given)
     run = backend.scan(step, compiled)
     strengths = regularization.numbers(n)
 

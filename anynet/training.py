@@ -30,8 +30,8 @@ from anynet.resuming import PLAIN, Conduct, Course, Learnt
 from anynet.saving.checkpoint import Moment
 from anynet.stepping import Step, as_floats, noise_for, take_steps
 from anynet.symptoms import Doctor
-from anynet.typing import ArrayLike, Batch, HostArray, TrainState
-from anynet.weighting import weights_of
+from anynet.typing import Array, ArrayLike, Batch, HostArray, TrainState
+from anynet.weighting import Weights, weights_for
 
 BATCH_SIZE = 10  # as in the book
 
@@ -51,7 +51,7 @@ class Training:
     threads: Threads
     compiled: bool
     regularization: Regularization
-    weights: HostArray | None
+    weights: Weights
     doctor: Doctor
     conduct: Conduct
     metrics: tuple[Metric, ...]  # of the validation data, besides accuracy and cost
@@ -140,9 +140,8 @@ def prepare(
     elif examples.in_memory and is_on_host(examples.x):
         doctor.judge_inputs(examples.x)
     made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
-    labels = None if class_weight is None else _labels(backend, placed, architecture)
-    classes = labels, architecture.n_classes, examples.class_names
-    weights = weights_of(sample_weight, class_weight, len(placed), *classes)
+    asked = sample_weight, class_weight, examples.class_names
+    weights = weights_for(architecture, len(placed), partial(_on_host, backend, placed.y), *asked)
     wanted = metrics_of(conduct.metrics, architecture.task, architecture.n_out)
     if wanted and held_out is None:
         raise ValueError(f"metrics: expected validation data to take {wanted[0].name} of, got none. Give validation=.")
@@ -161,12 +160,9 @@ def _names(training: Training) -> list[str]:
     return [*dict.fromkeys([*names, *(f"validation_{metric.name}" for metric in training.metrics)]), *costs]
 
 
-def _labels(backend: Backend, examples: DeviceData, architecture: Architecture) -> HostArray | None:
-    """Return the class of each example on the host; None where targets tell none."""
-    y = examples.y.read(slice(None)) if isinstance(examples.y, data.Streamed) else backend.to_numpy(examples.y)
-    if y.ndim == 1:
-        return y
-    return y[:, 0].astype("int64") if y.shape[1] == 1 and architecture.task == "classification" else None
+def _on_host(backend: Backend, y: Array | data.Streamed) -> HostArray:
+    """Return labels or targets on the host."""
+    return y.read(slice(None)) if isinstance(y, data.Streamed) else backend.to_numpy(y)
 
 
 def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int) -> int:
@@ -284,7 +280,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     """Return what takes the learner through a chunk, some steps into the training."""
     backend, architecture = training.backend, training.architecture
     slots = learner.train_state.optimizer
-    how = training.compiled, training.regularization, len(training.examples), training.weights is not None
+    how = training.compiled, training.regularization, len(training.examples), training.weights
     run_chunk = take_steps(backend, architecture, training.optimizer, *how)
 
     def take_chunk(chunk: batches.Chunk, optimizer: Optimizer, n_steps: int) -> TrainState:
@@ -295,8 +291,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
                 "Start this one again."
             )
         noise = noise_for(backend, architecture, training.streams, chunk.n)
-        if training.weights is not None:
-            noise = (*noise, backend.copy_to_device(training.weights[chunk.examples], "sample_weight"))
+        noise = (*noise, *(backend.copy_to_device(w, "weights") for w in training.weights.of(chunk.examples)))
         learner.train_state = run_chunk(learner.train_state, chunk, noise, optimizer, n_steps, training.batch_size)
         slots = learner.train_state.optimizer
         return learner.train_state

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from anynet import SGD, Dataset, Network
-from anynet.weighting import weights_of
+from anynet.activations import sigmoid
+from anynet.costs import COSTS, with_positive_weights
+from anynet.weighting import weights_for, weights_of
 
 LABELS = np.asarray([0, 0, 0, 1, 2, 2])
 
@@ -143,3 +145,114 @@ def test_one_digit_to_fifty_is_told_apart_at_every_batch_size(zeros_and_eights):
         reached += net.score(test, metrics="balanced_accuracy").values()
     assert min(reached) >= 0.98
     assert max(reached) - min(reached) <= 0.005
+
+
+# Labels of a multi-label task.
+
+
+def test_the_positive_term_of_each_label_counts_so_much(backend):
+    """The numbers are worked out by hand: 3 ln(1 + exp(-0.3)) + ln(1 + exp(-1.2)); and without weights."""
+    xp, f = backend.xp, sigmoid.value
+    z, y = backend.copy_to_device([[0.3, -1.2]]), backend.copy_to_device([[1.0, 0.0]])
+    plain = COSTS["sigmoid", "cross_entropy"]
+    weighted = with_positive_weights(plain, backend.copy_to_device([3.0, 1.0]))
+    assert float(plain.value(xp, z, f(xp, z), y)[0]) == pytest.approx(0.817637711807, abs=1e-12)
+    assert float(weighted.value(xp, z, f(xp, z), y)[0]) == pytest.approx(1.926348200744, abs=1e-12)
+
+
+def test_weighted_deltas_equal_differences(backend, rng):
+    xp, h = backend.xp, 1e-5
+    z, y = rng.normal(size=(4, 3)), rng.uniform(0, 1, (4, 3))  # smoothed targets, too
+    weights = backend.copy_to_device([0.5, 3.0, 1.0])
+    cost = with_positive_weights(COSTS["sigmoid", "cross_entropy"], weights)
+
+    def of(function, at):
+        at = backend.copy_to_device(at)
+        return backend.to_numpy(function(xp, at, sigmoid.value(xp, at), backend.copy_to_device(y)))
+
+    delta = of(cost.delta, z)
+    for j in range(3):
+        step = h * np.eye(3)[j]
+        slopes = (of(cost.value, z + step) - of(cost.value, z - step)) / (2 * h)
+        assert delta[:, j] == pytest.approx(slopes, abs=1e-9)
+
+
+def labelled(rng, n=24):
+    return rng.normal(size=(n, 5)), (rng.uniform(size=(n, 3)) < [0.2, 0.5, 0.7]).astype(float)
+
+
+def mean_cost(net, x, y, weights):
+    """Return the weighted cost, from what the network answers."""
+    a = net.feedforward(x)
+    return -(weights * y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=1).mean()
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("smoothing", [None, 0.2])
+def test_a_step_descends_the_cost_of_weighted_labels(backend, smoothing, rng):
+    """The oracle: differences of the cost along a weight and a bias of each layer."""
+    (x, y), weights, h = labelled(rng), np.asarray([4.0, 0.5, 1.0]), 1e-5
+    net = Network([5, 4, 3], backend, cost="cross_entropy", task="multilabel", seed=1)
+    before = net.to("numpy")
+    how = {"class_weight": {0: 4, 1: 0.5, 2: 1}, "label_smoothing": smoothing}
+    net.fit(x, y, epochs=1, batch_size=24, optimizer=SGD(1.0), **how)
+    targets = y if smoothing is None else y * (1 - smoothing) + smoothing / 2
+    for l in range(2):
+        moved = before.weights[l] - net.weights[l]
+        for place in ((0, 0), (1, 2), (2, 3)):
+            costs = []
+            for by in (h, -h):
+                near = [w.copy() for w in before.weights]
+                near[l][place] += by
+                at = before.to("numpy")
+                at.weights = near
+                costs.append(mean_cost(at, x, targets, weights))
+            assert moved[place] == pytest.approx((costs[0] - costs[1]) / (2 * h), abs=1e-8)
+
+
+@pytest.mark.slow_on("jax")
+def test_weights_of_examples_and_of_labels_go_together(backend, rng):
+    (x, y), times = labelled(rng), rng.integers(1, 3, 24)
+    repeated = np.repeat(np.arange(24), times)
+    one, other = (Network([5, 4, 3], backend, cost="cross_entropy", task="multilabel", seed=1) for _ in range(2))
+    how = {"epochs": 2, "optimizer": SGD(0.5), "class_weight": {0: 4, 1: 0.5, 2: 1}}
+    one.fit(x, y, batch_size=24, sample_weight=times, **how)
+    other.fit(x[repeated], y[repeated], batch_size=len(repeated), **how)
+    assert np.abs(one.weights[0] - other.weights[0]).max() <= 1e-12
+
+
+def test_balanced_labels_say_half_where_nothing_else_is_known():
+    """A bias alone, and labels that 5, 50 and 90 of 100 examples have: each says 1/2."""
+    y = np.stack([np.arange(100) < n for n in (5, 50, 90)], axis=1).astype(float)
+    net = Network([1, 3], cost="cross_entropy", task="multilabel", dtype="float64", seed=1)
+    net.fit(np.zeros((100, 1)), y, epochs=600, batch_size=100, optimizer=SGD(1.0), class_weight="balanced")
+    assert net.feedforward([[0.0]])[0] == pytest.approx([0.5] * 3, abs=1e-3)
+    weights = weights_for(net.architecture, 100, lambda: y * [1, 1, 0], None, "balanced", None)
+    assert weights.labels.tolist() == [19, 1, 1]  # none has the last
+    assert weights.examples is None
+
+
+def test_labels_have_their_names_and_validation_is_not_weighted(rng):
+    x, y = labelled(rng)
+    nets = [Network([5, 3], cost="cross_entropy", task="multilabel", seed=1) for _ in range(2)]
+    nets[0].fit(x, y, epochs=1, class_weight={0: 4, 1: 1, 2: 1}, validation=(x, y))
+    nets[1].fit(Dataset(x, y, ("a", "b", "c")), epochs=1, class_weight={"b": 1, "a": 4, "c": 1})
+    assert np.array_equal(nets[0].weights[0], nets[1].weights[0])
+    cost = nets[0].history[0].metrics["validation_cost"]
+    assert cost == pytest.approx(nets[0].gradients(x, y)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cost", "given", "error", "words"),
+    [
+        ("quadratic", "balanced", ValueError, "class_weight: expected, of a multi-label task, a cost whose positive"),
+        ("cross_entropy", "even", ValueError, 'class_weight: expected "balanced" or a number per class'),
+        ("cross_entropy", {0: 1, 1: 1}, ValueError, "class_weight: expected a number for each class, got none for 2"),
+        ("cross_entropy", {0: 1, 1: 1, 2: -1}, ValueError, "class_weight: expected finite numbers from 0"),
+        ("cross_entropy", {0: 1, 1: 1, 2: "x"}, TypeError, "class_weight: expected 3 numbers"),
+        ("cross_entropy", [1, 2, 3], TypeError, 'class_weight: expected "balanced" or a dict, got list'),
+    ],
+)
+def test_weights_of_labels_that_are_none(cost, given, error, words, rng):
+    with pytest.raises(error, match=words):
+        Network([5, 3], cost=cost, task="multilabel").fit(*labelled(rng), epochs=1, class_weight=given)
