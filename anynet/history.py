@@ -234,6 +234,6 @@ def read(path: str | Path) -> History:
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path}: expected a report of an epoch in line {number}, got another line: {error}. "
-                "Give a file that fit(..., history_file=...) wrote."
+                "Give a file that a training wrote its history to."
             ) from None
     return history

@@ -35,7 +35,7 @@ def mistaken(x: Array) -> str | None:
             return None
         return (
             "x: uint8 means pixels, 0 to 255, and is divided by 255, but no value here exceeds 1. "
-            "If these are features, convert them: x.astype('float32')."
+            "If these are features, make float32 of them."
         )
     highest, lowest = float(xp.max(x)), float(xp.min(x))
     if not (
@@ -47,7 +47,7 @@ def mistaken(x: Array) -> str | None:
         return None
     return (
         f"x: expected inputs of about 1 in size, got whole numbers from {lowest:g} to {highest:g}, which look like "
-        "pixels. Scale them, x / 255, or hand them over as uint8."
+        "pixels. Scale them, x / 255, or make uint8 of them."
     )
 
 
@@ -83,12 +83,12 @@ def of_another_scale(x: Array, learnt: str) -> str | None:
     if learnt == UNIT:
         return (
             f"x: expected pixels as the network has learnt from them, uint8 or numbers up to 1, got whole numbers "
-            f"above 1 of {x.dtype}, taken as they are. Hand them over as uint8, or divide them as those were."
+            f"above 1 of {x.dtype}, taken as they are. Make uint8 of them, or divide them as those were."
         )
     got = "uint8, which is divided by 255" if x.dtype == xp.uint8 else "numbers up to 1"
     return (
         f"x: expected whole numbers as the network has learnt from them, not divided by anything, got {got}. "
-        "Hand them over as those were, x.astype('float32') say."
+        "Make of them what those were, float32 say."
     )
 
 

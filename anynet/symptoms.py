@@ -42,14 +42,15 @@ STANDARDISE = (
     "A network hardly learns from them. Let its first layer bring them to one: Network([n, Standardize(), ...]); "
     "Standardize is a layer of anynet, and learns their means and standard deviations by itself."
 )
+STANDARDISE_FIRST = "Let Standardize() be its first layer"
 WITH_HE_NORMAL = 'with initializer="he_normal", and take a smaller learning rate'
 _TEXTS = {
     "large": "x: expected inputs of about 1 in size, got {size:.3g} (root mean square). " + STANDARDISE,
     "uneven": "x: expected features of one scale, got some that vary by {narrowest:.2g} and some by {widest:.2g}. "
     + STANDARDISE,
     "same": "outputs: expected ones that differ from example to example, got the same for all of them, or nearly so: "
-    "the network is stuck. Let Standardize() be its first layer if the inputs are not of one scale, start from a new "
-    "network, and take a smaller learning rate; here the optimizer is {optimizer}.",
+    f"the network is stuck. {STANDARDISE_FIRST} if the inputs are not of one scale, start from a new network, and "
+    "take a smaller learning rate; here the optimizer is {optimizer}.",
     "silent": "layer {layer}: expected units that fire, got {share:.0%} of them that output 0 for every example that "
     "was looked at, and learn no more. Start from a new network " + WITH_HE_NORMAL + "; here the optimizer is "
     "{optimizer}.",

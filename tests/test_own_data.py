@@ -327,6 +327,9 @@ def test_who_trains_a_network_that_fell_silent_is_told_options(flowers, capsys):
     assert main(["train", "--data", "own.npz", "--epochs", "5", *options]) == 0
     told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: layer 1"))
     assert "with a smaller --learning-rate, or with --hidden-activation tanh;" in told
+    assert main(["train", "--data", "own.npz", "--epochs", "200", "--learning-rate", "200"]) == 0
+    told = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("anynet: outputs"))
+    assert "Train with --standardize if the inputs are not of one scale" in told
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_who_has_learnt_from_pixels_is_told_of_whole_numbers(backend32, door, dt
     y = np.arange(20) % 2
     net = Network([10, 2], backend32)
     net.fit(AGES.astype(np.uint8), y, epochs=1)
-    said = rf"x: expected pixels .*, got whole numbers above 1 of {np.dtype(dtype)}, .*Hand them over as uint8"
+    said = rf"x: expected pixels .*, got whole numbers above 1 of {np.dtype(dtype)}, .*Make uint8 of them"
     with pytest.warns(UserWarning, match=said) as found:
         DOORS[door](net, AGES.astype(dtype), y)
     assert len(found) == 1

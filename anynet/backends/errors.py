@@ -136,7 +136,7 @@ def _told(library: "Library", backend: "Backend", error: Exception) -> Exception
         return None
     return MemoryError(
         f"{label}: out of device memory ({first_line(error)}). Use a smaller batch_size, or "
-        "fewer examples at once, or limit the data that are kept on the device: fit(..., memory_limit=BYTES). "
+        "fewer examples at once, or limit the data that are kept on the device by memory_limit. "
         "A network that is too large itself: take a smaller one, or another device. "
         "What was trained so far is kept."
     )

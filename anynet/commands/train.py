@@ -129,6 +129,7 @@ def _each(names: Iterable[str]) -> list[str]:
 
 
 @terminal.called(symptoms.STANDARDISE, STANDARDISE)
+@terminal.called(symptoms.STANDARDISE_FIRST, "Train with --standardize")
 @terminal.called(symptoms.WITH_HE_NORMAL, FIRING)
 def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
