@@ -72,6 +72,7 @@ class DeviceData:
     scale: str | None
     is_column: bool
     columns: Columns | None = None
+    weights: Array | None = None  # (n,) of mean 1, of data to be judged by; None: all count alike
 
     def __len__(self) -> int:
         return int(self.x.shape[0])

@@ -136,22 +136,32 @@ class Totals(NamedTuple):
 
     n_correct: Any
     cost: Any
+    right: Any = None  # the sum of the weights of those that are answered rightly, where they have some
 
 
 def totals(net: Trained, examples: DeviceData) -> Totals:
-    """Return how many answers are right, and the sum of the costs."""
+    """Return how many answers are right, and the sum of the costs, weighted where examples have weights."""
     backend, architecture, verdicts = net.backend, net.architecture, net.ask(Verdicts)
     xp = backend.xp
     n_correct: Any = None
     cost: Any = None
+    weight_right: Any = None
+    seen = 0
     for x, y in batches.in_order(backend, examples, architecture.widest_shape):
         targets = data.targets(xp, y, architecture.n_out, backend.dtype, backend.device)
         right, costs = verdicts(net.learnt, x, y if architecture.task == "classification" else targets, targets)
         if right is not None:
             n_correct = xp.count_nonzero(right) + (0 if n_correct is None else n_correct)
+        if examples.weights is not None:
+            weights = examples.weights[seen : seen + x.shape[0]]
+            seen += x.shape[0]
+            costs = None if costs is None else costs * weights
+            if right is not None:
+                part = xp.sum(xp.where(right, weights, xp.zeros_like(weights)))
+                weight_right = part + (0.0 if weight_right is None else weight_right)
         if costs is not None:
             cost = xp.sum(costs) + (0.0 if cost is None else cost)
-    return Totals(n_correct, cost)
+    return Totals(n_correct, cost, weight_right)
 
 
 class Measured(NamedTuple):
@@ -164,6 +174,7 @@ class Measured(NamedTuple):
     besides: list[float]
     scores: Mapping[str, float] = MappingProxyType({})  # metrics on the validation data, by name
     training_cost: float | None = None  # the mean over all training data
+    accuracy: float | None = None  # on validation data that have weights, weighted
 
 
 def measure(
@@ -187,8 +198,10 @@ def measure(
     backend, xp, dtype = net.backend, net.backend.xp, getattr(net.backend.xp, net.backend.dtype)
     found = {"finite": xp.astype(backend.compile(all_finite)(net.learnt), dtype), "cost": _mean_cost(net, *last)}
     if validation is not None:
-        n_correct, cost = totals(net, validation)
+        n_correct, cost, right = totals(net, validation)
         found["validation_cost"] = cost / len(validation)
+        if right is not None:
+            found["accuracy"] = right / len(validation)
         if n_correct is not None:  # in two parts: a float32 alone counts to 2**24
             found["high"], found["low"] = (xp.astype(part, dtype) for part in (n_correct // 2**16, n_correct % 2**16))
     if training is not None:
@@ -201,7 +214,7 @@ def measure(
     is_finite = numbers.pop("finite") == 1.0 and all(map(math.isfinite, numbers.values()))
     n_correct = int(numbers["high"]) * 2**16 + int(numbers["low"]) if is_finite and "high" in numbers else None
     measured = Measured(is_finite, n_correct, numbers["cost"], numbers.get("validation_cost"), read[len(found) :])
-    return measured._replace(training_cost=numbers.get("training_cost"))
+    return measured._replace(training_cost=numbers.get("training_cost"), accuracy=numbers.get("accuracy"))
 
 
 def _mean_cost(net: Trained, x: Array, y: Array) -> Array:
@@ -272,7 +285,8 @@ def _answers(net: Trained, examples: DeviceData) -> metrics.Answers:
     blocks = [(outputs(net.learnt, x), y) for x, y in batches.in_order(backend, examples, architecture.widest_shape)]
     made, y = (parts[0] if len(parts) == 1 else backend.xp.concat(list(parts)) for parts in zip(*blocks, strict=True))
     targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
-    return metrics.Answers.of(backend.xp, made, y, targets, architecture.task, architecture.threshold)
+    answers = metrics.Answers.of(backend.xp, made, y, targets, architecture.task, architecture.threshold)
+    return answers._replace(weights=examples.weights)
 
 
 def scores(net: Trained, examples: DeviceData, chosen: Sequence[Metric]) -> dict[str, float]:

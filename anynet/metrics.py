@@ -141,6 +141,7 @@ class Answers(NamedTuple):
             Of a regression, the outputs.
         expected: What they should say, likewise.
         n_classes: How many classes, or labels, are told apart.
+        weights: How much each example counts, (n,) of mean 1; None where all count alike.
 
     Example:
         >>> import array_api_compat.numpy as xp
@@ -154,6 +155,14 @@ class Answers(NamedTuple):
     decided: Array
     expected: Array
     n_classes: int
+    weights: Array | None = None
+
+    def per_row(self, xp: Namespace, a: Array) -> Array:
+        """Return numbers, or whether something holds, (n, ...), times the weights of examples, where there are some."""
+        if self.weights is None:
+            return a
+        weights = xp.reshape(self.weights, (-1, *(1,) * (a.ndim - 1)))
+        return xp.astype(a, weights.dtype) * weights
 
     @classmethod
     def of(
@@ -181,6 +190,8 @@ class Metric:
             how many examples there are: the metric. None takes the number itself.
         lacks: `lacks(task, n_out)` returns what the metric expects of a network and one of this task and
             so many outputs has not, as text; None where it suits.
+        weighs: Whether compute lets each example count as its weight says, where `answers.weights` are
+            given, as validation data may have them.
 
     Example:
         >>> furthest = Metric(
@@ -196,6 +207,7 @@ class Metric:
     more_is_better: bool
     value: Callable[[Sequence[float], int], float] | None = None
     lacks: Callable[[str, int], str | None] | None = None
+    weighs: bool = False
 
 
 def _no_right_answers(task: str, n_out: int) -> str | None:
@@ -212,7 +224,12 @@ def _not_one_output(task: str, n_out: int) -> str | None:
 
 def _n_right(xp: Namespace, given: Answers) -> Array:
     right = given.decided == given.expected
-    return xp.count_nonzero(xp.all(right, axis=1) if right.ndim == 2 else right)
+    return _count(xp, given, xp.all(right, axis=1) if right.ndim == 2 else right)
+
+
+def _count(xp: Namespace, given: Answers, holds: Array) -> Array:
+    """Return of how many examples something holds, or the sum of their weights."""
+    return xp.count_nonzero(holds) if given.weights is None else xp.sum(given.per_row(xp, holds))
 
 
 def _share(numbers: Sequence[float], n: int) -> float:
@@ -225,21 +242,26 @@ def _n_among_first(xp: Namespace, given: Answers, k: int) -> Array:
     is_own, is_before = given.expected[:, None] == classes, classes < given.expected[:, None]
     own = xp.sum(xp.where(is_own, given.outputs, xp.zeros_like(given.outputs)), axis=1, keepdims=True)
     stronger = (given.outputs > own) | ((given.outputs == own) & is_before)
-    return xp.count_nonzero(xp.sum(xp.astype(stronger, xp.int32), axis=1) < k)
+    return _count(xp, given, xp.sum(xp.astype(stronger, xp.int32), axis=1) < k)
 
 
 def _top(k: int) -> Metric:
     def lacks(task: str, n_out: int) -> str | None:
         return None if task == "classification" and n_out >= k > 0 else f"a network that has an output for {k} classes"
 
-    return Metric(f"top_{k}", lambda xp, given: _n_among_first(xp, given, k), True, _share, lacks)
+    return Metric(f"top_{k}", lambda xp, given: _n_among_first(xp, given, k), True, _share, lacks, weighs=True)
 
 
 def _per_class(xp: Namespace, given: Answers) -> Array:
     """Return, for each class, how often it is decided for rightly, decided for, and expected: whole numbers (3 k,)."""
     decided, expected, k = given.decided, given.expected, given.n_classes
     if decided.ndim == 2:
-        return xp.concat([xp.sum(a, axis=0) for a in (decided * expected, decided, expected)])
+        return xp.concat([xp.sum(given.per_row(xp, a), axis=0) for a in (decided * expected, decided, expected)])
+    if given.weights is not None:
+        classes = xp.arange(k, dtype=xp.int32, device=device(decided))
+        is_decided, is_expected = decided[:, None] == classes, expected[:, None] == classes
+        each = (is_decided & is_expected, is_decided, is_expected)
+        return xp.concat([xp.sum(given.per_row(xp, a), axis=0) for a in each])
     edges = xp.arange(k + 1, dtype=xp.int32, device=device(decided))
     wrong = xp.astype(decided != expected, xp.int32)
     places = [xp.searchsorted(xp.sort(a), edges) for a in (expected + k * wrong, decided, expected)]
@@ -279,7 +301,7 @@ def _of_class(name: str, of_class: Callable[..., float]) -> Callable[[int], Metr
             n = n_out if task == "multilabel" else max(n_out, 2)
             return f"a network that has a class {c}, counted from 0" if task == "regression" or c >= n else None
 
-        return Metric(f"{name}_{c}", _per_class, True, lambda numbers, n: of_class(*_classes(numbers)[c]), lacks)
+        return Metric(f"{name}_{c}", _per_class, True, lambda numbers, n: of_class(*_classes(numbers)[c]), lacks, True)
 
     return make
 
@@ -288,11 +310,19 @@ def _balanced(numbers: Sequence[float], n: int) -> float:
     return _mean(_recall(*each) for each in _classes(numbers) if each[2])
 
 
+def _mean_squared_error(xp: Namespace, given: Answers) -> Array:
+    return xp.mean(given.per_row(xp, (given.outputs - given.targets) ** 2))
+
+
+def _mean_absolute_error(xp: Namespace, given: Answers) -> Array:
+    return xp.mean(given.per_row(xp, xp.abs(given.outputs - given.targets)))
+
+
 def _squares(xp: Namespace, given: Answers) -> Array:
     """Return for each output the sum of squared errors, then that of squared distances from the mean: (2 n_out,)."""
     errors, distances = given.outputs - given.targets, given.targets - given.targets[:1, ...]
-    distances = distances - xp.mean(distances, axis=0)  # a constant's are exactly 0
-    return xp.concat([xp.sum(a * a, axis=0) for a in (errors, distances)])
+    distances = distances - xp.mean(given.per_row(xp, distances), axis=0)  # a constant's are exactly 0
+    return xp.concat([xp.sum(given.per_row(xp, a * a), axis=0) for a in (errors, distances)])
 
 
 def _r2(numbers: Sequence[float], n: int) -> float:
@@ -328,15 +358,15 @@ def _roc_auc(numbers: Sequence[float], n: int) -> float:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", _n_right, True, _share, _no_right_answers),
-        Metric("balanced_accuracy", _per_class, True, _balanced, _no_classes),
-        Metric("precision", _per_class, True, _macro(_precision), _no_right_answers),
-        Metric("recall", _per_class, True, _macro(_recall), _no_right_answers),
-        Metric("f1", _per_class, True, _macro(_f1), _no_right_answers),
+        Metric("accuracy", _n_right, True, _share, _no_right_answers, weighs=True),
+        Metric("balanced_accuracy", _per_class, True, _balanced, _no_classes, weighs=True),
+        Metric("precision", _per_class, True, _macro(_precision), _no_right_answers, weighs=True),
+        Metric("recall", _per_class, True, _macro(_recall), _no_right_answers, weighs=True),
+        Metric("f1", _per_class, True, _macro(_f1), _no_right_answers, weighs=True),
         Metric("roc_auc", _twice_the_ranks, True, _roc_auc, _not_one_output),
-        Metric("mean_squared_error", lambda xp, given: xp.mean((given.outputs - given.targets) ** 2), False),
-        Metric("mean_absolute_error", lambda xp, given: xp.mean(xp.abs(given.outputs - given.targets)), False),
-        Metric("r2", _squares, True, _r2),
+        Metric("mean_squared_error", _mean_squared_error, False, weighs=True),
+        Metric("mean_absolute_error", _mean_absolute_error, False, weighs=True),
+        Metric("r2", _squares, True, _r2, weighs=True),
     )
 }
 NUMBERED: dict[str, Callable[[int], Metric]] = {  # "top_3": of that name, and a number

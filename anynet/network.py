@@ -29,6 +29,7 @@ from anynet.progress import collect, with_progress
 from anynet.rate_finder import find_learning_rate
 from anynet.trees import map_arrays
 from anynet.typing import Array, ArrayLike, DeviceLike, TrainState
+from anynet.weighting import with_weights
 
 __all__ = ["Network"]
 
@@ -128,7 +129,9 @@ class Network(BookFace):
                 None is SGD at the book's learning rate where the network is one of the book's,
                 sigmoid throughout, else Adam.
             validation: What each report's `metrics` are about, in one argument, an (x, y) pair
-                say; without it they are the cost of each epoch's last mini-batch.
+                say; without it they are the cost of each epoch's last mini-batch. A triple
+                (x, y, weights) has weights (n,) from 0, by which its cost, accuracy and metrics
+                are weighted means; no weights of the training data touch it.
             progress: Whether to draw a bar; None draws one on a terminal only.
             memory_limit: In bytes, of what a step holds for itself and, of x and y, is put on the
                 device to stay, the training data first; None is as much as fits. Parameters,
@@ -236,7 +239,8 @@ class Network(BookFace):
         data = self._by_name(data, columns=data.columns)
         names = data.class_names if len(data.class_names or ()) == self.architecture.n_classes else self.class_names
         if how.get("validation") is not None:
-            how["validation"] = self._by_name(as_dataset(how["validation"]), data.class_names, data.columns)
+            judged_by, how["validation_weight"] = with_weights(how["validation"])
+            how["validation"] = self._by_name(judged_by, data.class_names, data.columns)
         journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
         self.input_scale, self.is_column = journey.examples.scale, journey.examples.is_column
         self.class_names, self.columns, self.history = names, data.columns, History()

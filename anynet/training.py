@@ -120,6 +120,7 @@ def prepare(
     regularization: Regularization = NOTHING,
     sample_weight: ArrayLike | None = None,
     class_weight: Any = None,
+    validation_weight: HostArray | None = None,
     conduct: Conduct = PLAIN,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
@@ -133,6 +134,8 @@ def prepare(
     placed = data.to_device(backend, examples, architecture, budget, keeps_x=not conduct.transforms)
     rest = budget - placed.kept
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
+    if held_out is not None and validation_weight is not None:
+        held_out = replace(held_out, weights=backend.copy_to_device(validation_weight))
     chosen = threads_for(backend, size * architecture.multiply_adds, threads)
     doctor = Doctor(architecture, optimizer, len(placed))
     if data.warn_of_pixels(placed):
@@ -142,9 +145,15 @@ def prepare(
     made_of = backend, architecture, optimizer, streams, size, int(epochs), placed, held_out
     asked = sample_weight, class_weight, examples.class_names
     weights = weights_for(architecture, len(placed), partial(_on_host, backend, placed.y), *asked)
+    weights = weights._replace(validation=validation_weight)
     wanted = metrics_of(conduct.metrics, architecture.task, architecture.n_out)
     if wanted and held_out is None:
         raise ValueError(f"metrics: expected validation data to take {wanted[0].name} of, got none. Give validation=.")
+    if validation_weight is not None and not all(metric.weighs for metric in wanted):
+        names = ", ".join(metric.name for metric in wanted if not metric.weighs)
+        raise ValueError(
+            f"metrics: expected some that weights of examples can count in, got {names}. Leave out either."
+        )
     training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted)
     conduct.check(_names(training))
     return resuming.found(training, examples, validation)
@@ -340,7 +349,8 @@ def _metrics(training: Training, measured: evaluation.Measured) -> dict[str, flo
     """Return how the network does, by name, on the validation data first."""
     metrics = {}
     if training.validation is not None and measured.n_correct is not None:
-        metrics["validation_accuracy"] = measured.n_correct / len(training.validation)
+        share = measured.n_correct / len(training.validation)
+        metrics["validation_accuracy"] = share if measured.accuracy is None else measured.accuracy
     if measured.validation_cost is not None:
         metrics["validation_cost"] = measured.validation_cost
     metrics |= {f"validation_{name}": value for name, value in measured.scores.items()}

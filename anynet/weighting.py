@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from anynet.costs import has_positive_terms
+from anynet.examples import Dataset, as_dataset
 from anynet.typing import ArrayLike, HostArray
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Weights(NamedTuple):
 
     examples: HostArray | None = None  # (n,) of mean 1
     labels: HostArray | None = None  # (n_out,) of what says yes to each label
+    validation: HostArray | None = None  # (n,) of mean 1, of the validation data
 
     @property
     def are_given(self) -> tuple[bool, bool]:
@@ -115,9 +117,35 @@ def weights_of(
         counts = np.bincount(labels, minlength=n_classes)
         balanced = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
         weights = weights * _by_class(class_weight, counts, balanced, class_names)[labels]
+    return _of_mean_1(weights, "sample_weight")
+
+
+def with_weights(validation: Any) -> tuple[Dataset, HostArray | None]:
+    """Return data to be judged by, and what their examples count, (n,) of mean 1; None where all count alike.
+
+    Args:
+        validation: As for `as_dataset`; or (x, y, weights).
+
+    Raises:
+        ValueError: Weights are not one per example, not finite, below 0 or all 0.
+        TypeError: They are no numbers, or the data no data.
+
+    Example:
+        >>> data, weights = with_weights(([[0.0], [1.0]], [0, 1], [1, 3]))
+        >>> len(data), weights.tolist()
+        (2, [0.5, 1.5])
+    """
+    are_pairs = isinstance(validation, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in validation)
+    if not isinstance(validation, tuple) or len(validation) != 3 or are_pairs:
+        return as_dataset(validation), None
+    data = as_dataset(*validation[:2])
+    return data, _of_mean_1(_checked(validation[2], len(data), "validation weights"), "validation weights")
+
+
+def _of_mean_1(weights: HostArray, argument: str) -> HostArray:
     mean = weights.mean()
     if mean == 0:
-        raise ValueError("sample_weight: expected some above 0, got 0 for all examples.")
+        raise ValueError(f"{argument}: expected some above 0, got 0 for all examples.")
     return np.asarray(weights / mean)
 
 

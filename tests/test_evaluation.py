@@ -57,8 +57,8 @@ def test_an_epochs_measures_are_those_sums(backend, in_blocks):
     total = evaluation.totals(trained(net), data)
     costs = 0.5 * ((net.feedforward(examples()[0]) - np.eye(3)[examples()[1]]) ** 2).sum(axis=1)
     validation_cost, cost = pytest.approx(float(total.cost) / N, rel=1e-12), pytest.approx(costs[:7].mean(), rel=1e-12)
-    assert found == (True, int(total.n_correct), cost, validation_cost, [2.0, -3.0], {}, None)
-    assert evaluation.measure(trained(net), None, last) == (True, None, cost, None, [], {}, None)
+    assert found == (True, int(total.n_correct), cost, validation_cost, [2.0, -3.0], {}, None, None)
+    assert evaluation.measure(trained(net), None, last) == (True, None, cost, None, [], {}, None, None)
     both = evaluation.measure(trained(net), data, last, besides, data)
     assert both == found._replace(training_cost=both.validation_cost)
 

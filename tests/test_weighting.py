@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from anynet import SGD, Dataset, Network
+from anynet import SGD, Checkpoint, Dataset, Metric, Network, batches
 from anynet.activations import sigmoid
 from anynet.costs import COSTS, with_positive_weights
-from anynet.weighting import weights_for, weights_of
+from anynet.weighting import weights_for, weights_of, with_weights
 
 LABELS = np.asarray([0, 0, 0, 1, 2, 2])
 
@@ -145,6 +145,92 @@ def test_one_digit_to_fifty_is_told_apart_at_every_batch_size(zeros_and_eights):
         reached += net.score(test, metrics="balanced_accuracy").values()
     assert min(reached) >= 0.98
     assert max(reached) - min(reached) <= 0.005
+
+
+# Validation data that have weights of their own.
+
+TASKS = {
+    "classification": ({"output": "softmax"}, ["balanced_accuracy", "precision_1", "recall", "f1", "top_2"]),
+    "multilabel": ({"task": "multilabel"}, ["f1", "precision", "recall_0"]),
+    "regression": ({"output": "identity"}, ["r2", "mean_squared_error", "mean_absolute_error"]),
+}
+
+
+@pytest.mark.slow_on("jax")
+@pytest.mark.parametrize("task", TASKS)
+def test_integers_as_validation_weights_are_repeated_examples(backend, task, rng, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 7 * 5 * 4)  # of several blocks
+    keywords, metrics = TASKS[task]
+    x, y = examples(rng)
+    y = y if task == "classification" else rng.normal(size=(24, 3)) if task == "regression" else np.eye(3)[y]
+    times = rng.integers(0, 4, 24)
+    repeated = np.repeat(np.arange(24), times)
+    ways = [(x, y, times.tolist()), (x[repeated], y[repeated])]
+    reports = [
+        Network([5, 4, 3], backend, seed=1, **keywords).fit(
+            x, y, epochs=1, optimizer=SGD(0.1), metrics=metrics, validation=validation
+        )[0]
+        for validation in ways
+    ]
+    weighted, plain = (report.metrics for report in reports)
+    assert weighted == pytest.approx(plain, rel=1e-12)
+    assert len(weighted) == len(metrics) + (2 if task == "regression" else 3)
+
+
+def test_weights_of_validation_data_leave_the_count_and_the_training_alone(rng):
+    x, y = examples(rng)
+    weights = np.asarray([0.0] * 23 + [5.0])
+    plain, judged = Network([5, 4, 3], seed=1), Network([5, 4, 3], seed=1)
+    [one] = plain.fit(x, y, epochs=1, validation=(x, y))
+    [other] = judged.fit(x, y, epochs=1, validation=(x, y, weights))
+    assert np.array_equal(plain.weights[0], judged.weights[0])
+    assert one.n_correct == other.n_correct
+    assert other.metrics["validation_accuracy"] == float(judged.predict(x)[-1] == y[-1])
+    assert other.metrics["validation_cost"] == pytest.approx(judged.gradients(x[-1:], y[-1:])[0], rel=1e-6)
+
+
+def test_three_pairs_of_the_book_are_no_weighted_data(rng):
+    x, y = examples(rng, 3)
+    pairs = tuple((row[:, None], int(label)) for row, label in zip(x, y, strict=True))
+    for given in (pairs, list(pairs)):
+        data, weights = with_weights(given)
+        assert weights is None
+        assert np.array_equal(data.x, x)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "words"),
+    [
+        ([1.0], ValueError, r"validation weights: expected the shape \(24,\), one per example, got \(1,\)"),
+        (np.ones((24, 1)), ValueError, r"validation weights: expected the shape \(24,\)"),
+        ([-1.0] * 24, ValueError, "validation weights: expected finite numbers from 0"),
+        ([np.inf] * 24, ValueError, "validation weights: expected finite numbers from 0"),
+        ([0.0] * 24, ValueError, "validation weights: expected some above 0, got 0 for all examples"),
+        (["a"] * 24, TypeError, "validation weights: expected 24 numbers, got list"),
+    ],
+)
+def test_validation_weights_that_are_none(weights, error, words, rng):
+    x, y = examples(rng)
+    with pytest.raises(error, match=words):
+        Network([5, 3]).fit(x, y, epochs=1, validation=(x, y, weights))
+
+
+def test_metrics_in_which_weights_cannot_count_are_refused(rng):
+    x, y = rng.normal(size=(24, 5)), np.arange(24) % 2
+    blunt = Metric("blunt", lambda xp, given: xp.mean(given.outputs), more_is_better=True)
+    with pytest.raises(
+        ValueError, match="metrics: expected some that weights of examples can count in, got roc_auc, b"
+    ):
+        Network([5, 1]).fit(x, y, validation=(x, y, np.ones(24)), metrics=["accuracy", "roc_auc", blunt])
+
+
+def test_a_training_that_goes_on_is_judged_by_the_same_weights(rng, tmp_path):
+    x, y = examples(rng)
+    how = {"validation": (x, y, np.arange(24.0)), "batch_size": 8}
+    Network([5, 3]).fit(x, y, epochs=1, checkpoint=Checkpoint(tmp_path), **how)
+    assert len(Network([5, 3]).fit(x, y, epochs=2, resume=tmp_path, **how)) == 2
+    with pytest.raises(ValueError, match="resume: expected the validation data of the checkpoint"):
+        Network([5, 3]).fit(x, y, epochs=2, resume=tmp_path, **how | {"validation": (x, y)})
 
 
 # Labels of a multi-label task.
