@@ -362,7 +362,7 @@ def test_options_have_the_words_of_before_and_of_the_book(option, rate):
 def test_the_network_is_saved_under_a_name_that_is_free(capsys):
     for name in ("network.npz", "network-1.npz", "network-2.npz"):
         assert main([*TRAIN.split(), "--epochs", "1"]) == 0
-        assert capsys.readouterr().out.endswith(f"Saved the network to {name}\n")
+        assert capsys.readouterr().out.endswith(f"Saved the network of epoch 0, to {name}\n")
         assert Path(name).exists()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,32 @@ def test_the_file_holds_the_epoch_that_validation_chose(capsys):
     assert capsys.readouterr().out.splitlines()[-1] == f"{said}to net.npz"
     _, held_out = datasets.split(datasets.read_data("data.npz"), 0.25, random.spawn(0).split)
     assert Network.load("net.npz").evaluate(held_out) == max(history["n_correct"])
+
+
+def test_what_is_saved_though_training_is_stopped_is_said(monkeypatch, capsys):
+    train = Network.iter_fit
+
+    def stopped(net, *args, **how):
+        with closing(train(net, *args, **how)) as reports:
+            for report in reports:
+                yield report
+                if report.epoch == 30:
+                    raise KeyboardInterrupt
+
+    monkeypatch.setattr(Network, "iter_fit", stopped)
+    assert main([*TRAIN.split(), "--epochs", "40", "--history", "lines", "--output", "net.npz"]) == 130
+    right = read("lines")["n_correct"]
+    best = int(np.argmax(right))
+    assert best < 30
+    said = f"Interrupted. The network of epoch {best}, {max(right)} / 50 on the validation data, is in net.npz.\n"
+    assert capsys.readouterr().err == said
+    _, held_out = datasets.split(datasets.read_data("data.npz"), 0.25, random.spawn(0).split)
+    assert Network.load("net.npz").evaluate(held_out) == max(right)
+
+
+def test_without_data_to_judge_by_the_last_epoch_is_saved_and_said_to_be_that(capsys):
+    assert main(["train", "--data", "data.npz", "--epochs", "3", "--output", "net.npz"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Saved the network of epoch 2, the last, to net.npz"
 
 
 def test_it_stops_early():

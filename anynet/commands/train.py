@@ -178,7 +178,8 @@ def _train(
     except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
         why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
         if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
-            kept = f"What was learnt so far is in {_save(net, output, arguments)}."
+            path, (epoch, _, _) = _save(net, output, arguments), _saved(list(net.history) or ends, data)
+            kept = f"{f'The network of {epoch},' if data.chooses and ends else 'What was learnt so far'} is in {path}."
         else:
             kept = "Nothing was learnt, and nothing saved."
         print(f"{why}. {kept}", file=sys.stderr)
@@ -216,15 +217,22 @@ def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
     """Return how fast it went, and of which epoch the network is that was saved: that which was chosen, or the last."""
     seconds, examples = sum(report.seconds for report in ends), sum(report.total for report in ends)
     speed = f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second"
-    if data.held_out is None:
-        return f"{speed}\nSaved the network to {path}"
+    said, kind, besides = _saved(ends, data)
+    return f"{speed}\nSaved the network of {said}{kind and f', {kind}'}, to {path}{besides}"
+
+
+def _saved(ends: list[Report], data: TrainingData) -> tuple[str, str, str]:
+    """Return which epoch is saved, which it is among them, and what is to be said of a better one."""
+    if not ends or data.held_out is None:
+        return f"epoch {ends[-1].epoch}" if ends else "no epoch", "the last" * (len(ends) > 1), ""
     figures = [_figure(report, data.n_held_out) for report in ends]
     best = min(range(len(ends)), key=lambda i: _badness(ends[i]))
     saved = best if data.chooses else len(ends) - 1
+    is_best = _badness(ends[best]) == _badness(ends[saved])
+    kinds = ["the last"] * (not data.chooses) + ["the best"] * is_best
+    besides = "" if is_best else f"; the best epoch was {ends[best].epoch}, {figures[best]}"
     said = f"epoch {ends[saved].epoch}, {figures[saved]} on {data.held_out_name}"
-    if _badness(ends[best]) == _badness(ends[saved]):
-        return f"{speed}\nSaved the network of {said}{', the best' * (len(ends) > 1)}, to {path}"
-    return f"{speed}\nSaved the network of {said}, to {path}; the best epoch was {ends[best].epoch}, {figures[best]}"
+    return said, " and ".join(kinds) * (len(ends) > 1), besides
 
 
 def _line(report: Report, data: TrainingData, metrics: Sequence[str]) -> str:
