@@ -17,11 +17,14 @@ from anynet.derivatives import CONSTANT, DERIVATIVES, gradients
 from anynet.operations import OPERATIONS, TraceError
 from anynet.tracing import Symbol, Trace, replay, traced
 from anynet.trees import arrays_of
+from anynet.windows import overlap_add, windows
 
 A = np.linspace(0.1, 0.9, 6).reshape(2, 3)
 B = np.linspace(0.95, 0.25, 6).reshape(2, 3)
 C = np.linspace(-1.0, 1.4, 24).reshape(4, 3, 2)
 ROWS = np.asarray([1, 0, 1, 1])
+IMAGES = np.linspace(0.1, 0.9, 60).reshape(2, 3, 5, 2)
+TAPS = list(np.linspace(0.1, 0.9, 96).reshape(6, 2, 2, 2, 2))  # of windows (2, 3), at 2 x 2 places
 
 # name -> formulas in which it stands, and their arrays; element-wise functions of one or two arrays aside.
 FORMULAS = {
@@ -90,6 +93,8 @@ FORMULAS = {
         C,
         ROWS,
     ),
+    "windows": (lambda xp, a: [windows(xp, a, (2, 3), (1, 2)), windows(xp, a, (2, 2), (1, 3))], IMAGES),
+    "overlap_add": (lambda xp, *taps: overlap_add(xp, taps, (2, 3), (1, 2), (2, 3, 5, 2)), *TAPS),
     "where": (
         lambda xp, a, b: [xp.where(a > b, a, 0.0), xp.where(a > 0.5, b, a * a), xp.where(a < b, 1.0, b[0, ...])],
         A,

@@ -7,11 +7,14 @@ import pytest
 from anynet.operations import OPERATIONS, TraceError
 from anynet.tracing import replay, traced
 from anynet.trees import arrays_of
+from anynet.windows import overlap_add, windows
 
 A = np.linspace(0.1, 0.9, 6).reshape(2, 3)
 B = np.linspace(0.9, 0.2, 6).reshape(2, 3)
 I = np.arange(6).reshape(2, 3)
 ROWS = np.asarray([1, 0, 1])
+IMAGES = np.linspace(0.1, 0.9, 60).reshape(2, 3, 5, 2)
+TAPS = list(np.linspace(0.1, 0.9, 96).reshape(6, 2, 2, 2, 2))  # of windows (2, 3), at 2 x 2 places
 
 # name -> a formula in which it stands, and its arrays; element-wise functions of one or two arrays of floats aside.
 FORMULAS = {
@@ -41,6 +44,8 @@ FORMULAS = {
     "getitem": (lambda xp, a: (a[0, ...], a[:, 1], a[..., ::2], a[None, 1, -2:], a[-1, 2]), A),
     "concat": (lambda xp, a, b: xp.concat([a, b], axis=1), A, B),
     "stack": (lambda xp, a, b: xp.stack([a, b], axis=-1), A, B),
+    "windows": (lambda xp, a: (windows(xp, a, (2, 3), (1, 2)), windows(xp, a, (3, 1), (1, 3))), IMAGES),
+    "overlap_add": (lambda xp, *taps: overlap_add(xp, taps, (2, 3), (1, 2), (2, 3, 5, 2)), *TAPS),
     "zeros_like": (lambda xp, a: a + xp.zeros_like(a), A),
     "ones_like": (lambda xp, a: a + xp.ones_like(a), A),
     "full_like": (lambda xp, a: a + xp.full_like(a, 2.5), A),
