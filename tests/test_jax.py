@@ -1,14 +1,17 @@
 """JAX: a chunk of mini-batches as one program, compiled once, and equal to one step after the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from compare import relative_difference
 from conftest import need
+from test_resuming import StopAt
 
-from anynet import SGD, Activation, Cost, Layer, Network, Optimizer, backends
+from anynet import SGD, Activation, Checkpoint, Cost, Dropout, Layer, Network, Optimizer, Standardize, backends
 from anynet.backends import interface
+from anynet.optimizers import Adam, AdamW, Momentum
+from anynet.schedules import Cosine, OneCycle, Warmup
 from anynet.stepping import Step
 
 
@@ -53,6 +56,60 @@ def test_two_programs_serve_every_epoch_fit_rate_and_chunk(jax, counted, rng):
     assert len(traced) == once
     net.fit(data, epochs=1, batch_size=20, optimizer=SGD(0.1))  # another batch size
     assert sorted(set(traced)) == [(3, 4), (10, 4), (20, 4), (256, 4)]
+
+
+@pytest.fixture
+def programs(jax, monkeypatch):
+    """Return a function that tells how many programs of steps have been compiled since it was last asked."""
+    made, told, original = [], 0, backends.jax._chunk_programs
+
+    def chunk_programs(step):
+        found = original(step)
+        made.extend([] if any(found is one for one in made) else [found])
+        return found
+
+    def compiled():
+        nonlocal told
+        before, told = told, sum(steps._cache_size() for _, steps in made)
+        return told - before
+
+    chunk_programs.forget = original.cache_clear
+    original.cache_clear()
+    monkeypatch.setattr(backends.jax, "_chunk_programs", chunk_programs)
+    monkeypatch.setitem(
+        backends.LIBRARIES, "jax", replace(backends.LIBRARIES["jax"], chunk_bytes=5 * 40)
+    )  # several chunks of four mini-batches, and a shorter one
+    return compiled
+
+
+SCHEDULED = {
+    "dropout": ([5, 8, Dropout(0.5), 3], {"optimizer": Adam(Cosine(0.1))}),
+    "regularized": (
+        [5, Standardize(), 8, 3],
+        {"optimizer": AdamW(Warmup(Cosine(0.1), steps=3)), "average": 0.9, "l2": 0.1, "clip_norm": 1.0},
+    ),
+    "weights": ([5, 8, 3], {"optimizer": Momentum(Cosine(0.1)), "class_weight": {0: 1, 1: 2, 2: 3}}),
+    "a transform": ([5, 8, 3], {"optimizer": SGD(OneCycle(0.1)), "transform": lambda x, rng: x[:, ::-1]}),
+}
+
+
+@pytest.mark.parametrize("case", SCHEDULED)
+def test_a_schedule_compiles_one_program_a_resumed_run_one_and_a_second_fit_none(programs, case, rng, tmp_path):
+    """What changes from step to step is handed in as numbers; the data are divisible by the batch."""
+    sizes, how = SCHEDULED[case]
+    data = examples(rng, 180)
+    how = {"batch_size": 10, "validation": data} | how
+    net = Network(sizes, "jax", output="softmax")
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(data, epochs=3, checkpoint=Checkpoint(tmp_path), callbacks=[StopAt(7)], **how)
+    assert programs() == 1
+    backends.jax._chunk_programs.forget()  # as a program that begins does
+    net = Network(sizes, "jax", output="softmax")
+    assert len(set(net.fit(data, epochs=3, resume=tmp_path, **how)["rate"])) > 1
+    assert programs() == 1
+    net.fit(data, epochs=2, **how)
+    net.partial_fit(data, epochs=1, **how | {"optimizer": None, "average": None})
+    assert programs() == 0
 
 
 def test_inference_is_compiled_once_per_number_of_rows(jax, counted, rng):
