@@ -55,6 +55,9 @@ class Shift:
         return moved.reshape(x.shape)
 
 
+AUGMENTATIONS: dict[str, Callable[[int], Transform]] = {"shift": Shift}
+
+
 def _moved(images: HostArray, by: int, axis: int) -> HostArray:
     """Return images moved along an axis."""
     size, moved = images.shape[axis], np.zeros_like(images)

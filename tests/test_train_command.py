@@ -1,6 +1,7 @@
 """`anynet train`: the epoch that is saved, and trainings that are stopped and gone on with."""
 
 import json
+import re
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from recipes import clusters
 
 from anynet import Dropout, History, Network, datasets, random
+from anynet.augmentation import Shift
 from anynet.cli import main
 from anynet.history import read
 
@@ -130,15 +132,39 @@ def tried(monkeypatch, options):
 def test_how_it_learns_is_an_option(monkeypatch):
     how = (
         "--l1 0.5 --l2 0.25 --clip-norm 2 --label-smoothing 0.1 --average 0.9 --class-weight balanced "
-        "--metrics f1 top_2 --no-shuffle"
+        "--metrics f1 top_2 --no-shuffle --training-cost"
     )
     seen = tried(monkeypatch, how)
     numbers = ("l1", "l2", "clip_norm", "label_smoothing", "average")
     assert [seen[name] for name in numbers] == [0.5, 0.25, 2.0, 0.1, 0.9]
     assert [seen[name] for name in ("class_weight", "metrics", "shuffle")] == ["balanced", ["f1", "top_2"], False]
+    assert seen["training_cost"] is True
     plain = tried(monkeypatch, "")
     assert [plain[name] for name in (*numbers, "class_weight")] == [None] * 6
-    assert (plain["metrics"], plain["shuffle"]) == ((), True)
+    assert (plain["metrics"], plain["shuffle"], plain["training_cost"], plain["transform"]) == ((), True, False, None)
+
+
+def test_images_are_augmented_as_was_asked_for(monkeypatch, capsys, rng):
+    np.savez("data.npz", x=rng.random((200, 16)), y=np.arange(200) % 3)
+    assert main([*TRAIN.split(), "--augment", "shift 2", "--epochs", "1", "--training-cost"]) == 0
+    assert ", training_cost " in capsys.readouterr().out
+    seen = {}
+    monkeypatch.setattr(Network, "iter_fit", lambda net, data, **how: seen.update(how) or iter(History()))
+    main([*TRAIN.split(), "--augment", "shift 2", "--force"])
+    assert seen["transform"] == Shift(2)
+
+
+@pytest.mark.parametrize("text", ["shift", "shift 0", "shift one", "shift 1 2", "turn 1", ""])
+def test_what_augments_nothing_is_told(text, capsys, rng):
+    np.savez("data.npz", x=rng.random((200, 16)), y=np.arange(200) % 3)
+    assert main([*TRAIN.split(), "--augment", text]) == 2
+    assert re.match(r"anynet: --augment: expected (one of shift|'shift N')", capsys.readouterr().err)
+
+
+def test_what_is_no_image_is_not_augmented(capsys, rng):
+    np.savez("data.npz", x=rng.random((200, 15)), y=np.arange(200) % 3)
+    assert main([*TRAIN.split(), "--augment", "shift 1"]) == 2
+    assert "--augment: expected square images in rows, got 15 numbers" in capsys.readouterr().err
 
 
 def test_dropout_follows_each_hidden_layer(monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 
 from anynet import optimizers, resuming, signals, symptoms
 from anynet.activations import ACTIVATIONS
+from anynet.augmentation import AUGMENTATIONS
 from anynet.backends import DTYPES
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, number_in, whole_number
@@ -113,6 +114,9 @@ def _add_regularization(add: Callable[..., Any]) -> None:
     add("--class-weight", metavar="balanced", help="let all classes count alike, however rare they are")
     names = f"what to judge each epoch by besides: {', '.join(METRICS)}, top_3, f1_0 (class 0) and their like"
     add("--metrics", nargs="+", metavar="NAME", help=names)
+    options.add_switch(add, "--training-cost", "tell the cost over all training data of each epoch too")
+    kinds = " or ".join(f"'{name} 1'" for name in AUGMENTATIONS)
+    add("--augment", metavar="HOW", help=f"images anew in each epoch: {kinds}, by so many pixels at most (not)")
     options.add_switch(add, "--shuffle", "take the examples of each epoch in a fresh order, or as they stand (fresh)")
 
 
@@ -240,7 +244,9 @@ def _line(report: Report, data: TrainingData, metrics: Sequence[str]) -> str:
     if data.held_out is None:
         return metrics_line(report, columns=80)
     found = report.metrics or {}
-    return ", ".join([epoch_line(report, data.n_held_out), *(f"{m} {found[f'validation_{m}']:.4g}" for m in metrics)])
+    besides = {name: found[f"validation_{name}"] for name in metrics}
+    besides |= {name: value for name, value in found.items() if name == "training_cost"}
+    return ", ".join([epoch_line(report, data.n_held_out), *(f"{name} {v:.4g}" for name, v in besides.items())])
 
 
 def _figure(report: Report, n_held_out: int) -> str:
@@ -298,6 +304,10 @@ def _check_goes_together(arguments: argparse.Namespace, net: Network, data: Trai
     """Check options that not every network or data have a use for."""
     if arguments.metrics and data.held_out is None:
         raise UsageError("--metrics: expected data to judge each epoch by, got none. Add --validation-fraction 0.2.")
+    if arguments.augment is not None:
+        shape = data.train.x.shape[1:]
+        if len(shape) < 2 and math.isqrt(shape[0]) ** 2 != shape[0]:
+            raise UsageError(f"--augment: expected square images in rows, got {shape[0]} numbers. Leave it out.")
     weight, has_classes = arguments.class_weight, net.task == "classification" and data.train.y.ndim == 1
     if weight not in (None, "balanced"):
         raise UsageError(f"--class-weight: expected balanced, got {weight!r}.")
@@ -347,6 +357,16 @@ def _schedule(arguments: argparse.Namespace, rate: float) -> Schedule | float:
     return schedule if warmup is None else Warmup(schedule, steps=whole_number("warmup_steps", warmup))
 
 
+def _augmentation(text: str) -> Any:
+    """Return what images are augmented by, typed as "shift 1"."""
+    name, _, number = text.strip().partition(" ")
+    make = look_up(AUGMENTATIONS, name, "augment")
+    try:
+        return make(int(number))
+    except ValueError:
+        raise UsageError(f"--augment: expected '{name} N', N a whole number from 1, got {text!r}.") from None
+
+
 def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStopping:
     """Return what chooses the epoch that is saved, and perhaps stops: by right answers, where answers are right."""
     patience = NEVER if arguments.early_stopping is None else whole_number("early_stopping", arguments.early_stopping)
@@ -364,5 +384,7 @@ def _how(arguments: argparse.Namespace, net: Network, data: TrainingData) -> dic
         "checkpoint": None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint),
         "history_file": arguments.history,
         "metrics": arguments.metrics or (),
+        "training_cost": arguments.training_cost is True,
+        "transform": None if arguments.augment is None else _augmentation(arguments.augment),
         "shuffle": arguments.shuffle is not False,
     }
