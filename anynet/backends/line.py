@@ -42,6 +42,7 @@ class StraightLine(ABC):
         self._memory: dict[int, str] = {}  # of which roots storage is in use, and which
         self._free: dict[Any, list[str]] = {}
         self._kept: list[str] = []  # lines that make the storage,
+        self._views: dict[int, list[str]] = {}  # in which lines each is made
         self._before: list[str] = []  # that stand before the loop,
         self._body: list[str] = []  # and in it
         for i, symbol in enumerate(program.operations):
@@ -67,6 +68,10 @@ class StraightLine(ABC):
     @abstractmethod
     def is_elementwise(self, symbol: Symbol) -> bool:
         """Return whether the lines may write over an argument of theirs."""
+
+    def axes_in_memory(self, symbol: Symbol) -> tuple[int, ...] | None:
+        """Return the order in which the axes of a result's storage lie in memory; None is their own."""
+        return None
 
     def constant(self, value: Any, name: str = "constant") -> str:
         """Return the name of something that is known before the line runs."""
@@ -135,22 +140,21 @@ class StraightLine(ABC):
             self._compute(i, symbol)
         for root in {id(owner(a)): owner(a) for a in symbol.args if isinstance(a, Symbol)}.values():
             if self._last[id(root)] == i and id(root) in self._memory:
-                self._free.setdefault((root.shape, root.dtype), []).append(self._memory.pop(id(root)))
+                self._free.setdefault(self._kind(root), []).append(self._memory.pop(id(root)))
 
     def _show(self, symbol: Symbol) -> None:
-        """Write a view; of storage, and of what is held, it is made once."""
+        """Write a view; of storage, of what is held, and of views of them, it is made once."""
         base = symbol.args[0]
         self._names[id(symbol)] = name = f"v{len(self._names)}"
         is_flipped = len(symbol.shape) == 2 and symbol.how.get("axes", (1, 0)) == (1, 0) and symbol.name in _TRANSPOSES
         view = ".T" if is_flipped else ""
         call = "" if is_flipped else self.constant(call_of(self.xp, symbol), symbol.name)
         line = f"{name} = {call}({self._of(base)}){view}"
-        if id(base) in self._memory:  # and no view, which could be copied when it is reshaped
-            self._kept.append(line)
-        elif id(base) in self._held:
-            self._before.append(line)
-        else:
-            self._body.append(line)
+        lines = self._kept if id(base) in self._memory else self._before if id(base) in self._held else self._body
+        if symbol.name != "reshape":  # a view that is reshaped may be copied
+            lines = self._views.get(id(base), lines)
+        lines.append(line)
+        self._views[id(symbol)] = lines
 
     def _compute(self, i: int, symbol: Symbol) -> None:
         """Write a call that computes something new, into storage where it can be told to."""
@@ -163,14 +167,14 @@ class StraightLine(ABC):
         out = self._home(i, symbol) if self.is_elementwise(symbol) else None
         if out is None:
             dying = [a for a in symbol.args if self._dies(a, i, symbol)]
-            free = self._free.get((symbol.shape, symbol.dtype))
+            free = self._free.get(self._kind(symbol))
             if dying and self.is_elementwise(symbol):
                 out = self._memory.pop(id(dying[0]))
             elif free:
                 out = free.pop()
             else:
                 out = f"m{len(self._kept)}"
-                self._kept.append(f"{out} = empty({symbol.shape}, {symbol.dtype!r})")
+                self._kept.append(f"{out} = {self._storage(symbol)}")
                 self.n_bytes += symbol.size * _BYTES[symbol.dtype]
             self._memory[id(symbol)] = out
         self._names[id(symbol)] = out
@@ -189,7 +193,19 @@ class StraightLine(ABC):
     def _dies(self, a: Any, i: int, symbol: Symbol) -> bool:
         """Return whether an argument's own storage is free after this operation, and fits its result."""
         is_own = id(a) in self._memory and self._last[id(a)] == i
-        return is_own and (a.shape, a.dtype) == (symbol.shape, symbol.dtype) and not _is_shown(a, symbol)
+        return is_own and self._kind(a) == self._kind(symbol) and not _is_shown(a, symbol)
+
+    def _kind(self, symbol: Symbol) -> Any:
+        """Return what storage has to be like to hold a result."""
+        return symbol.shape, symbol.dtype, self.axes_in_memory(symbol)
+
+    def _storage(self, symbol: Symbol) -> str:
+        """Return what makes storage for a result."""
+        axes = self.axes_in_memory(symbol)
+        if axes is None:
+            return f"empty({symbol.shape}, {symbol.dtype!r})"
+        shape = tuple(symbol.shape[i] for i in axes)
+        return f"empty({shape}, {symbol.dtype!r}).transpose({tuple(map(axes.index, range(len(axes))))})"
 
     def _of(self, a: Any) -> str:
         """Return how an argument is written."""

@@ -1,5 +1,7 @@
 """NumPy: the host itself. Nothing is moved, and nothing has to be waited for."""
 
+import math
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -27,6 +29,9 @@ def _device(xp: Namespace, device: DeviceLike) -> Any:
     return "cpu"
 
 
+_INFINITIES = {"inf": np.inf, "minus_inf": -np.inf}
+
+
 class NumpyLine(StraightLine):
     """The line of a program: bit for bit what the same functions give, called one by one.
 
@@ -40,11 +45,25 @@ class NumpyLine(StraightLine):
 
     def names(self) -> dict[str, Any]:
         """Return what moves numbers, and `where`."""
-        return {"empty": np.empty, "copy": np.array, "copyto": np.copyto, "where": np.where, "dot": np.dot}
+        return {
+            "empty": np.empty,
+            "copy": np.array,
+            "copyto": np.copyto,
+            "where": np.where,
+            "dot": np.dot,
+        } | _INFINITIES
 
     def is_elementwise(self, symbol: Symbol) -> bool:
         """Return whether it is one of NumPy's universal functions."""
         return isinstance(getattr(np, symbol.name, None), np.ufunc) and symbol.name != "matmul"
+
+    def axes_in_memory(self, symbol: Symbol) -> tuple[int, ...] | None:
+        """Return that windows of a few channels lie element by element: a copy of long rows is four times as fast."""
+        if symbol.name != "windows" or symbol.shape[-1] > _FEW_CHANNELS:
+            return None
+        matrix = math.prod(symbol.shape[:3]), math.prod(symbol.shape[3:])
+        users = [s for s in self.program.operations if any(a is symbol for a in s.args)]
+        return (3, 4, 5, 0, 1, 2) if all(s.name == "reshape" and s.shape == matrix for s in users) else None
 
     def calls(self, symbol: Symbol, args: list[str]) -> tuple[list[str], str]:
         """Return what writes an operation's result to OUT, if there is such, and what returns it."""
@@ -53,6 +72,12 @@ class NumpyLine(StraightLine):
             return [], f"{self.constant(call_of(standard, symbol), name)}({', '.join(args)})"
         if name == "matmul" or self.is_elementwise(symbol):
             args = [self._as_array(a, written, symbol) for a, written in zip(symbol.args, args, strict=True)]
+            if self._is_by_channel(symbol):
+                return self._by_channel(symbol, args)
+            if name in _LIMITS and symbol.size >= _MANY and is_number(symbol.args[1]):
+                low, high = _LIMITS[name].format(args[1]).split()
+                call = f"{self.constant(np.clip, 'clip')}({args[0]}, {low}, {high}"
+                return [f"{call}, out=OUT)"], f"{call})"
             call = f"{self.constant(getattr(np, name), name)}({', '.join(args)}"
             by = "out=" if name in ("maximum", "minimum") else ""  # NumPy wants it so; by position is faster
             return [f"{call}, {by}OUT)"], f"{call})"
@@ -64,7 +89,7 @@ class NumpyLine(StraightLine):
             ones = self.constant(np.ones(symbol.args[0].shape[0], symbol.dtype), "ones")
             return [f"dot({ones}, {args[0]}, OUT)"], f"dot({ones}, {args[0]})"  # of a vector, faster than matmul
         if name in _COMPOSED:
-            call = f"{self.constant(partial(_COMPOSED[name], **how), name)}({', '.join(args)}"
+            call = f"{self.constant(_COMPOSED[name](**how), name)}({', '.join(args)}"
             return [f"{call}, out=OUT)"], f"{call}, out=empty({symbol.shape}, {symbol.dtype!r}))"
         if name in ("concat", "stack"):
             call = f"{self.constant(getattr(np, _JOINS[name]), name)}(({', '.join(args)},), {how.get('axis', 0)}"
@@ -74,6 +99,24 @@ class NumpyLine(StraightLine):
             call = f"{self.constant(reduce, name)}({args[0]}, {axis}, None, %s, {keepdims})"
             return [call % "OUT"], call % "None"
         return [], f"{self.constant(call_of(standard, symbol), name)}({', '.join(args)})"
+
+    def _is_by_channel(self, symbol: Symbol) -> bool:
+        """Return whether the same few numbers meet the last axis of many rows: NumPy would loop over each row."""
+        if len(symbol.args) != 2 or symbol.size < _MANY or any(map(is_number, symbol.args)):
+            return False
+        a, b = symbol.args
+        is_own = a.shape == symbol.shape and id(a) in self._memory and self.axes_in_memory(a) is None
+        return is_own and b.shape == a.shape[-1:] and b.shape[0] < _SHORT
+
+    def _by_channel(self, symbol: Symbol, args: list[str]) -> tuple[list[str], str]:
+        """Return what meets several rows at a time with the numbers, as often one after the other."""
+        n = symbol.shape[-1]
+        times = next(k for k in range(_MANY // n, 0, -1) if symbol.size // n % k == 0)
+        tiled = f"tiled{len(self._kept)}"
+        self._kept += [f"{tiled} = empty({(times, n)}, {symbol.dtype!r})", f"flat_{tiled} = {tiled}.reshape(-1)"]
+        shape, f = (-1, times * n), self.constant(getattr(np, symbol.name), symbol.name)
+        call = f"{f}({args[0]}.reshape({shape}), flat_{tiled}, OUT.reshape({shape}))"
+        return [f"copyto({tiled}, {args[1]})", call], f"{f}({', '.join(args)})"
 
     def _as_array(self, a: Any, written: str, symbol: Symbol) -> str:
         """Return how a number beside floats is written: as an array, for converting it costs more than small sums."""
@@ -85,30 +128,45 @@ class NumpyLine(StraightLine):
         return self.constant(_as_array(a, repr(a), dtype), "number")
 
 
+_MANY = 2**12  # elements, from which on clip is faster than maximum and minimum, which compare a number slowly
+_SHORT = 128  # numbers: rows of more are quick enough one by one
+_FEW_CHANNELS = 3
+_LIMITS = {"maximum": "{} inf", "minimum": "minus_inf {}"}
+
+
 @cache
 def _as_array(number: float, digits: str, dtype: str) -> HostArray:  # by its digits: 0.0 and -0.0 are equal
     return np.asarray(number, dtype)
 
 
-def _windows(a: HostArray, size: Pair, stride: Pair, out: HostArray) -> HostArray:
-    """Write all windows of images: one copy, from a view in which they overlap."""
-    n, by_row, by_column, by_channel = a.strides
-    strides = n, by_row * stride[0], by_column * stride[1], by_row, by_column, by_channel
-    np.copyto(out, np.lib.stride_tricks.as_strided(a, out.shape, strides))
-    return out
+def _windows(size: Pair, stride: Pair) -> Callable[..., HostArray]:
+    """Return what writes all windows of images: one copy, from a view in which they overlap."""
+
+    def write(a: HostArray, out: HostArray) -> HostArray:
+        n, by_row, by_column, by_channel = a.strides
+        strides = n, by_row * stride[0], by_column * stride[1], by_row, by_column, by_channel
+        np.copyto(out, np.lib.stride_tricks.as_strided(a, out.shape, strides))
+        return out
+
+    return write
 
 
-def _overlap_add(*taps: HostArray, size: Pair, stride: Pair, shape: Shape, out: HostArray) -> HostArray:
-    """Write the sum of the elements of windows, each where it was taken from."""
+def _overlap_add(size: Pair, stride: Pair, shape: Shape) -> Callable[..., HostArray]:
+    """Return what writes the sum of the elements of windows, each where it was taken from."""
+    places = list(taps_of(shape[1:3], size, stride))
     overlaps = size[0] > stride[0] or size[1] > stride[1]
-    out.fill(0)
-    for tap, where in zip(taps, taps_of(shape[1:3], size, stride), strict=True):
-        there = out[where]
-        if overlaps:
-            np.add(there, tap, there)
-        else:
-            np.copyto(there, tap)
-    return out
+
+    def write(*taps: HostArray, out: HostArray) -> HostArray:
+        out.fill(0)
+        for tap, place in zip(taps, places, strict=True):
+            there = out[place]
+            if overlaps:
+                np.add(there, tap, there)
+            else:
+                np.copyto(there, tap)
+        return out
+
+    return write
 
 
 _COMPOSED: dict[str, Any] = {"windows": _windows, "overlap_add": _overlap_add}

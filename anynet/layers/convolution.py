@@ -115,7 +115,7 @@ class Conv2D(Layer):
         n, down, across, filters = delta.shape
         delta = xp.reshape(delta, (n * down * across, filters))
         gradients = ConvParameters(
-            xp.reshape(delta.T @ rows, kernels.shape),  # BP4
+            xp.reshape((rows.T @ delta).T, kernels.shape),  # BP4
             xp.sum(delta, axis=0),  # BP3
         )
         n_taps = math.prod(self.kernel)

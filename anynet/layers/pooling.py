@@ -1,7 +1,10 @@
 """Pooling: of what lies within a window, one value goes on: the largest, or the mean."""
 
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from anynet.layers.images import image_of, pair_of
@@ -48,9 +51,14 @@ class Pool2D(Layer):
         told = [f"{n} {name}{'s' * (n > 1)}" for n, name in zip(left, ("row", "column"), strict=True) if n]
         return f"{' and '.join(told)} left out" if told else ""
 
-    def _taps(self, a: Array) -> list[Array]:
-        """Return each element of the windows at all places."""
-        return [a[tap] for tap in taps_of(a.shape[1:3], self.size, self.stride)]
+    def _reduced(self, combine: Callable[[Array, Array], Array], a: Array) -> Array:
+        """Return what becomes of each window if its rows are combined, and then its columns."""
+        down, across = places(a.shape[1:3], self.size, self.stride)
+        for axis, n, size, stride in zip((1, 2), (down, across), self.size, self.stride, strict=True):
+            before = (slice(None),) * axis
+            parts = [a[(*before, slice(i, i + stride * (n - 1) + 1, stride), ...)] for i in range(size)]
+            a = reduce(combine, parts)
+        return a
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,7 @@ class MaxPool2D(Pool2D):
         self, xp: Namespace, parameters: Any, state: Any, a: Array, training: bool, noise: None
     ) -> tuple[Array, tuple[Array, Array], Any]:
         """Return (z, (a, z), state)."""
-        largest, *taps = self._taps(a)
-        for tap in taps:
-            largest = xp.maximum(largest, tap)
+        largest = self._reduced(xp.maximum, a)
         return largest, (a, largest), state
 
     def backward(
@@ -82,10 +88,10 @@ class MaxPool2D(Pool2D):
     ) -> tuple[tuple[()], Array]:
         """Return the error of what came in: the first that is the largest takes it."""
         a, largest = residuals
-        *others, _ = self._taps(a)
+        *others, _ = taps_of(a.shape[1:3], self.size, self.stride)
         errors = []
         for tap in others:
-            errors.append(delta * xp.astype(tap == largest, delta.dtype))
+            errors.append(delta * xp.astype(a[tap] == largest, delta.dtype))
             delta = delta - errors[-1]
         errors.append(delta)  # the last takes what is left
         return (), overlap_add(xp, errors, self.size, self.stride, a.shape)
@@ -110,9 +116,7 @@ class AveragePool2D(Pool2D):
         self, xp: Namespace, parameters: Any, state: Any, a: Array, training: bool, noise: None
     ) -> tuple[Array, Array, Any]:
         """Return (z, a, state): backward needs the form of what came in."""
-        total, *taps = self._taps(a)
-        for tap in taps:
-            total = total + tap
+        total = self._reduced(operator.add, a)
         return total * (1.0 / math.prod(self.size)), a, state
 
     def backward(self, xp: Namespace, parameters: Any, residuals: Array, delta: Array) -> tuple[tuple[()], Array]:
