@@ -77,7 +77,7 @@ def programs(jax, monkeypatch):
     original.cache_clear()
     monkeypatch.setattr(backends.jax, "_chunk_programs", chunk_programs)
     monkeypatch.setitem(
-        backends.LIBRARIES, "jax", replace(backends.LIBRARIES["jax"], chunk_bytes=5 * 40)
+        backends.LIBRARIES, "jax", replace(backends.LIBRARIES["jax"], chunk_bytes=8 * 4 * 40)
     )  # several chunks of four mini-batches, and a shorter one
     return compiled
 
