@@ -15,15 +15,25 @@ from anynet.typing import Generator, HostArray, Shape
 __all__ = ["INITIALIZERS", "Initializer", "get"]
 
 
+def _standard_normal(rng: Generator, shape: Shape) -> HostArray:
+    return rng.standard_normal(shape)
+
+
+def _from_minus_one_to_one(rng: Generator, shape: Shape) -> HostArray:
+    return rng.uniform(-1.0, 1.0, shape)
+
+
 @dataclass(frozen=True)
 class Initializer:
-    """A named way to start: normal weights and biases of mean 0.
+    """A named way to start: weights and biases of mean 0, normal unless told otherwise.
 
     Args:
         name: What it is called, in tables, files and errors.
         weights_std: `weights_std(fan_in, fan_out)`, the standard deviation of weights, from
             how many inputs a neuron sees and how many neurons see an input.
         biases_std: The standard deviation of biases; 0 starts them at 0.
+        distribution: `distribution(rng, shape)` draws what these multiply; the standard normal
+            one unless given. Of another one they are scales.
 
     Example:
         >>> import numpy as np
@@ -36,6 +46,7 @@ class Initializer:
     name: str
     weights_std: Callable[[int, int], float]
     biases_std: float
+    distribution: Callable[[Generator, Shape], HostArray] = _standard_normal
 
     def draw(self, rng: Generator, shape: Shape, fan_in: int, fan_out: int) -> tuple[HostArray, HostArray]:
         """Return initial weights and biases.
@@ -53,8 +64,8 @@ class Initializer:
             MemoryError: The host has no room for them.
         """
         try:
-            biases = self.biases_std * rng.standard_normal(shape[0])
-            weights = self.weights_std(fan_in, fan_out) * rng.standard_normal(shape)
+            biases = self.biases_std * self.distribution(rng, shape[:1])
+            weights = self.weights_std(fan_in, fan_out) * self.distribution(rng, shape)
         except MemoryError as error:
             raise MemoryError(
                 f"initializer: expected room for weights of the shape {shape} on the host, where they are drawn, got "
@@ -70,6 +81,8 @@ INITIALIZERS = {
         Initializer("lecun_normal", lambda fan_in, fan_out: 1 / math.sqrt(fan_in), 1.0),
         # Nielsen, chapter 1: network.py as it stands.
         Initializer("standard_normal", lambda fan_in, fan_out: 1.0, 1.0),
+        # As the neuron of the simplest kind starts: any number from -1 to 1.
+        Initializer("uniform", lambda fan_in, fan_out: 1.0, 1.0, _from_minus_one_to_one),
         # Glorot and Bengio (2010), equation 12, in its normal form.
         Initializer("glorot_normal", lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)), 0.0),
         # He et al. (2015), equation 10: for ReLU.

@@ -21,6 +21,7 @@ from anynet.initializers import FORMER_NAMES, INITIALIZERS
         ("glorot_normal", math.sqrt(2 / 700), 0),
         ("he", math.sqrt(2 / 400), 0),
         ("he_normal", math.sqrt(2 / 400), 0),
+        ("uniform", 1 / math.sqrt(3), 1 / math.sqrt(3)),
     ],
 )
 def test_initializers_have_their_standard_deviations(name, weights_std, biases_std, rng):
@@ -30,6 +31,16 @@ def test_initializers_have_their_standard_deviations(name, weights_std, biases_s
     assert weights.std() == pytest.approx(weights_std, rel=0.02)  # 120,000 draws: 0.2 % is one sigma
     assert biases.std() == pytest.approx(biases_std, rel=0.2)  # 300 draws: 4 % is one sigma
     assert abs(weights.mean()) < 0.02 * weights_std
+
+
+def test_uniform_is_any_number_from_minus_one_to_one(rng):
+    for drawn in initializers.get("uniform").draw(rng, (3000, 40), fan_in=40, fan_out=3000):
+        assert -1 <= drawn.min() < -0.99
+        assert 0.99 < drawn.max() <= 1
+        counts, _ = np.histogram(drawn, 4, (-1, 1))
+        assert counts / drawn.size == pytest.approx(0.25, rel=0.1)
+    net = Network([400, 300, 10], initializer="uniform")
+    assert max(abs(w).max() for w in net.weights) <= 1
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
@@ -68,7 +79,7 @@ def test_a_name_finds_its_value_and_a_value_itself():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ("zeros", ValueError, "initializer: expected one of lecun_normal, standard_normal, glorot_normal, he_normal"),
+        ("zeros", ValueError, "initializer: expected one of lecun_normal, standard_normal, uniform, glorot_normal"),
         ("he_norma", ValueError, "Did you mean 'he_normal'"),
         (Initializer, TypeError, r"initializer: expected a name or a value Initializer\(...\), got the class"),
         (None, TypeError, "initializer: expected a name or a value"),

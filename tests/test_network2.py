@@ -38,6 +38,14 @@ def test_network2s_json(tmp_path, order, indent):
             assert parameters.biases[:, None].tolist() == biases
 
 
+def test_a_file_may_lack_the_cost(tmp_path):
+    path = file_of(tmp_path, json_of(cost=None).encode())
+    saved = read(path)
+    assert described(saved) == ([3, 4, 2], ["sigmoid"] * 2, "cross_entropy", "float64")
+    assert saved.assumption == "no cost; cross-entropy, network2's own, is assumed"
+    assert read(file_of(tmp_path, GOOD_JSON.encode())).assumption is None
+
+
 @pytest.mark.parametrize(("head", "expected"), [(b'{"sizes"', True), (b" \n\t{", True), (b"[{", False), (b"", False)])
 def test_its_first_bytes_tell_its_file(head, expected):
     assert is_mine(head, False) is expected
@@ -75,7 +83,6 @@ CRAFTED_JSON = {
     "no sizes": json_of(sizes=None),
     "no weights": json_of(weights=None),
     "no biases": json_of(biases=None),
-    "no cost": json_of(cost=None),
     "empty sizes": json_of(sizes=[]),
     "sizes of billions": json_of(sizes=[999_999_999, 999_999_999]),
     "sizes of many digits": json_of(sizes=[int("9" * 4_000), 2]),
@@ -164,7 +171,7 @@ def test_crafted_json_is_refused(tmp_path, what):
         ("sizes of billions", "expected sizes of at most .* weights and biases at sizes"),
         ("a cost that calls", 'at cost, byte .*, got "__import__'),
         ("a key twice", "expected each key once at cost, byte .*, got cost twice"),
-        ("no cost", "expected the keys sizes, weights, biases, cost at byte .*, got none named cost"),
+        ("no biases", "expected the keys sizes, weights, biases, cost at byte .*, got none named biases"),
     ],
 )
 def test_json_is_refused_with_the_place(tmp_path, what, place):

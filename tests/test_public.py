@@ -24,8 +24,8 @@ PUBLIC = {
     "anynet": [
         "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History",
         "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize", "activations",
-        "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers", "layers",
-        "metrics", "optimizers", "plots", "pp", "schedules",
+        "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers",
+        "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
@@ -50,6 +50,10 @@ PUBLIC = {
         "DTYPES", "Backend", "available", "diagnose_cupy", "get", "library_of", "to_numpy", "unavailable_reason",
     ],
     "anynet.plots": ["as_text", "show"],
+    "anynet.books.network": ["Network", "np", "sigmoid", "sigmoid_prime"],
+    "anynet.books.network2": [
+        "CrossEntropyCost", "Network", "QuadraticCost", "load", "np", "sigmoid", "sigmoid_prime", "vectorized_result",
+    ],
     "anynet.books.theano": ["In", "config", "function", "grad", "pp", "shared", "tensor"],
     "anynet.books.theano.tensor": ["arange", "as_tensor_variable", "cast", "flatten", "grad", "nnet", "pp", "reshape"],
     "anynet.books.theano.nnet": ["binary_crossentropy", "categorical_crossentropy", "relu", "sigmoid", "softmax"],

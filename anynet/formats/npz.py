@@ -13,9 +13,10 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,14 +51,32 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
         TypeError: JSON does not take the header.
     """
     path = with_suffix(path)
+    replace_file(path, partial(write_into, arrays=arrays, header=header))
+    return path
+
+
+def write_into(file: BinaryIO, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> None:
+    """Write named arrays and a header into an open file; the arguments, and what is raised, are those of `write`."""
+    np.savez(file, allow_pickle=False, **arrays, **{HEADER: np.array(json.dumps(header))})
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file whole or not at all: whatever happens meanwhile, what was at the path is there, or the new one is.
+
+    Args:
+        path: The file; its permissions are kept.
+        write: `write(file)` writes it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(path.parent))
-    text = np.array(json.dumps(header))
     try:
         # The prefix is short, for a name may be as long as the file system allows.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
             try:
-                np.savez(file, allow_pickle=False, **arrays, **{HEADER: text})
+                write(file)  # type: ignore[arg-type]  # which behaves as one
                 file.flush()
                 os.fsync(file.fileno())
                 file.close()  # Windows replaces no file that is open
@@ -70,7 +89,6 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
                 raise
     except OSError as error:  # which names the temporary file, or none
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
-    return path
 
 
 def with_suffix(path: str | Path) -> Path:

@@ -1,12 +1,14 @@
 """network2's JSON (Nielsen, chapter 3): {"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "..."}.
 
-The file is not trusted: what it says is checked against what it holds before anything is
-made of it, and memory stays within a few times the file's size.
+A file may lack the cost. It is not trusted: what it says is checked against what it holds before
+anything is made of it, and memory stays within a few times the file's size.
 """
 
+import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from anynet.formats.bounded import MAX_BYTES, opened
+from anynet.formats.npz import replace_file
 from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
 from anynet.typing import HostArray
 
@@ -45,14 +48,35 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         if key in content:
             raise document.refused("each key once", f"{key} twice")
         content[key] = document.value(key, sizes)
-    missing = [key for key in _KEYS if key not in content]
+    missing = [key for key in _KEYS if key not in content and key != "cost"]
     if missing:
         raise document.refused(f"the keys {', '.join(_KEYS)}", f"none named {', '.join(missing)}")
-    return dense_network(
-        sizes, content["weights"], content["biases"], output="sigmoid", cost=content["cost"], dtype="float64"
-    )
+    cost = content.get("cost", "cross_entropy")
+    saved = dense_network(sizes, content["weights"], content["biases"], output="sigmoid", cost=cost, dtype="float64")
+    return saved if "cost" in content else replace(saved, assumption=_ASSUMED)
 
 
+def write(
+    path: str | Path, sizes: Sequence[int], weights: Sequence[HostArray], biases: Sequence[HostArray], cost: str
+) -> None:
+    """Write a network as network2 does, but whole or not at all.
+
+    Args:
+        path: The file.
+        sizes: Of the network.
+        weights: (n_out, n_in) of each layer.
+        biases: (n_out, 1) likewise.
+        cost: The name of the class of the cost.
+
+    Raises:
+        OSError: It cannot be written; what was there is then still there.
+    """
+    arrays = {"weights": [w.tolist() for w in weights], "biases": [b.tolist() for b in biases]}
+    text = json.dumps({"sizes": list(sizes), **arrays, "cost": cost}).encode()
+    replace_file(Path(path), lambda file: file.write(text))
+
+
+_ASSUMED = "no cost; cross-entropy, network2's own, is assumed"
 _KEYS = ("sizes", "weights", "biases", "cost")
 _SIZES = re.compile(rb'"sizes"\s*+:\s*+\[([^\[\]{}"]*+)\]')
 _SPACE = re.compile(rb"[ \t\r\n]*+")
