@@ -1,9 +1,11 @@
 """The book's mnist.pkl.gz: three pairs of arrays, pickled by Python 2 and gzipped (Nielsen, mnist_loader).
 
 Each pair is (x, y): x (n, 784) float32, pixels divided by 256, and y (n,) int64, the digits.
-The file is read as data, by a room that trusts no pickle.
+In the file of expand_mnist.py, the first pair is two lists, of 250,000 images and digits. A file is
+read as data, by a room that trusts no pickle.
 """
 
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
     """Return a pair (x, y), found to be one of the book's."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"{where}: expected a pair (x, y), got {_described(pair)}. {_CURE}")
-    x, y = pair
+    x, y = map(_joined, pair)
     if not _is_array(x, "f", 2) or x.shape[1] != N_IN:
         raise ValueError(f"{where}: expected x of the shape (n, {N_IN}), floats, got {_described(x)}. {_CURE}")
     if not _is_array(y, "iu", 1) or len(y) != len(x):
@@ -56,6 +58,17 @@ def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
     if not (y.min() >= 0 and y.max() < N_DIGITS):
         raise ValueError(f"{where}: expected digits from 0 to 9 in y, got {y.min()} to {y.max()}. {_CURE}")
     return x, y
+
+
+def _joined(values: Any) -> Any:
+    """Return a list of images as an array of rows, one of digits as an array; anything else as it is."""
+    if not isinstance(values, list) or not values:
+        return values
+    kinds = {(type(value), getattr(value, "shape", ()), getattr(value, "dtype", None)) for value in values}
+    are_numbers = all(shape == () for _, shape, _ in kinds) and all(isinstance(value, Integral) for value in values)
+    if are_numbers:
+        return np.asarray(values, np.int64)
+    return np.stack(values) if len(kinds) == 1 and isinstance(values[0], np.ndarray) else values
 
 
 def _is_array(a: Any, kinds: str, ndim: int) -> bool:

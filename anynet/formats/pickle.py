@@ -27,7 +27,8 @@ from anynet.formats.contents import refuse_others
 from anynet.typing import HostArray
 
 # Bounds that no file of arrays comes near, so that a hostile one stays cheap to refuse.
-MAX_INSTRUCTIONS = 100_000
+MAX_INSTRUCTIONS = 100_000  # and one more for each so many bytes that have arrived: a list of images has many
+BYTES_PER_INSTRUCTION = 100
 MAX_TEXT = 1_000
 MAX_DEPTH = 20
 MAX_DIMENSIONS = 32
@@ -114,7 +115,9 @@ class _Machine:
         self.frame_end = 0
 
     def run(self) -> Any:
-        for _ in range(MAX_INSTRUCTIONS):
+        n_instructions = 0
+        while n_instructions < self.most_instructions:
+            n_instructions += 1
             code = bytes(self.reader.take(1))
             if code == pickle.STOP:
                 return self._result()
@@ -124,7 +127,11 @@ class _Machine:
                 _INSTRUCTIONS[code](self)
             except UnicodeError as error:
                 raise self.refused(f"text that is no {getattr(error, 'encoding', 'text')}") from None
-        raise self.refused(f"more than {MAX_INSTRUCTIONS} instructions")
+        raise self.refused(f"more than {self.most_instructions} instructions")
+
+    @property
+    def most_instructions(self) -> int:
+        return MAX_INSTRUCTIONS + self.reader.position // BYTES_PER_INSTRUCTION
 
     def _result(self) -> Any:
         if len(self.stack) != 1 or self.marks:
@@ -233,7 +240,7 @@ class _Machine:
             raise self.refused(f"protocol {protocol}")
 
     def put(self, key: int) -> None:
-        if not 0 <= key < MAX_INSTRUCTIONS:
+        if not 0 <= key < self.most_instructions:
             raise self.refused(f"something to be stored as {key}")
         value = self.pop()
         self.memo[key] = value
