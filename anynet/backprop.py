@@ -65,7 +65,9 @@ def backprop(
 
     The mean is over n examples, of which these are a part; None: over these.
     """
-    x, y, noise, weights = batch
+    x, y, noise, weights, label_weights = batch
+    if label_weights is not None:
+        cost = cost.with_positive_weights(label_weights)
     passes = list(forward(xp, stages, parameters, state, x, True, noise, frozen))
     gradients: list[Any] = [()] * len(stages)
     z, a, residuals, _ = last = passes[-1]

@@ -55,6 +55,18 @@ class Cost:
     learning_rate: float = 0.5
     check_targets: Callable[[Array], None] = _accept
 
+    def with_positive_weights(self, weights: Array) -> "Cost":
+        """Return the cost with its positive terms weighted; one for which `has_positive_terms` holds.
+
+        Args:
+            weights: How much the positive term of each output counts, (n_out,), or (n, n_out).
+        """
+        return replace(
+            self,
+            value=lambda xp, z, a, y: _weighted_binary_cross_entropy(xp, z, a, y, weights),
+            delta=lambda xp, z, a, y: _weighted_difference(xp, z, a, y, weights),
+        )
+
 
 def _quadratic(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     """1/2 ||a - y||^2 (Nielsen, equation 6, for one example)."""
@@ -193,20 +205,6 @@ def get(cost: "str | Cost | None", output: str) -> Cost | None:
 def has_positive_terms(cost: Cost | None) -> bool:
     """Return whether a cost has a term of its own for what says yes, which can count more, or less."""
     return cost is not None and cost.value is _binary_cross_entropy
-
-
-def with_positive_weights(cost: Cost, weights: Array) -> Cost:
-    """Return a cost that has positive terms with them weighted.
-
-    Args:
-        cost: For which `has_positive_terms` holds.
-        weights: How much the positive term of each output counts, (n_out,), or (n, n_out).
-    """
-    return replace(
-        cost,
-        value=lambda xp, z, a, y: _weighted_binary_cross_entropy(xp, z, a, y, weights),
-        delta=lambda xp, z, a, y: _weighted_difference(xp, z, a, y, weights),
-    )
 
 
 def completed(cost: Cost | None, output: Activation | None) -> Cost | None:

@@ -106,6 +106,8 @@ class Network(BookFace):
         average: float | None = None,
         sample_weight: ArrayLike | None = None,
         class_weight: Any = None,
+        micro_batch_size: int | None = None,
+        freeze: Sequence[int] = (),
         metrics: str | Metric | Sequence[str | Metric] = (),
         training_cost: bool = False,
         shuffle: bool = True,
@@ -151,6 +153,9 @@ class Network(BookFace):
             class_weight: Likewise for each class, by its number or name; or "balanced". Of a multi-label task, how
                 much the positive term of each label's cost counts, not divided by anything: "balanced" is the
                 number of examples without the label by that of those with it, 1 where all have it or none.
+            micro_batch_size: From how many examples of a batch gradients are taken at a time, to be added up: for
+                batches that fill the memory. None is all, but for convolutions on NumPy, which are faster in parts.
+            freeze: The positions, as `summary()` numbers them, of layers that stay as they are.
             metrics: What to take of the validation data besides, as in `score`.
             training_cost: Whether reports tell the cost over all training data too, as the epoch leaves the network:
                 without dropout, penalties, smoothing and weights. It takes as long as validation on these data.

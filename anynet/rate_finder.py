@@ -129,7 +129,7 @@ def _costs(journey: Training, copy: Any) -> Iterator[float]:
     state = evaluation.prepared(Trained(*made_of, copy.parameters, copy.state), journey.examples)
     slots = optimizers.initialize(backend.xp, journey.optimizer, copy.parameters)
     now = copy.train_state._replace(state=state, optimizer=slots)
-    run_chunk = stepping.take_steps(*made_of, journey.optimizer)
+    run_chunk = stepping.take_steps(*made_of, journey.optimizer, split=journey.split)
     yield _cost(journey, now, judged_by)
     for i, (rate, chunk) in enumerate(zip(_rates(), _chunks(journey, journey.batch_size), strict=False)):
         noise = stepping.noise_for(*made_of, journey.streams, chunk.n)

@@ -370,6 +370,7 @@ def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, 
         "validation data": "none" if validation is None else _fingerprint(validation) + _told(weights.validation),
         "batch_size": str(training.batch_size),
         "shuffle": str(training.conduct.shuffle),
+        "freeze": str([l + 1 for l in training.split.frozen]),
         "transform": ", ".join(map(_described, training.conduct.transforms)) or "none",
         "early_stopping": _described(training.conduct.early_stopping),
         "regularization": _described(training.regularization),
@@ -387,7 +388,8 @@ def _described(value: Any) -> str:
 
 def _exact_on(training: "Training") -> dict[str, Any]:
     backend = training.backend
-    return {"backend": backend.name, "dtype": backend.dtype, "threads": training.threads.number}
+    split = {} if training.split.size is None else {"micro_batch_size": training.split.size}
+    return {"backend": backend.name, "dtype": backend.dtype, "threads": training.threads.number} | split
 
 
 def _fingerprint(data: Dataset) -> str:

@@ -11,7 +11,7 @@ from anynet.checks import whole_number
 
 @dataclass(frozen=True)
 class Split:
-    """From how many examples at a time gradients are taken, None for the whole mini-batch; and which layers have none."""
+    """From how many examples at a time gradients are taken, None: from the batch; and which layers have none."""
 
     size: int | None = None
     frozen: tuple[int, ...] = ()
@@ -28,10 +28,12 @@ def split_of(
 
 
 def _size(backend: Backend, architecture: Architecture, batch_size: int, given: int | None) -> int | None:
-    """Return the size of micro-batches; by default so that what kernels see stays in the cache, where that is faster."""
+    """Return the size of micro-batches; by default so that what kernels see stays in the cache, if that is faster."""
     if given is None:
         has_windows = architecture.working_shape not in architecture.shapes
-        most = backend.micro_batch_rows(architecture.working_shape) if has_windows and not architecture.couples else None
+        most = (
+            backend.micro_batch_rows(architecture.working_shape) if has_windows and not architecture.couples else None
+        )
         n_parts = -(-batch_size // (most or batch_size))
         return None if n_parts == 1 else -(-batch_size // n_parts)
     size = whole_number("micro_batch_size", given)
@@ -52,7 +54,9 @@ def _frozen(architecture: Architecture, freeze: Any) -> tuple[int, ...]:
         raise TypeError(f"freeze: expected a list of positions, as summary() numbers layers, got {freeze!r}.")
     for position in freeze:
         if isinstance(position, bool) or not isinstance(position, int) or not 1 <= position <= n:
-            raise ValueError(f"freeze: expected positions from 1 to {n}, as summary() numbers layers, got {position!r}.")
+            raise ValueError(
+                f"freeze: expected positions from 1 to {n}, as summary() numbers layers, got {position!r}."
+            )
     frozen = tuple(sorted({position - 1 for position in freeze}))
     if not any(p and l not in frozen for l, p in enumerate(architecture.parameter_shapes()[0])):
         raise ValueError("freeze: expected a layer that is left to learn, got all of them. Leave one out.")

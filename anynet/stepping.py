@@ -12,11 +12,11 @@ from typing import Any
 from anynet import backprop, batches, data
 from anynet.architecture import Architecture
 from anynet.backends import Backend
-from anynet.costs import with_positive_weights
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
+from anynet.splitting import WHOLE, Split
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 from anynet.weighting import ALIKE, Weights
 
@@ -34,6 +34,7 @@ class Step:
     regularizers: tuple[str, ...] = ()
     is_weighted: bool = False  # then the weights of examples come behind the noise of layers
     weighs_labels: bool = False  # and those of what says yes, (n, n_out), behind them
+    split: Split = WHOLE
 
     @property
     def widest_shape(self) -> Shape:
@@ -50,15 +51,13 @@ class Step:
 
     def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
         """Return the train state after a mini-batch."""
-        stages, noise = self.architecture.stages, list(batch.noise)
+        noise = list(batch.noise)
         cost: Any = self.architecture.cost  # a network without one is told so long before
-        if self.weighs_labels:
-            cost = with_positive_weights(cost, noise.pop())
-        if self.is_weighted:
-            batch = batch._replace(weights=noise.pop())
-        batch = batch._replace(noise=tuple(noise))
-        of_step = self.rule, train_state, batch, numbers, self.regularizers
-        return backprop.step(xp, stages, cost, *of_step)
+        label_weights = noise.pop() if self.weighs_labels else None
+        weights = noise.pop() if self.is_weighted else None
+        batch = Batch(batch.x, batch.y, tuple(noise), weights, label_weights)
+        of_step = self.rule, train_state, batch, numbers, self.regularizers, self.split.size, self.split.frozen
+        return backprop.step(xp, self.architecture.stages, cost, *of_step)
 
 
 def take_steps(
@@ -69,12 +68,13 @@ def take_steps(
     regularization: Regularization = NOTHING,
     n: int = 1,
     weights: Weights = ALIKE,
+    split: Split = WHOLE,
 ) -> RunChunk:
     """Return what takes a chunk's mini-batches through the step, as the library runs it best, or one by one.
 
     There are n examples to train on.
     """
-    step = Step(architecture, optimizer.rule, backend.dtype, regularization.names, *weights.are_given)
+    step = Step(architecture, optimizer.rule, backend.dtype, regularization.names, *weights.are_given, split)
     run = backend.scan(step, compiled)
     strengths = regularization.numbers(n)
 

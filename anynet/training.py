@@ -6,7 +6,7 @@ becomes of it. Whoever consumes the reports can draw a bar, keep a history, save
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from anynet.random import Streams
 from anynet.regularization import NOTHING, Regularization
 from anynet.resuming import PLAIN, Conduct, Course, Learnt
 from anynet.saving.checkpoint import Moment
+from anynet.splitting import WHOLE, Split, split_of
 from anynet.stepping import Step, as_floats, noise_for, take_steps
 from anynet.symptoms import Doctor
 from anynet.typing import Array, ArrayLike, Batch, HostArray, TrainState
@@ -55,6 +56,7 @@ class Training:
     doctor: Doctor
     conduct: Conduct
     metrics: tuple[Metric, ...]  # of the validation data, besides accuracy and cost
+    split: Split = WHOLE
     made_of: dict[str, str] = field(default_factory=dict)  # what a checkpoint must agree with
     moment: Moment | None = None  # a checkpoint to go on from
 
@@ -121,6 +123,8 @@ def prepare(
     sample_weight: ArrayLike | None = None,
     class_weight: Any = None,
     validation_weight: HostArray | None = None,
+    micro_batch_size: int | None = None,
+    freeze: Sequence[int] = (),
     conduct: Conduct = PLAIN,
 ) -> Training:
     """Return a training, its data checked and placed; the arguments, and what is raised, are those of `Network.fit`."""
@@ -129,8 +133,9 @@ def prepare(
     budget, examples = data.budget_of(memory_limit), as_dataset(examples)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(examples))
+    split = split_of(backend, architecture, size, micro_batch_size, freeze)
     if budget < math.inf:
-        budget -= _held_bytes(backend, architecture, optimizer, size)
+        budget -= _held_bytes(backend, architecture, optimizer, size, split)
     placed = data.to_device(backend, examples, architecture, budget, keeps_x=not conduct.transforms)
     rest = budget - placed.kept
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
@@ -154,7 +159,7 @@ def prepare(
         raise ValueError(
             f"metrics: expected some that weights of examples can count in, got {names}. Leave out either."
         )
-    training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted)
+    training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted, split)
     conduct.check(_names(training))
     return resuming.found(training, examples, validation)
 
@@ -174,7 +179,7 @@ def _on_host(backend: Backend, y: Array | data.Streamed) -> HostArray:
     return y.read(slice(None)) if isinstance(y, data.Streamed) else backend.to_numpy(y)
 
 
-def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int) -> int:
+def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimizer, size: int, split: Split) -> int:
     """Return how many bytes the step holds for itself, noise not counted, with mini-batches of a size."""
 
     def outlines(shapes: list[Any]) -> list[Any]:
@@ -183,7 +188,8 @@ def _held_bytes(backend: Backend, architecture: Architecture, optimizer: Optimiz
     parameters, state = map(outlines, architecture.parameter_shapes())
     x, y = (Outline((size, *architecture.shapes[i]), backend.dtype) for i in (0, -1))
     start = TrainState(parameters, state, (parameters,) * optimizer.slots)
-    step, numbers = Step(architecture, optimizer.rule, backend.dtype), as_floats(optimizer.settled(1, 1), 0)
+    step = Step(architecture, optimizer.rule, backend.dtype, split=split)
+    numbers = as_floats(optimizer.settled(1, 1), 0)
     return backend.held_bytes(step, start, Batch(x, y, (None,) * len(architecture.stages)), numbers)
 
 
@@ -282,7 +288,10 @@ def _measured(training: Training, train_state: TrainState, chunk: batches.Chunk,
 def _prepared(training: Training, train_state: TrainState) -> TrainState:
     """Return a train state whose layers have seen the training data, those that learn their state from them."""
     net = evaluation.Trained(training.backend, training.architecture, train_state.parameters, train_state.state)
-    return train_state._replace(state=evaluation.prepared(net, training.examples))
+    prepared = evaluation.prepared(net, training.examples)
+    for l in training.split.frozen:
+        prepared[l] = train_state.state[l]
+    return train_state._replace(state=prepared)
 
 
 def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Chunk, Optimizer, int], TrainState]:
@@ -290,7 +299,7 @@ def _taking_chunks(training: Training, learner: Learner) -> Callable[[batches.Ch
     backend, architecture = training.backend, training.architecture
     slots = learner.train_state.optimizer
     how = training.compiled, training.regularization, len(training.examples), training.weights
-    run_chunk = take_steps(backend, architecture, training.optimizer, *how)
+    run_chunk = take_steps(backend, architecture, training.optimizer, *how, training.split)
 
     def take_chunk(chunk: batches.Chunk, optimizer: Optimizer, n_steps: int) -> TrainState:
         nonlocal slots

@@ -38,6 +38,7 @@ class Batch(NamedTuple):
     y: Array  # (n, n_out)
     noise: tuple[Array | None, ...] = ()  # per layer (n, ...), or None
     weights: Array | None = None  # (n,) how much each example counts; None: alike
+    label_weights: Array | None = None  # (n, n_out) how much what says yes counts for each label; None: as what says no
 
 
 class Order(NamedTuple):

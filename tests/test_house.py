@@ -102,7 +102,7 @@ def test_the_calculus_imports_types_and_what_changes_parameters_alone():
         n for block in ast.walk(tree) if isinstance(block, ast.If) for n in imported(block)
     }  # for type checkers
     ours = {name for name in imported(tree) - of_types if name.startswith("anynet")}
-    assert {name.split(".")[1] for name in ours} == {"parameters", "regularization", "typing"}
+    assert {name.split(".")[1] for name in ours} == {"parameters", "regularization", "trees", "typing"}
 
 
 def test_every_exception_is_a_room():

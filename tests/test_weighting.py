@@ -5,7 +5,7 @@ import pytest
 
 from anynet import SGD, Checkpoint, Dataset, Metric, Network, batches
 from anynet.activations import sigmoid
-from anynet.costs import COSTS, with_positive_weights
+from anynet.costs import COSTS
 from anynet.weighting import weights_for, weights_of, with_weights
 
 LABELS = np.asarray([0, 0, 0, 1, 2, 2])
@@ -241,7 +241,7 @@ def test_the_positive_term_of_each_label_counts_so_much(backend):
     xp, f = backend.xp, sigmoid.value
     z, y = backend.copy_to_device([[0.3, -1.2]]), backend.copy_to_device([[1.0, 0.0]])
     plain = COSTS["sigmoid", "cross_entropy"]
-    weighted = with_positive_weights(plain, backend.copy_to_device([3.0, 1.0]))
+    weighted = plain.with_positive_weights(backend.copy_to_device([3.0, 1.0]))
     assert float(plain.value(xp, z, f(xp, z), y)[0]) == pytest.approx(0.817637711807, abs=1e-12)
     assert float(weighted.value(xp, z, f(xp, z), y)[0]) == pytest.approx(1.926348200744, abs=1e-12)
 
@@ -250,7 +250,7 @@ def test_weighted_deltas_equal_differences(backend, rng):
     xp, h = backend.xp, 1e-5
     z, y = rng.normal(size=(4, 3)), rng.uniform(0, 1, (4, 3))  # smoothed targets, too
     weights = backend.copy_to_device([0.5, 3.0, 1.0])
-    cost = with_positive_weights(COSTS["sigmoid", "cross_entropy"], weights)
+    cost = COSTS["sigmoid", "cross_entropy"].with_positive_weights(weights)
 
     def of(function, at):
         at = backend.copy_to_device(at)

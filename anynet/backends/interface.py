@@ -86,7 +86,7 @@ def take_steps(
     xp: Namespace, step: Step, train_state: TrainState, chunk: Batch, numbers: Sequence[Numbers], size: int
 ) -> TrainState:
     """Return the train state after a step for each mini-batch of a chunk, called one by one."""
-    x, y, noise, _ = chunk
+    x, y, noise = chunk[:3]
     n, is_quiet = x.shape[0], all(r is None for r in noise)
     for start, numbers_of_step in zip(range(0, n, size), numbers, strict=True):
         rows = slice(start, min(start + size, n))  # the standard allows no slice past the end
