@@ -176,17 +176,37 @@ def warn_of_pixels(data: DeviceData) -> bool:
 
 
 def shaped(xp: Namespace, x: Array, input_shape: Shape) -> Array:
-    """Return a batch x as (n, *input_shape), flattened or folded if the numbers suffice."""
+    """Return a batch x as (n, *input_shape): flat rows are folded, and axes of size 1 do not count."""
     if tuple(x.shape[1:]) == input_shape:
         return x
     _check_shape(tuple(x.shape), input_shape)
     return xp.reshape(x, (x.shape[0], *input_shape))
 
 
+def _fits(example: Shape, input_shape: Shape) -> bool:
+    """Return whether the values of an example lie in the order of the input: in one row, or along the same axes."""
+    given, wanted = ([n for n in shape if n != 1] for shape in (example, input_shape))
+    return given == wanted or (math.prod(given) == math.prod(wanted) and 1 in (len(given), len(wanted)))
+
+
 def _check_shape(given: Shape, input_shape: Shape) -> None:
-    if len(given) < 2 or math.prod(given[1:]) != math.prod(input_shape):
-        cure = " One example alone is x[None, ...]." if math.prod(given) == math.prod(input_shape) else ""
-        raise ValueError(f"x: expected the shape (n, {', '.join(map(str, input_shape))}), got {given}.{cure}")
+    if len(given) < 2 or not _fits(given[1:], input_shape):
+        expected = ", ".join(map(str, input_shape))
+        cure = _cure(given, input_shape, f"(-1, {expected})")
+        raise ValueError(f"x: expected the shape (n, {expected}), got {given}{cure}.")
+
+
+def _cure(given: Shape, input_shape: Shape, wanted: str) -> str:
+    """Return what may be wrong with a shape, and what to do."""
+    channels_first = (input_shape[-1], *input_shape[:-1])
+    for axes in ((0, 2, 3, 1), (1, 2, 0)):
+        if len(input_shape) == 3 and len(given) == len(axes) and given[-3:] == channels_first:
+            return f", which looks channels-first. Write x.transpose{axes}"
+    if _fits(given, input_shape):
+        return ". One example alone is x[None, ...]"
+    if math.prod(input_shape) in (math.prod(given), math.prod(given[1:])):
+        return f". If its values lie in that order, write x.reshape{wanted}"
+    return ""
 
 
 def check_finite(a: Array, argument: str) -> None:
@@ -268,9 +288,9 @@ def to_batch(backend: "Backend", x: ArrayLike, input_shape: Shape) -> tuple[Arra
     xp = backend.xp if is_native else np
     given, is_one, is_column = tuple(x.shape), False, False
     if given[1:] != input_shape:
-        n_in = math.prod(input_shape)
-        is_one = given in (input_shape, (n_in,)) or (math.prod(given) == n_in and pixels.is_square(given))
-        is_column = given == (n_in, 1)
+        is_column = given == (math.prod(input_shape), 1)
+        if not is_column and not (len(given) > 1 and _fits(given[1:], input_shape)) and _fits(given, input_shape):
+            is_one = given == input_shape or len(given) == 1 or len(input_shape) > 1 or pixels.is_square(given)
         x = xp.reshape(x, (1, *input_shape)) if is_one or is_column else shaped(xp, x, input_shape)
 
     def restore(result: Array) -> Array:

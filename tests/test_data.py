@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from recipes import clusters, is_same
 
-from anynet import SGD, Dataset, Network
+from anynet import SGD, Conv2D, Dataset, Network, backends
 from anynet.architecture import build
-from anynet.data import Streamed, budget_of, rows_of, to_batch, to_device
+from anynet.data import Streamed, budget_of, rows_of, shaped, to_batch, to_device
 
 N = 200
 
@@ -248,6 +248,55 @@ def test_a_batch_comes_back_in_the_form_that_came_in(backend, given, batch, back
     x, restore = to_batch(backend, backend.asarray(np.ones(given)), (4,))
     assert tuple(x.shape) == batch
     assert tuple(restore(backend.asarray(np.ones((batch[0], 3)))).shape) == back
+
+
+@pytest.mark.parametrize(
+    ("given", "input_shape", "n"),
+    [
+        ((5, 28, 28), (28, 28, 1), 5),
+        ((5, 1, 28, 28), (28, 28, 1), 5),
+        ((5, 784), (28, 28, 1), 5),
+        ((5, 28, 28, 1), (784,), 5),
+        ((5, 4, 6, 3), (72,), 5),
+        ((28, 28), (28, 28, 1), None),
+        ((28, 28, 1), (784,), None),
+        ((784,), (28, 28, 1), None),
+        ((1, 28, 28), (28, 28, 1), 1),
+        ((4, 6), (4, 6, 1), None),
+        ((4, 6, 3), (4, 6, 3), None),
+        ((72,), (4, 6, 3), None),
+    ],
+)
+def test_images_come_in_rows_or_along_their_axes_one_of_them_alone_as_well(given, input_shape, n):
+    values = np.arange(math.prod(given), dtype="float64")
+    x, restore = to_batch(backends.get("numpy"), values.reshape(given), input_shape)
+    assert np.array_equal(x, values.reshape(n or 1, *input_shape))
+    assert restore(np.ones((n or 1, 3))).shape == ((3,) if n is None else (n, 3))
+    if n is not None:
+        assert np.array_equal(shaped(np, values.reshape(given), input_shape), x)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((5, 3, 4, 6), r"got \(5, 3, 4, 6\), which looks channels-first. Write x.transpose\(0, 2, 3, 1\)\.$"),
+        ((3, 4, 6), r"got \(3, 4, 6\), which looks channels-first. Write x.transpose\(1, 2, 0\)\.$"),
+        ((5, 6, 4, 3), r"If its values lie in that order, write x.reshape\(-1, 4, 6, 3\)\.$"),
+        ((5, 4, 18), r"If its values lie in that order, write x.reshape\(-1, 4, 6, 3\)\.$"),
+        ((5, 4, 6, 1), r"x: expected the shape \(n, 4, 6, 3\), got \(5, 4, 6, 1\)\.$"),
+        ((5, 4, 6), r"x: expected the shape \(n, 4, 6, 3\), got \(5, 4, 6\)\.$"),
+        ((5, 8, 12, 3), r"x: expected the shape \(n, 4, 6, 3\), got \(5, 8, 12, 3\)\.$"),
+    ],
+)
+def test_images_of_another_shape_are_refused_though_their_numbers_might_suffice(given, message, tmp_path):
+    net, x = Network([(4, 6, 3), Conv2D(2, 3), 2]), np.ones(given)
+    np.save(tmp_path / "x.npy", x)
+    on_disk = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for use in (net.predict, lambda x: net.fit(x, np.zeros(len(x), int), epochs=1)):
+        for each in (x, on_disk):
+            if each is x or len(given) == 4:
+                with pytest.raises(ValueError, match=message):
+                    use(each)
 
 
 @pytest.mark.parametrize("y", [2, [2], [[0.0, 0.0, 1.0]], [0.0, 0.0, 1.0], [[0.0], [0.0], [1.0]]])
