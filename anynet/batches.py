@@ -5,10 +5,11 @@ that it stays in the cache; the order is drawn on the host and moved once per ep
 that stay on the host are read a chunk, or a block, at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from anynet import random
+from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.data import DeviceData, Streamed
 from anynet.typing import Array, Generator, HostArray, Order, Shape
@@ -25,6 +26,21 @@ class Chunk(NamedTuple):
     order: Order | None
     n: int
     examples: HostArray | None = None
+
+
+def check_sizes(architecture: Architecture, n: int, batch_size: int, frozen: Sequence[int] = ()) -> None:
+    """Raise ValueError if a layer that is not frozen cannot learn from one of the mini-batches of n examples."""
+    left = n % batch_size or batch_size
+    for l, (layer, shape) in enumerate(zip(architecture.layers, architecture.shapes, strict=False)):
+        least = layer.least_examples(shape)
+        if left < least and l not in frozen:
+            others = [size for size in range(batch_size + 1, n + 1) if (n % size or size) >= least]
+            cure = f"Take another batch_size, {others[0]} say, or leave {left} out" if others else "Give more examples"
+            got = f"{n} in batches of {batch_size}, which leave {left}" if left < n else str(n)
+            raise ValueError(
+                f"batch_size: expected at least {least} examples in each mini-batch, as {type(layer).__name__}, layer "
+                f"{l + 1}, sees one value per channel of each, and takes their variance, got {got}. {cure}."
+            )
 
 
 def shuffled(

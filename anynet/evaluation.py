@@ -332,6 +332,7 @@ def decisions(net: Trained, x: Array | Streamed) -> Array:
 def gradients(net: Trained, examples: DeviceData) -> tuple[float, list[Any]]:
     """Return the mean cost of all of the examples, and its gradients on the device."""
     backend = net.backend
+    batches.check_sizes(net.architecture, len(examples), len(examples))
     x, y = batches.block(backend, examples, 0, len(examples))
     targets = data.targets(backend.xp, y, net.architecture.n_out, backend.dtype, backend.device)
     cost, found = net.ask(MeanGradients)(net.learnt, x, targets)

@@ -107,6 +107,7 @@ def step_once(
     """Return the train state after one step on all of the examples; the optimizer has no slots to go on from."""
     architecture.learnable_cost()
     n = len(examples)
+    batches.check_sizes(architecture, n, n)
     chunk = batches.Chunk(batches.block(backend, examples, 0, n), None, n)
     noise = noise_for(backend, architecture, streams, n)
     run_chunk = take_steps(backend, architecture, optimizer)

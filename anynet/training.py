@@ -134,6 +134,7 @@ def prepare(
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(examples))
     split = split_of(backend, architecture, size, micro_batch_size, freeze)
+    batches.check_sizes(architecture, len(examples), size, split.frozen)
     if budget < math.inf:
         budget -= _held_bytes(backend, architecture, optimizer, size, split)
     placed = data.to_device(backend, examples, architecture, budget, keeps_x=not conduct.transforms)

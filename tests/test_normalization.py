@@ -95,6 +95,41 @@ def test_a_batch_norm_says_that_it_couples_examples():
     assert net.architecture.couples == ("BatchNorm",)
 
 
+ONE_VALUE = {
+    "rows": [3, Dense(4), BatchNorm(), 2],
+    "images of one pixel": [(3, 3, 1), Conv2D(4, 3), BatchNorm(), 2],
+}
+
+
+@pytest.mark.parametrize("sizes", ONE_VALUE.values(), ids=ONE_VALUE)
+def test_a_batch_in_which_a_channel_has_a_single_value_is_refused_before_training(sizes, rng):
+    net = Network(sizes, seed=2)
+    x, y = rng.standard_normal((101, *net.shapes[0])), np.arange(101) % 2
+    before = [np.array(a) for a in net.parameters[0]]
+    said = r"batch_size: expected at least 2 examples in each mini-batch, as BatchNorm, layer 2, .*"
+    cure = r"got 101 in batches of 10, which leave 1. Take another batch_size, 11 say, or leave 1 out\.$"
+    with pytest.raises(ValueError, match=said + cure):
+        net.fit(x, y, epochs=1, batch_size=10)
+    with pytest.raises(ValueError, match=said + cure):
+        net.find_learning_rate(x, y, batch_size=10)
+    with pytest.raises(ValueError, match=said + r"got 101 in batches of 1, which leave 1. .* 3 say"):
+        net.fit(x, y, epochs=1, batch_size=1)
+    alone = said + r"got 1\. Give more examples\.$"
+    for use in (net.gradients, net.check_gradients, lambda *data: net.update_mini_batch(data, 0.1)):
+        with pytest.raises(ValueError, match=alone):
+            use(x[:1], y[:1])
+    assert all(map(np.array_equal, net.parameters[0], before))
+    net.fit(x, y, epochs=1, batch_size=11)
+    net.fit(x[1:], y[1:], epochs=1, batch_size=10)
+    net.fit(x, y, epochs=1, batch_size=10, freeze=[2])  # it learns nothing there
+
+
+def test_one_image_has_many_values_of_each_channel(rng):
+    net = Network([(4, 4, 1), Conv2D(4, 3), BatchNorm(), 2])
+    net.fit(rng.standard_normal((11, 4, 4, 1)), np.arange(11) % 2, epochs=1, batch_size=5)
+    assert np.isfinite(net.gradients(rng.standard_normal((1, 4, 4, 1)), [1])[0])
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

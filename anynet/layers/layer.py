@@ -58,6 +58,10 @@ class Layer(ABC):
         """Return the shape of the largest array that it makes of an example, its output or one on the way there."""
         return self.output_shape(input_shape)
 
+    def least_examples(self, input_shape: Shape) -> int:
+        """Return how many examples a mini-batch must have, so that the layer can learn from it."""
+        return 1
+
     def remark(self, input_shape: Shape) -> str:
         """Return what a summary should say of the layer besides, if anything."""
         return ""

@@ -99,6 +99,10 @@ class BatchNorm(Norm):
         super().__post_init__()
         object.__setattr__(self, "momentum", _checked("BatchNorm", "momentum", self.momentum, 1.0))
 
+    def least_examples(self, input_shape: Shape) -> int:
+        """Return two where an example has one value of each channel: one alone has no variance."""
+        return 2 if math.prod(input_shape[:-1]) == 1 else 1
+
     def remark(self, input_shape: Shape) -> str:
         """Return that it couples."""
         return "couples the examples of a batch"
