@@ -9,7 +9,7 @@ from copy import deepcopy
 from math import prod
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, overload
 
 from anynet import backends, notebook, parameters, random, saving
 from anynet.architecture import Architecture
@@ -151,7 +151,7 @@ class Brain:
         count = f"{parameters.count(self.parameters):,} parameters of {self.backend.dtype} on {self.backend.label}"
         return f"{count}, cost {self.architecture.cost_name}"
 
-    def load_weights(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
+    def load_weights(self, path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> None:
         """Take over the weights and biases in a file, and nothing else of it.
 
         Args:
@@ -164,28 +164,40 @@ class Brain:
             self.biases = parameters.field_of(saved.parameters, "biases")
         except (ValueError, MemoryError) as error:  # out of memory between the two, say
             self.train_state = before
-            raise type(error)(f"{path}: {error}") from None
+            raise type(error)(f"{getattr(path, 'name', path)}: {error}") from None
 
-    def save(self, path: str | Path) -> Path:
+    @overload
+    def save(self, path: str | Path) -> Path: ...
+
+    @overload
+    def save(self, path: BinaryIO) -> None: ...
+
+    def save(self, path: str | Path | BinaryIO) -> Path | None:
         """Write the network to an `.npz` file, atomically, and return its path.
 
         For `np.load` it holds sizes `s`, weights `w1`, ..., biases `b1`, ..., and a JSON `header`.
 
         Args:
-            path: The file; ".npz" is added to a name that lacks it.
+            path: The file; ".npz" is added to a name that lacks it. Or one that is open for writing bytes, into
+                which it is written as it stands.
 
         Raises:
             OSError: It cannot be written; what was there is then still there.
             ValueError: The network holds a formula of your own, which no file can bring along.
+            TypeError: The file was opened for text.
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
         made_of = self.architecture, self.backend.dtype, self.class_names, parameters, state
-        return saving.write(path, SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns))
+        saved = SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns)
+        if isinstance(path, (str, Path)):
+            return saving.write(path, saved)
+        saving.write_into(path, saved)
+        return None
 
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | BinaryIO,
         backend: str | Backend = "numpy",
         device: DeviceLike = None,
         dtype: str | None = None,
@@ -211,7 +223,7 @@ class Brain:
         streams = random.spawn(seed)
         saved = saving.read(path, max_bytes, backend.dtype if isinstance(backend, Backend) else dtype)
         if saved.assumption:
-            warn(f"{path}: {saved.assumption}.")
+            warn(f"{getattr(path, 'name', path) if hasattr(path, 'read') else path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
         told = saved.class_names, saved.input_scale, saved.is_column, saved.columns

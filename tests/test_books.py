@@ -70,7 +70,9 @@ def test_the_run_without_a_hidden_layer_prints_a_plain_loops_lines(backend, book
 @pytest.mark.slow_on("jax")
 def test_in_float32_it_counts_nearly_the_same(backend32, book_data, capsys):
     training_data, _, test_data = book_data
-    net = network.Network([784, 10], backend32)
+    net = network.Network(
+        [784, 10], backend32, seed=0
+    )  # of twenty starts one ends 6 apart: many outputs are near 0 or 1
     plain, orders = plain_loop_of(net, 300, 2)
     plain.weights, plain.biases = ([a.astype(float) for a in arrays] for arrays in (plain.weights, plain.biases))
     net.SGD(training_data[:300], 2, 10, 5.0, test_data=test_data)

@@ -50,6 +50,7 @@ PUBLIC = {
         "DTYPES", "Backend", "available", "diagnose_cupy", "get", "library_of", "to_numpy", "unavailable_reason",
     ],
     "anynet.plots": ["as_text", "show"],
+    "anynet.books.mnist_loader": ["load_data", "load_data_wrapper", "np", "vectorized_result"],
     "anynet.books.network": ["Network", "np", "sigmoid", "sigmoid_prime"],
     "anynet.books.network2": [
         "CrossEntropyCost", "Network", "QuadraticCost", "load", "np", "sigmoid", "sigmoid_prime", "vectorized_result",

@@ -1,12 +1,13 @@
 """Saito's pickled weights: read as a network, or refused by one clear line."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 from hostile import changed, described, file_of, outcome, saitos_weights
 
-from anynet import saving
+from anynet import Network, saving
 from anynet.saving import saito
 
 
@@ -27,6 +28,25 @@ def test_saitos_weights(tmp_path, protocol):
 def test_a_native_file_is_not_taken_for_saitos(tmp_path):
     np.savez(tmp_path / "swb.npz", s=[1, 2])
     assert not saito.is_mine((tmp_path / "swb.npz").read_bytes()[:64], False)
+
+
+def test_what_is_assumed_is_told_and_how_to_say_otherwise(tmp_path, rng):
+    """The weights of a network of ReLU, as those of chapter 5 are."""
+    net = Network([6, 5, 4, 3], hidden="relu", output="softmax", seed=1)
+    content = {f"W{i}": w.T for i, w in enumerate(net.weights, 1)}
+    content |= {f"b{i}": b[:, 0] for i, b in enumerate(net.biases, 1)}
+    path = file_of(tmp_path, pickle.dumps(content), "sample_weight.pkl")
+    told = (
+        f"{path}: no activations; sigmoid, and softmax at the output, are assumed. Otherwise: "
+        "net = Network([6, 5, 4, 3], hidden=..., output=...); net.load_weights(path)."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(told)}$"):
+        loaded = Network.load(path)
+    x = rng.random((7, 6))
+    assert not np.allclose(loaded.feedforward(x), net.feedforward(x))
+    other = Network([6, 5, 4, 3], hidden="relu", output="softmax")
+    other.load_weights(path)  # in which nothing is assumed
+    assert np.array_equal(other.feedforward(x), net.feedforward(x))
 
 
 OTHERS = {

@@ -286,18 +286,17 @@ class Network(network.Network):
         outputs = [(self.feedforward(x), self._target(y) if convert else y) for x, y in pairs]
         return sum(float(self.cost.fn(a, y)) for a, y in outputs) / len(pairs), len(pairs)
 
-    def save(self, filename: str | Path) -> Path:
+    def save(self, filename: Any) -> Any:
         """Write the network as JSON, whole or not at all, as network2 does, and return the path.
 
         Args:
-            filename: The file, as it is called: nothing is added to its name.
+            filename: The file, as it is called: nothing is added to its name. Or one that is open for writing bytes.
 
         Raises:
             OSError: It cannot be written; what was there is then still there.
         """
         name = getattr(self.cost, "__name__", type(self.cost).__name__)
-        saving.network2.write(filename, self.sizes, self.weights, self.biases, name)
-        return Path(filename)
+        return saving.network2.write(filename, self.sizes, self.weights, self.biases, name)
 
     # What stands behind it.
 

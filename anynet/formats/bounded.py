@@ -8,6 +8,7 @@ growing at `max_bytes`. What the bytes mean is for other rooms.
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -154,8 +155,53 @@ class Reader:
         )
 
 
+class Held(BytesIO):
+    """What there was to read in an open file, from where it stood; a path in its place is a text likewise.
+
+    Args:
+        file: Opened for reading bytes.
+        max_bytes: How many there may be.
+
+    Raises:
+        TypeError: It is no such file.
+        ValueError: There are more.
+    """
+
+    def __init__(self, file: BinaryIO, max_bytes: int = MAX_BYTES) -> None:
+        self.path = str(getattr(file, "name", type(file).__name__))
+        data = file.read(max_bytes + 1)
+        if not isinstance(data, (bytes, bytearray)):
+            raise TypeError(
+                f"{self.path}: expected a file opened for reading bytes, got {type(data).__name__}. Open it so: "
+                'open(path, "rb").'
+            )
+        if len(data) > max_bytes:
+            raise ValueError(
+                f"{self.path}: expected at most {max_bytes} bytes, got more. If you trust the file, give a larger "
+                "max_bytes."
+            )
+        super().__init__(data)
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Source = str | Path | Held
+
+
 @contextmanager
-def opened(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
+def binary(source: Source) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes, for a `with` statement; what is held already is given from its beginning."""
+    if isinstance(source, Held):
+        source.seek(0)
+        yield source
+    else:
+        with Path(source).open("rb") as file:
+            yield file
+
+
+@contextmanager
+def opened(path: Source, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
     """Open a file as a `Reader`, for a `with` statement.
 
     Args:
@@ -169,7 +215,7 @@ def opened(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
         OSError: The file cannot be opened or read.
         ValueError: `max_bytes` is below 1.
     """
-    with Path(path).open("rb") as file:
+    with binary(path) as file:
         yield Reader(file, str(path), max_bytes)
 
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from anynet.formats.bounded import check_inflation
+from anynet.formats.bounded import Source, binary, check_inflation
 from anynet.formats.contents import got
 from anynet.typing import HostArray
 
@@ -116,7 +116,7 @@ def _mode(path: Path) -> int:
     return 0o666 & ~mask
 
 
-def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
+def read(path: Source, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
     """Return the arrays in an `.npz` file, and its header.
 
     Everything that the file declares is checked before anything large is unpacked.
@@ -134,10 +134,10 @@ def read(path: str | Path, names: Sequence[str] | None = None) -> tuple[dict[str
         ValueError: It is no such file, is damaged, would need pickle, declares what is not
             there, or would inflate beyond measure.
     """
-    with Path(path).open("rb") as file:
+    with binary(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                entries = _declared(archive, os.fstat(file.fileno()).st_size)
+                entries = _declared(archive, file.seek(0, os.SEEK_END))
                 wanted = entries if names is None else entries.keys() & set(names)
                 arrays = {name: _unpacked(archive, entries[name]) for name in wanted}
             header = arrays.pop(HEADER, None)

@@ -9,6 +9,7 @@ says is checked here, before a network is made of it.
 
 import math
 from dataclasses import replace
+from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from anynet.architecture import Architecture, build, cost_to_name, layer_from_di
 from anynet.backends import DTYPES
 from anynet.checks import MAX_NAME
 from anynet.formats import columns, npz
-from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.bounded import MAX_BYTES, Source
 from anynet.formats.columns import Columns
 from anynet.parameters import as_column
 from anynet.pixels import SCALES
-from anynet.saving.saved import SavedNetwork
+from anynet.saving import unnamed
+from anynet.saving.saved import SavedNetwork, assumed
 from anynet.typing import HostArray, Shape
 
 FORMAT_VERSION = 1
@@ -40,6 +42,15 @@ def is_mine(head: bytes, is_packed: bool) -> bool:
 def write(path: str | Path, saved: SavedNetwork) -> Path:
     """Write a network to an `.npz` file, atomically, and return its path; OSError if it cannot be."""
     return npz.write(path, *entries(saved))
+
+
+def write_into(file: Any, saved: SavedNetwork) -> None:
+    """Write a network into an open file; OSError if it cannot be, TypeError if it was opened for text."""
+    if isinstance(file, TextIOBase):
+        raise TypeError(
+            'path: expected a file opened for writing bytes, got one for text. Open it so: open(path, "wb").'
+        )
+    npz.write_into(file, *entries(saved))
 
 
 def entries(saved: SavedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -97,7 +108,7 @@ def _fields(values: Any) -> tuple[str, ...]:
     return getattr(values, "_fields", ())
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
+def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     """Return the network in a native file, or in one saved by hand.
 
     Raises:
@@ -106,7 +117,7 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     """
     arrays, header = npz.read(path)
     try:
-        saved = _by_hand(arrays) if header is None else _with_header(arrays, header)
+        saved = _by_hand(arrays, str(path)) if header is None else _with_header(arrays, header)
     except KeyError as error:
         cure = " These are data, not a network." if "x" in arrays else ""
         raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.{cure}") from None
@@ -117,14 +128,16 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     return saved
 
 
-def _by_hand(arrays: dict[str, HostArray]) -> SavedNetwork:
+def _by_hand(arrays: dict[str, HostArray], name: str) -> SavedNetwork:
+    if arrays and arrays.keys() == {f"arr_{i}" for i in range(len(arrays))}:  # as np.savez names what has no name
+        return unnamed.network_of([arrays[f"arr_{i}"] for i in range(len(arrays))], name)
     if arrays["s"].ndim != 1:
         raise ImpossibleNetworkError(
             f"expected s to be the sizes, such as [784, 30, 10], got the shape {arrays['s'].shape}."
         )
     architecture = build(arrays["s"].tolist(), "sigmoid", "sigmoid", "quadratic", "lecun_normal", None)
     saved = _filled(architecture, str(arrays["w1"].dtype), None, arrays)
-    return replace(saved, assumption="no header; sigmoid and the quadratic cost are assumed")
+    return replace(saved, assumption=assumed("no header; sigmoid and the quadratic cost", architecture.sizes))
 
 
 def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedNetwork:

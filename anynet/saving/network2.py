@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from anynet.formats.bounded import MAX_BYTES, opened
+from anynet.formats.bounded import MAX_BYTES, Source, opened
 from anynet.formats.npz import replace_file
 from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
 from anynet.typing import HostArray
@@ -29,7 +29,7 @@ def is_mine(head: bytes, is_packed: bool) -> bool:
     return head.lstrip()[:1] == b"{"
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
+def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     """Return the network in a file that network2 saved: sigmoid throughout, float64.
 
     Args:
@@ -57,12 +57,12 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
 
 
 def write(
-    path: str | Path, sizes: Sequence[int], weights: Sequence[HostArray], biases: Sequence[HostArray], cost: str
-) -> None:
-    """Write a network as network2 does, but whole or not at all.
+    path: Any, sizes: Sequence[int], weights: Sequence[HostArray], biases: Sequence[HostArray], cost: str
+) -> Path | None:
+    """Write a network as network2 does, but whole or not at all, and return the path of the file.
 
     Args:
-        path: The file.
+        path: The file; or one that is open for writing bytes.
         sizes: Of the network.
         weights: (n_out, n_in) of each layer.
         biases: (n_out, 1) likewise.
@@ -73,7 +73,11 @@ def write(
     """
     arrays = {"weights": [w.tolist() for w in weights], "biases": [b.tolist() for b in biases]}
     text = json.dumps({"sizes": list(sizes), **arrays, "cost": cost}).encode()
+    if hasattr(path, "write"):
+        path.write(text)
+        return None
     replace_file(Path(path), lambda file: file.write(text))
+    return Path(path)
 
 
 _ASSUMED = "no cost; cross-entropy, network2's own, is assumed"

@@ -4,25 +4,26 @@ The file is not trusted: it is read as data, and checked before anything is made
 """
 
 import re
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from anynet.formats import pickle
-from anynet.formats.bounded import MAX_BYTES, opened
-from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
+from anynet.formats.bounded import MAX_BYTES, Source, opened
+from anynet.saving import unnamed
+from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, assumed, dense_network
 
-_BEGINNINGS = re.compile(rb"\x80|\(d|\}")  # of a pickled dict
+_BEGINNINGS = re.compile(rb"\x80|[(\])}]")  # of a pickled dict, list or tuple
 
 
 def is_mine(head: bytes, is_packed: bool) -> bool:
-    """Return whether a file that begins so, unpacked, is a pickled dict, or packed at all."""
+    """Return whether a file that begins so, unpacked, is a pickled dict, list or tuple, or packed at all."""
     return is_packed or _BEGINNINGS.match(head) is not None
 
 
-def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
-    """Return the network in Saito's pickle: sigmoid, and softmax at the output.
+def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
+    """Return the network in Saito's pickle: sigmoid, and softmax at the output. Lists of weights open as well.
 
     Args:
         path: The file, plain or gzipped.
@@ -34,10 +35,13 @@ def read(path: str | Path, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     """
     with opened(path, max_bytes) as reader:
         content, name = pickle.read(reader), reader.name
+    if isinstance(content, (list, tuple)) or (isinstance(content, dict) and {"weights", "biases"} <= content.keys()):
+        return unnamed.network_of(unnamed.flattened(content), name)
     weights, biases = _checked(content, name)
     dtype = "float64" if any(a.dtype == np.float64 for a in weights + biases) else "float32"
     sizes = [len(weights[0]), *map(len, biases)]
-    return dense_network(sizes, [w.T for w in weights], biases, "softmax", "cross_entropy", dtype)
+    saved = dense_network(sizes, [w.T for w in weights], biases, "softmax", "cross_entropy", dtype)
+    return replace(saved, assumption=assumed("no activations; sigmoid, and softmax at the output,", sizes))
 
 
 def _checked(content: Any, name: str) -> tuple[list[Any], list[Any]]:

@@ -32,6 +32,12 @@ class SavedNetwork:
     assumption: str | None = None
 
 
+def assumed(what: str, sizes: Sequence[int]) -> str:
+    """Return what had to be assumed of a network in a file, and how to say otherwise."""
+    shown = list(sizes) if len(sizes) <= 10 else "sizes"
+    return f"{what} are assumed. Otherwise: net = Network({shown}, hidden=..., output=...); net.load_weights(path)"
+
+
 def dense_network(
     sizes: Sequence[int],
     weights: Sequence[HostArray],

@@ -149,7 +149,8 @@ def his_predict(network, x):
 @pytest.mark.slow
 def test_his_inference(backend32, sample_weight):
     content, path = sample_weight
-    net = Network.load(path, backend32)
+    with pytest.warns(UserWarning, match="no activations; sigmoid, and softmax at the output, are assumed"):
+        net = Network.load(path, backend32)
     assert net.sizes == [784, 50, 100, 10]
     assert [layer.activation for layer in net.layers] == ["sigmoid", "sigmoid", "softmax"]
     _, (x, t) = datasets.load_mnist(normalize=True, flatten=True, one_hot_label=False)
@@ -169,7 +170,8 @@ def test_his_inference(backend32, sample_weight):
 
 @pytest.mark.slow
 def test_his_network_without_a_backend_named(sample_weight):
-    net = Network.load(sample_weight[1])
+    with pytest.warns(UserWarning, match="no activations"):
+        net = Network.load(sample_weight[1])
     assert net.backend.dtype == "float32"  # as in the file
     _, test = datasets.load_mnist()
     assert net.accuracy(test) > 0.85

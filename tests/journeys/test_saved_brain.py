@@ -11,7 +11,7 @@ from compare import relative_difference
 from anynet import Network, backends
 from anynet.backends import Backend
 
-ASSUMED = r"swb\.npz: no header; sigmoid and the quadratic cost are assumed\."
+ASSUMED = r"swb\.npz: no header; sigmoid and the quadratic cost are assumed\. Otherwise: net = Network\(.*"
 
 
 def saved_by_hand(path, net):
