@@ -10,7 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import FOR_HIDDEN, PAIRS
 
-from anynet import SGD, Activation, Cost, Dense, Initializer, Layer, Network
+from anynet import (
+    SGD,
+    Activation,
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Cost,
+    Dense,
+    Flatten,
+    GlobalAveragePool2D,
+    Initializer,
+    Layer,
+    LayerNorm,
+    MaxPool2D,
+    Network,
+)
 from anynet.activations import ACTIVATIONS
 from anynet.architecture import build, cost_to_name, layer_from_dict, layer_to_dict
 from anynet.costs import COSTS
@@ -63,6 +78,89 @@ def test_layer_values_may_stand_among_sizes():
 def test_sizes_that_make_no_network(sizes, error, message):
     with pytest.raises(error, match=message):
         Network(sizes)
+
+
+def test_an_image_becomes_a_row_before_a_dense_layer():
+    architecture = described([(6, 6, 2), Conv2D(3, 3), MaxPool2D(2), 5, 4])
+    assert [type(layer).__name__ for layer in architecture.layers] == [
+        "Conv2D",
+        "MaxPool2D",
+        "Flatten",
+        "Dense",
+        "Dense",
+    ]
+    assert architecture.shapes == ((6, 6, 2), (4, 4, 3), (2, 2, 3), (12,), (5,), (4,))
+    assert described([(6, 6, 2), Conv2D(3, 3), MaxPool2D(2), Flatten(), 5, 4]) == architecture
+    assert described([(6, 6, 2), 5]).shapes == ((6, 6, 2), (72,), (5,))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (
+            [(4, 4, 1), MaxPool2D(2), Conv2D(8, 3), 2],
+            r"layer 2, Conv2D: expected an image as large as its kernel, \(3, 3\), "
+            r"got the shape \(2, 2, 1\). Take a smaller one, or padding=\"same\".",
+        ),
+        (
+            [(4, 4, 1), MaxPool2D((1, 5)), 2],
+            r"layer 1, MaxPool2D: expected an image as large as its window, \(1, 5\), got the "
+            r"shape \(4, 4, 1\). Take a smaller one.",
+        ),
+        ([(3, 32, 32), Conv2D(8, 5), 2], r"got the shape \(3, 32, 32\). It looks channels-first: give \(32, 32, 3\)."),
+        (
+            [(28, 28), Conv2D(8, 5), 2],
+            r"layer 1, Conv2D: expected images .* got the shape \(28, 28\). Give \(28, 28, 1\)",
+        ),
+        (
+            [(6, 6, 1), 5, Conv2D(8, 5), 2],
+            r"layer 3, Conv2D: expected images \(height, width, channels\), got the shape "
+            r"\(5,\). Give the network images, and let it stand before",
+        ),
+        ([784, AveragePool2D(2), 2], r"layer 1, AveragePool2D: expected images .* got the shape \(784,\)"),
+        ([784, GlobalAveragePool2D(), 2], r"layer 1, GlobalAveragePool2D: expected images .* got the shape \(784,\)"),
+        (
+            [(6, 6, 1), Conv2D(2, 3)],
+            r"layers: expected the last one to give a row of values, got Conv2D, which gives the shape",
+        ),
+        (
+            [(6, 6, 1), Conv2D(2, 3), GlobalAveragePool2D()],
+            "layers: expected a Dense to take the output's activation, got C",
+        ),
+    ],
+)
+def test_layers_that_do_not_go_together_are_named_with_what_they_get_and_need(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        Network(sizes)
+
+
+# Which activation a layer takes.
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([Conv2D(2, 3), Flatten(), Dense(5), Dense(3)], ["relu", None, "relu", "softmax"]),
+        (
+            [Conv2D(2, 3), MaxPool2D(2), AveragePool2D(1), GlobalAveragePool2D(), 3],
+            ["relu", None, None, None, "softmax"],
+        ),
+        ([Conv2D(2, 3), BatchNorm(), Flatten(), 3], [None, "relu", None, "softmax"]),
+        ([Conv2D(2, 3), LayerNorm(), Flatten(), 3], [None, "relu", None, "softmax"]),
+        ([Conv2D(2, 3), BatchNorm(), LayerNorm(), Flatten(), 3], [None, "relu", None, None, "softmax"]),
+        ([Conv2D(2, 3), MaxPool2D(2), BatchNorm(), Flatten(), 3], ["relu", None, None, None, "softmax"]),
+        ([Conv2D(2, 3, activation="tanh"), BatchNorm(), Flatten(), 3], ["tanh", None, None, "softmax"]),
+        ([Conv2D(2, 3), BatchNorm(activation="tanh"), Flatten(), 3], [None, "tanh", None, "softmax"]),
+        ([Conv2D(2, 3), Conv2D(2, 1), LayerNorm(), Flatten(), 3], ["relu", None, "relu", None, "softmax"]),
+        ([BatchNorm(), Flatten(), Dense(4), LayerNorm(), 3], [None, None, "relu", None, "softmax"]),
+        ([Flatten(), Dense(4, "identity"), LayerNorm(activation="relu"), 3], [None, "identity", "relu", "softmax"]),
+    ],
+)
+def test_a_layer_that_says_none_takes_the_networks_activation_or_leaves_it_to_its_norm(layers, expected):
+    net = Network([(6, 6, 1), *layers], hidden="relu", output="softmax")
+    assert [f and f.name for _, f in net.architecture.stages] == expected
+    names, _, *lines, _ = net.summary().splitlines()
+    assert [line[names.index("activation") :].split(" ")[0] for line in lines] == [name or "" for name in expected]
 
 
 # Names and values.

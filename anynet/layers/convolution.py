@@ -8,7 +8,7 @@ from anynet import initializers
 from anynet.activations import Activation
 from anynet.checks import whole_number
 from anynet.initializers import Initializer
-from anynet.layers.images import PADDINGS, image_of, margins, padded, pair_of
+from anynet.layers.images import PADDINGS, check_holds, image_of, margins, padded, pair_of
 from anynet.layers.layer import Layer
 from anynet.typing import Array, Generator, Namespace, Shape
 from anynet.windows import Pair, PairLike, overlap_add, places, windows
@@ -72,11 +72,7 @@ class Conv2D(Layer):
         height, width, _ = image_of(self, input_shape)
         around = self._margins(input_shape)
         image = [n + sum(margin) for n, margin in zip((height, width), around, strict=True)]
-        if any(n < k for n, k in zip(image, self.kernel, strict=True)):
-            raise ValueError(
-                f"Conv2D: expected an image as large as its kernel, {self.kernel}, got the shape {input_shape}. "
-                'Take a smaller kernel, or padding="same".'
-            )
+        check_holds(self, input_shape, image, "kernel", self.kernel, 'Take a smaller one, or padding="same".')
         return (*places(image, self.kernel, self.stride), self.filters)
 
     def widest_shape(self, input_shape: Shape) -> Shape:

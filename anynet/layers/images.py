@@ -1,6 +1,7 @@
 """What layers on images have in common: their shapes are checked, sizes are pairs, and zeros go round them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from anynet.checks import whole_number
@@ -22,12 +23,24 @@ def pair_of(where: str, name: str, given: Any) -> Pair:
 def image_of(layer: Any, shape: Shape) -> tuple[int, int, int]:
     """Return the height, width and channels that a layer gets; ValueError if these are no images."""
     if len(shape) != 3:
-        cure = f"Give {(*shape, 1)} for images of one channel." if len(shape) == 2 else "Give the network images."
+        cure = "Give the network images, and let it stand before what makes rows of them."
+        cure = f"Give {(*shape, 1)} for images of one channel." if len(shape) == 2 else cure
         raise ValueError(
             f"{type(layer).__name__}: expected images (height, width, channels), got the shape {shape}. {cure}"
         )
     height, width, channels = shape
     return height, width, channels
+
+
+def check_holds(layer: Any, shape: Shape, image: Sequence[int], what: str, size: Pair, cure: str) -> None:
+    """Raise ValueError unless what is laid on an image, once there are zeros round it, is not larger."""
+    if any(n < k for n, k in zip(image, size, strict=True)):
+        channels, *turned = shape
+        if turned[0] == turned[1] and channels in (1, 3, 4):
+            cure = f"It looks channels-first: give {(*turned, channels)}."
+        raise ValueError(
+            f"{type(layer).__name__}: expected an image as large as its {what}, {size}, got the shape {shape}. {cure}"
+        )
 
 
 def margins(image: Shape, size: Pair, stride: Pair, padding: str) -> tuple[Pair, Pair]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from anynet.layers.images import image_of, pair_of
+from anynet.layers.images import check_holds, image_of, pair_of
 from anynet.layers.layer import Layer
 from anynet.typing import Array, Namespace, Shape
 from anynet.windows import PairLike, overlap_add, places, taps_of
@@ -37,11 +37,7 @@ class Pool2D(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (down, across, channels); rows and columns that fill no window are left out."""
         height, width, channels = image_of(self, input_shape)
-        if height < self.size[0] or width < self.size[1]:
-            raise ValueError(
-                f"{type(self).__name__}: expected an image as large as its window, {self.size}, got the shape "
-                f"{input_shape}. Take a smaller size."
-            )
+        check_holds(self, input_shape, (height, width), "window", self.size, "Take a smaller one.")
         return (*places((height, width), self.size, self.stride), channels)
 
     def remark(self, input_shape: Shape) -> str:
