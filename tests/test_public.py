@@ -50,6 +50,10 @@ PUBLIC = {
         "DTYPES", "Backend", "available", "diagnose_cupy", "get", "library_of", "to_numpy", "unavailable_reason",
     ],
     "anynet.plots": ["as_text", "show"],
+    "anynet.books.deep_learning_from_scratch": [
+        "AND", "NAND", "OR", "XOR", "forward", "identity_function", "img_show", "init_network", "load_mnist", "np",
+        "predict", "relu", "sigmoid", "softmax", "step_function",
+    ],
     "anynet.books.mnist_loader": ["load_data", "load_data_wrapper", "np", "vectorized_result"],
     "anynet.books.network": ["Network", "np", "sigmoid", "sigmoid_prime"],
     "anynet.books.network2": [

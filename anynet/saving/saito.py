@@ -37,14 +37,14 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         content, name = pickle.read(reader), reader.name
     if isinstance(content, (list, tuple)) or (isinstance(content, dict) and {"weights", "biases"} <= content.keys()):
         return unnamed.network_of(unnamed.flattened(content), name)
-    weights, biases = _checked(content, name)
+    weights, biases = checked(content, name)
     dtype = "float64" if any(a.dtype == np.float64 for a in weights + biases) else "float32"
     sizes = [len(weights[0]), *map(len, biases)]
     saved = dense_network(sizes, [w.T for w in weights], biases, "softmax", "cross_entropy", dtype)
     return replace(saved, assumption=assumed("no activations; sigmoid, and softmax at the output,", sizes))
 
 
-def _checked(content: Any, name: str) -> tuple[list[Any], list[Any]]:
+def checked(content: Any, name: str) -> tuple[list[Any], list[Any]]:
     """Return the weights and the biases, found to fit one another."""
     n = len(content) // 2 if isinstance(content, dict) else 0
     expected = [f"{letter}{i}" for letter in "Wb" for i in range(1, n + 1)]
