@@ -1,26 +1,27 @@
 """The saved brain: a network's sizes, weights and biases in an archive, and out of it again.
 
-A network is trained, its brain is kept by `np.savez`, opened by `Network.load`, and then
-transplanted into a network that has learnt nothing.
+A network is trained, its brain is kept by the text's lines, of which only the imports are changed, opened by
+`Network.load`, and then transplanted into a network that has learnt nothing.
 
     python scripts/texts/saved_brain.py --backend torch --epochs 1 --out swb
 """
 
 import argparse
+import os
 import tempfile
 import warnings
 from pathlib import Path
 
-import numpy as np
+from anynet.books import mnist_loader, network
 
-from anynet import Network, datasets
+os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported: float64, as in the book, only then
 
 
-def load_and_tell(path: Path, backend: str) -> Network:
+def load_and_tell(path: Path, backend: str) -> network.Network:
     """Return the network in a file, and print what had to be assumed of it."""
     with warnings.catch_warnings(record=True) as assumed:
         warnings.simplefilter("always")
-        net = Network.load(path, backend=backend)
+        net = network.Network.load(path, backend=backend)
     for warning in assumed:
         print(str(warning.message).replace(str(path), path.name))
     return net
@@ -34,25 +35,29 @@ def main() -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, help="keep the brain there; default: nowhere")
     arguments = parser.parse_args()
 
-    training_data, _, test_data = (part[: arguments.examples] for part in datasets.load_data_wrapper())
-    net = Network([784, 30, 10], backend=arguments.backend)
+    training_data, _, test_data = (part[: arguments.examples] for part in mnist_loader.load_data_wrapper())
+    net = network.Network([784, 30, 10], arguments.backend)
     net.SGD(training_data, arguments.epochs, 10, 3.0, test_data=test_data)
 
     with tempfile.TemporaryDirectory() as folder:
         path = (arguments.out or Path(folder) / "swb").with_suffix(".npz")  # which np.savez would add
-        w1, w2 = net.weights
-        b1, b2 = net.biases
-        np.savez(path, s=np.array(net.sizes), w1=w1, w2=w2, b1=b1, b2=b2)
-        with np.load(path) as npzfile:
-            print(npzfile.files)
-            print(npzfile["s"].tolist())
+        s = network.np.array(net.sizes)
+        w1 = net.weights[0]
+        w2 = net.weights[1]
+        b1 = net.biases[0]
+        b2 = net.biases[1]
+        network.np.savez(path, s=s, w1=w1, w2=w2, b1=b1, b2=b2)
+        npzfile = network.np.load(path)
+        print(npzfile.files)
+        print(npzfile["s"].tolist())
+        npzfile.close()
         loaded = load_and_tell(path, arguments.backend)
 
     x = test_data[0][0]
     print(f"loaded: {loaded.evaluate(test_data)} / {len(test_data)}")
-    print(f"the same outputs to the last bit: {np.array_equal(loaded.feedforward(x), net.feedforward(x))}")
+    print(f"the same outputs to the last bit: {network.np.array_equal(loaded.feedforward(x), net.feedforward(x))}")
 
-    other = Network([784, 30, 10], backend=arguments.backend, seed=1)
+    other = network.Network([784, 30, 10], arguments.backend)
     print(f"another network: {other.evaluate(test_data)} / {len(test_data)}")
     other.weights, other.biases = net.weights, net.biases
     print(f"with the brain transplanted: {other.evaluate(test_data)} / {len(test_data)}")

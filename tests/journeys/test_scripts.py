@@ -47,9 +47,9 @@ def counts(lines, total):
 
 
 def test_book_network(run):
-    right = counts(run("book_network", "--epochs", 2, "--examples", 2000), 2000)
+    right = counts(run("book_network", "--epochs", 2, "--examples", 2000, "--seed", 0), 2000)
     assert len(right) == 2
-    assert right[-1] > 1600
+    assert right[-1] > 1000  # the start of chapter 1 takes its time
 
 
 def test_book_network_without_a_hidden_layer(run):
@@ -58,23 +58,32 @@ def test_book_network_without_a_hidden_layer(run):
     assert right[-1] > 100
 
 
+def test_book_network_from_another_start(run):
+    starts = [run("book_network", "--epochs", 1, "--examples", 1000, "--seed", 0, *how) for how in STARTS]
+    assert len({counts(lines, 1000)[0] for lines in starts}) == 3
+
+
+STARTS = (), ("--initializer", "uniform"), ("--initializer", "lecun_normal")
+
+
 def test_book_network_on_the_books_file(run, mnist, tmp_path):
     parts = tuple(((part.x[:1000] / np.float32(256)).astype("f4"), part.y[:1000]) for part in mnist)
     (tmp_path / "mnist.pkl.gz").write_bytes(gzip.compress(dumps(parts), 1))
-    right = counts(run("book_network", "--epochs", 2, "--data", tmp_path / "mnist.pkl.gz"), 1000)
-    assert right[-1] > 600
+    right = counts(run("book_network", "--epochs", 4, "--seed", 0, "--data", tmp_path / "mnist.pkl.gz"), 1000)
+    assert right[-1] > 450
 
 
 def test_saved_brain(run, tmp_path):
-    lines = run("saved_brain", "--epochs", 1, "--examples", 2000, "--out", tmp_path / "swb")
-    right = counts(lines[:1], 2000)[0]
-    assert right > 1400
-    another = re.fullmatch(r"another network: (\d+) / 2000", lines[6])[1]
+    lines = run("saved_brain", "--epochs", 2, "--examples", 2000, "--out", tmp_path / "swb")
+    right = counts(lines[:2], 2000)[-1]
+    assert right > 500
+    another = re.fullmatch(r"another network: (\d+) / 2000", lines[7])[1]
     assert int(another) < 600
-    assert lines[1:] == [
+    assert lines[2:] == [
         "['s', 'w1', 'w2', 'b1', 'b2']",
         "[784, 30, 10]",
-        "swb.npz: no header; sigmoid and the quadratic cost are assumed.",
+        "swb.npz: no header; sigmoid and the quadratic cost are assumed. Otherwise: "
+        "net = Network([784, 30, 10], hidden=..., output=...); net.load_weights(path).",
         f"loaded: {right} / 2000",
         "the same outputs to the last bit: True",
         f"another network: {another} / 2000",
@@ -89,6 +98,9 @@ AND: [0, 0, 0, 1]
 NAND: [1, 1, 1, 0]
 OR: [0, 1, 1, 1]
 XOR: [0, 1, 1, 0]
+step: [0 1 1]
+sigmoid: [0.26894142 0.73105858 0.88079708]
+relu: [0. 1. 2.]
 softmax: [0.01821127 0.24519181 0.73659691], sum 1.0
 softmax: [9.99954600e-01 4.53978686e-05 2.06106005e-09], sum 1.0
 three layers: [0.31682708 0.69627909]
@@ -105,6 +117,25 @@ def test_from_scratch(run, mnist):
     assert "\n".join(lines) == FROM_SCRATCH + plots.as_text(mnist[0].x[0], encoding="utf-8")
     assert agreement == "one by one and in batches of 100 agree: True"
     assert float(re.fullmatch(r"Accuracy:(0\.\d+)", accuracy)[1]) > 0.7
+
+
+def test_from_scratch_draws_the_chapters_graphs(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    lines = run("from_scratch", "--epochs", 1, "--examples", 100, "--figures", tmp_path / "figures")
+    assert lines[-1] == "drawn: activations.png"
+    assert (tmp_path / "figures" / "activations.png").stat().st_size > 10_000
+
+
+def test_autoencoder(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "autoencoder.png"
+    mean, through = run("autoencoder", "--epochs", 3, "--examples", 5000, "--out", picture)
+    errors = [
+        float(re.fullmatch(rf"{what}: error (0\.\d{{4}}) per pixel", line)[1])
+        for what, line in (("always answering with the mean image", mean), ("through 32 neurons", through))
+    ]
+    assert errors[1] < errors[0] / 1.5
+    assert picture.stat().st_size > 10_000
 
 
 def test_from_scratch_with_his_weights(run, mnist, tmp_path):
