@@ -7,6 +7,7 @@ library can be handed the step, and compile it. Where it runs, on which data, an
 long, is for other rooms.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -96,24 +97,32 @@ def accumulated(
 
     Those of the parts are added, each divided by the number of all: a mean of means would be another.
     """
-    n, total = batch.x.shape[0], None
-    for start in range(0, n, size or n):
-        part = _rows(batch, start, min(start + (size or n), n))
+    n, found = batch.x.shape[0], []
+    for part in parts_of(batch, size or n):
         _, gradients, state = backprop(xp, stages, cost, parameters, state, part, n, frozen)
-        total = gradients if total is None else list(map(_added, total, gradients))
-    return total or [], state
+        found.append(gradients)
+    return added(found), state
+
+
+def parts_of(batch: Batch, size: int) -> list[Batch]:
+    """Return the examples of a mini-batch, so many at a time; the last may be fewer."""
+    n = batch.x.shape[0]
+    if size >= n:
+        return [batch]
+    return [_rows(batch, start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _rows(batch: Batch, start: int, stop: int) -> Batch:
-    """Return some examples of a mini-batch; itself for all of them."""
-    if (start, stop) == (0, batch.x.shape[0]):
-        return batch
-    part: Batch = map_arrays(lambda a: a[start:stop, ...], batch)
-    return part
+    rows: Batch = map_arrays(lambda a: a[start:stop, ...], batch)
+    return rows
 
 
-def _added(layer: Any, other: Any) -> Any:
-    return type(layer)(*[g + h for g, h in zip(layer, other, strict=True)]) if layer else ()
+def added(gradients: Sequence[list[Any]]) -> list[Any]:
+    """Return the sums of gradients, each in the structure of the parameters."""
+    total, *others = gradients
+    for other in others:
+        total = [type(one)(*map(operator.add, one, two)) for one, two in zip(total, other, strict=True)]
+    return total
 
 
 def step(
@@ -133,15 +142,37 @@ def step(
     Of the numbers the last are those of the regularizers. The gradients are taken from `size` examples
     at a time, None from all of them, and those of frozen layers not at all.
     """
-    parameters, state, slots = train_state
-    numbers, strengths = numbers[: len(numbers) - len(regularizers)], numbers[len(numbers) - len(regularizers) :]
+    _, strengths = _apart(numbers, regularizers)
     batch = batch._replace(y=smoothed(xp, cost.output, batch.y, regularizers, strengths))
-    gradients, state = accumulated(xp, stages, cost, parameters, state, batch, size, frozen)
+    of_network = cost, train_state.parameters, train_state.state
+    gradients, state = accumulated(xp, stages, *of_network, batch, size, frozen)
+    return applied(xp, rule, train_state, gradients, state, numbers, regularizers, frozen)
+
+
+def applied(
+    xp: Namespace,
+    rule: Rule,
+    train_state: TrainState,
+    gradients: list[Any],
+    state: list[Any],
+    numbers: Numbers,
+    regularizers: Sequence[str] = (),
+    frozen: Sequence[int] = (),
+) -> TrainState:
+    """Return the train state after a step along gradients, of which those of frozen layers count for nothing."""
+    parameters, before, slots = train_state
+    numbers, strengths = _apart(numbers, regularizers)
     moving, gradients, *moving_slots = (_without(frozen, tree) for tree in (parameters, gradients, *slots))
     gradients = regularized(xp, moving, gradients, regularizers, strengths)
     moved, moved_slots = updated(xp, rule, moving, gradients, tuple(moving_slots), numbers)
     after = [_put_back(frozen, *pair) for pair in zip((moved, *moved_slots), (parameters, *slots), strict=True)]
-    return TrainState(after[0], _put_back(frozen, state, train_state.state), tuple(after[1:]))
+    return TrainState(after[0], _put_back(frozen, state, before), tuple(after[1:]))
+
+
+def _apart(numbers: Numbers, regularizers: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Return the numbers of the optimizer, and those of the regularizers, which come last."""
+    n = len(numbers) - len(regularizers)
+    return numbers[:n], numbers[n:]
 
 
 def _without(frozen: Sequence[int], layers: Sequence[Any]) -> list[Any]:

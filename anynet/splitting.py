@@ -15,31 +15,45 @@ class Split:
 
     size: int | None = None
     frozen: tuple[int, ...] = ()
+    threads: int = 1  # on which parts are learnt from side by side
 
 
 WHOLE = Split()
 
 
 def split_of(
-    backend: Backend, architecture: Architecture, batch_size: int, micro_batch_size: int | None, freeze: Any
+    backend: Backend,
+    architecture: Architecture,
+    batch_size: int,
+    micro_batch_size: int | None,
+    freeze: Any,
+    threads: int | None = None,
 ) -> Split:
     """Return how a step is split; the arguments, and what is raised, are those of `Network.fit`."""
-    return Split(_size(backend, architecture, batch_size, micro_batch_size), _frozen(architecture, freeze))
+    frozen = _frozen(architecture, freeze)
+    most = None if architecture.couples else _rows_in_cache(backend, architecture)
+    has_state = any(architecture.parameter_shapes()[1])  # which each part would change for the next
+    side_by_side = 1 if most is None or has_state else threads or 1
+    if side_by_side > 1 and 2 * (batch_size // side_by_side) < (most or 1):
+        side_by_side = 1  # sharing out products is faster than parts so small
+    if micro_batch_size is None:
+        n_parts = max(-(-batch_size // (most or batch_size)), side_by_side)
+        size = -(-batch_size // n_parts)
+    else:
+        size = _checked(architecture, batch_size, micro_batch_size)
+    return Split(None if size >= batch_size else size, frozen, 1 if size >= batch_size else side_by_side)
 
 
-def _size(backend: Backend, architecture: Architecture, batch_size: int, given: int | None) -> int | None:
-    """Return the size of micro-batches; by default so that what kernels see stays in the cache, if that is faster."""
-    if given is None:
-        has_windows = architecture.working_shape not in architecture.shapes
-        most = (
-            backend.micro_batch_rows(architecture.working_shape) if has_windows and not architecture.couples else None
-        )
-        n_parts = -(-batch_size // (most or batch_size))
-        return None if n_parts == 1 else -(-batch_size // n_parts)
+def _rows_in_cache(backend: Backend, architecture: Architecture) -> int | None:
+    """Return of how many examples what kernels see stays in the cache, where that is faster; None is any number."""
+    has_windows = architecture.working_shape not in architecture.shapes
+    return backend.micro_batch_rows(architecture.working_shape) if has_windows else None
+
+
+def _checked(architecture: Architecture, batch_size: int, given: int) -> int:
+    """Return the size of micro-batches that is asked for."""
     size = whole_number("micro_batch_size", given)
-    if size >= batch_size:
-        return None
-    if architecture.couples:
+    if size < batch_size and architecture.couples:
         raise ValueError(
             f"micro_batch_size: expected a network whose batches can be split, got one with {architecture.couples[0]}, "
             "which couples the examples of a batch. Take a smaller batch_size, or LayerNorm."

@@ -15,7 +15,7 @@ from anynet.backends import Backend
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
-from anynet.regularization import NOTHING, Regularization
+from anynet.regularization import NOTHING, Regularization, smoothed
 from anynet.splitting import WHOLE, Split
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 from anynet.weighting import ALIKE, Weights
@@ -49,15 +49,42 @@ class Step:
         """Return labels or targets as targets (n, n_out)."""
         return data.targets(xp, y, self.architecture.n_out, self.dtype, device)
 
+    @property
+    def part_size(self) -> int | None:
+        """From how many examples of a mini-batch gradients are taken at a time; None: from all."""
+        return self.split.size
+
+    @property
+    def threads(self) -> int:
+        """On how many threads they may be, side by side."""
+        return self.split.threads
+
+    def gradients(self, xp: Namespace, train_state: TrainState, batch: Batch, n: int, numbers: Numbers) -> list[Any]:
+        """Return those of a part of a mini-batch of n examples, in their mean; no layer has a state that it changes."""
+        cost, batch = self._told(batch)
+        strengths = numbers[len(numbers) - len(self.regularizers) :]
+        batch = batch._replace(y=smoothed(xp, cost.output, batch.y, self.regularizers, strengths))
+        learnt = train_state.parameters, train_state.state
+        return backprop.backprop(xp, self.architecture.stages, cost, *learnt, batch, n, self.split.frozen)[1]
+
+    def applied(self, xp: Namespace, train_state: TrainState, gradients: list[Any], numbers: Numbers) -> TrainState:
+        """Return the train state after a step along the sum of gradients of parts."""
+        total, how = backprop.added(gradients), (numbers, self.regularizers, self.split.frozen)
+        return backprop.applied(xp, self.rule, train_state, total, train_state.state, *how)
+
     def __call__(self, xp: Namespace, train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
         """Return the train state after a mini-batch."""
-        noise = list(batch.noise)
-        cost: Any = self.architecture.cost  # a network without one is told so long before
-        label_weights = noise.pop() if self.weighs_labels else None
-        weights = noise.pop() if self.is_weighted else None
-        batch = Batch(batch.x, batch.y, tuple(noise), weights, label_weights)
+        cost, batch = self._told(batch)
         of_step = self.rule, train_state, batch, numbers, self.regularizers, self.split.size, self.split.frozen
         return backprop.step(xp, self.architecture.stages, cost, *of_step)
+
+    def _told(self, batch: Batch) -> tuple[Any, Batch]:
+        """Return the cost, and a mini-batch whose weights stand in their own places."""
+        noise = list(batch.noise)
+        label_weights = noise.pop() if self.weighs_labels else None
+        weights = noise.pop() if self.is_weighted else None
+        cost = self.architecture.cost  # a network without one is told so long before
+        return cost, Batch(batch.x, batch.y, tuple(noise), weights, label_weights)
 
 
 def take_steps(

@@ -15,7 +15,7 @@ from anynet import augmentation, batches, data, evaluation, optimizers, resuming
 from anynet.architecture import Architecture
 from anynet.averaging import averaged, averaging
 from anynet.backends import Backend, is_on_host
-from anynet.backends.threads import Threads, iterate, threads_for
+from anynet.backends.threads import ONE_EACH, Threads, iterate, threads_for
 from anynet.checks import warn, whole_number
 from anynet.data import DeviceData
 from anynet.derived import Outline
@@ -133,7 +133,8 @@ def prepare(
     budget, examples = data.budget_of(memory_limit), as_dataset(examples)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(examples))
-    split = split_of(backend, architecture, size, micro_batch_size, freeze)
+    chosen = threads_for(backend, size * architecture.multiply_adds, threads)
+    split = split_of(backend, architecture, size, micro_batch_size, freeze, chosen.number)
     batches.check_sizes(architecture, len(examples), size, split.frozen)
     if budget < math.inf:
         budget -= _held_bytes(backend, architecture, optimizer, size, split)
@@ -142,7 +143,6 @@ def prepare(
     held_out = None if validation is None else data.to_device(backend, validation, architecture, rest, placed.scale)
     if held_out is not None and validation_weight is not None:
         held_out = replace(held_out, weights=backend.copy_to_device(validation_weight))
-    chosen = threads_for(backend, size * architecture.multiply_adds, threads)
     doctor = Doctor(architecture, optimizer, len(placed))
     if data.warn_of_pixels(placed):
         doctor.trust_inputs()
@@ -227,7 +227,8 @@ def run(training: Training, learner: Learner, history: History | None = None) ->
         OSError: A checkpoint cannot be written.
     """
     kept = History() if history is None else history
-    return iterate(training.backend, training.threads, _run(training, learner, kept))
+    threads = ONE_EACH if training.split.threads > 1 else training.threads
+    return iterate(training.backend, threads, _run(training, learner, kept))
 
 
 def _run(training: Training, learner: Learner, history: History) -> Iterator[Report]:

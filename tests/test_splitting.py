@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from conftest import need
 
-from anynet import SGD, Adam, BatchNorm, Checkpoint, Conv2D, Dense, Dropout, MaxPool2D, Network
+from anynet import (
+    SGD,
+    Activation,
+    Adam,
+    BatchNorm,
+    Checkpoint,
+    Conv2D,
+    Dense,
+    Dropout,
+    MaxPool2D,
+    Network,
+    Standardize,
+)
 from anynet.backends import get as get_backend
 from anynet.splitting import Split, split_of
 from anynet.trees import arrays_of
@@ -123,3 +135,36 @@ def test_another_freeze_is_another_training(tmp_path):
     net.fit(x, y, epochs=1, optimizer=SGD(0.1), checkpoint=Checkpoint(tmp_path), freeze=[1])
     with pytest.raises(ValueError, match="freeze"):
         net_of(WITH_NORM).fit(x, y, epochs=2, optimizer=SGD(0.1), resume=tmp_path)
+
+
+def test_parts_on_two_threads_are_the_parts_on_one():
+    """To rounding, for one by one the products are summed otherwise; and to the bit from run to run."""
+    x, y = data(70)
+    how = {"epochs": 2, "batch_size": 32, "micro_batch_size": 7, "optimizer": Adam(0.01), "l2": 1.0}
+    how |= {"label_smoothing": 0.1, "sample_weight": np.linspace(0.5, 1.5, 70)}
+    nets = [net_of(IMAGES) for _ in range(3)]
+    for net, threads in zip(nets, (1, 2, 2), strict=True):
+        net.fit(x, y, **how, threads=threads)
+    assert largest_difference(nets[0], nets[1]) <= 1e-12
+    assert largest_difference(nets[1], nets[2]) == 0.0
+
+
+def test_what_goes_wrong_on_a_thread_is_told():
+    def odd(xp, z):
+        if z.shape[0] == 3:  # the last part, which another thread takes
+            raise ArithmeticError("three")
+        return z * 1.0
+
+    odd = Activation("odd", odd, lambda xp, z, a: xp.ones_like(z))
+    net = Network([(12, 12, 2), Conv2D(3, 3, activation=odd), 4], output="softmax", dtype="float64")
+    with pytest.raises(ArithmeticError, match="three"):
+        net.fit(*data(10), epochs=1, batch_size=10, micro_batch_size=7, threads=2)
+
+
+def test_small_parts_are_not_worth_a_thread():
+    numpy, lenet = get_backend("numpy", None, "float32"), [(28, 28, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(40, 5), 10]
+    architecture = net_of(lenet, dtype="float32").architecture
+    assert split_of(numpy, architecture, 10, None, (), threads=2) == Split()
+    assert split_of(numpy, architecture, 64, None, (), threads=2) == Split(16, (), 2)
+    with_state = net_of([(28, 28, 1), Standardize(), *lenet[1:]], dtype="float32").architecture
+    assert split_of(numpy, with_state, 64, None, (), threads=2).threads == 1

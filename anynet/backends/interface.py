@@ -24,6 +24,20 @@ class Step(Hashable, Protocol):
     def widest_shape(self) -> Shape:
         """The shape of the largest array that one example becomes."""
 
+    @property
+    def part_size(self) -> int | None:
+        """From how many examples of a mini-batch gradients are taken at a time; None: from all."""
+
+    @property
+    def threads(self) -> int:
+        """On how many threads they may be, side by side."""
+
+    def gradients(self, xp: Namespace, train_state: TrainState, batch: Batch, n: int, numbers: Numbers) -> list[Any]:
+        """Return those of a part of a mini-batch of n examples."""
+
+    def applied(self, xp: Namespace, train_state: TrainState, gradients: list[Any], numbers: Numbers) -> TrainState:
+        """Return the train state after a step along the sum of gradients of parts."""
+
     def inputs(self, xp: Namespace, x: Array) -> Array:
         """Return rows of x as inputs, in the dtype of the network, pixels scaled."""
 

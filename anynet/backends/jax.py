@@ -16,7 +16,8 @@ import numpy as np
 from anynet.backends.dtypes import STANDARD, DTypes, named, widened
 from anynet.backends.errors import culprit_of, entered, first_line, imported, no_such_device
 from anynet.backends.interface import NO_CONTEXT, Library, Noise, Run, Step
-from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, TrainState, Tree
+from anynet.typing import Array, Batch, DeviceLike, HostArray, Namespace, Numbers, Order, Shape, TrainState, Tree
+from anynet.windows import Pair, taps_of
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
@@ -144,8 +145,46 @@ def compiled(backend: "Backend", f: Callable[..., Tree]) -> Callable[..., Tree]:
 def _program_of(f: Callable[..., Tree]) -> Callable[..., Tree]:
     import jax
 
-    program: Callable[..., Tree] = jax.jit(partial(f, jax.numpy))
+    program: Callable[..., Tree] = jax.jit(partial(f, _Compiled()))
     return program
+
+
+class _Compiled:
+    """JAX's namespace where programs are compiled, with windows in the form that XLA makes the most of."""
+
+    def __getattr__(self, name: str) -> Any:
+        import jax
+
+        return getattr(jax.numpy, name)
+
+    @staticmethod
+    def windows(a: Array, size: Pair, stride: Pair) -> Array:
+        """Return all windows of images: their elements joined along the channels, twice as fast as stacked."""
+        import jax
+
+        taps = [a[tap] for tap in taps_of(a.shape[1:3], size, stride)]
+        n, down, across, channels = taps[0].shape
+        return jax.numpy.concatenate(taps, axis=-1).reshape(n, down, across, *size, channels)
+
+    @staticmethod
+    def overlap_add(*taps: Array, size: Pair, stride: Pair, shape: Shape) -> Array:
+        """Return the sum of the elements of windows, each where it was taken from: first along rows."""
+
+        def summed(parts: Sequence[Array], axis: int) -> Array:
+            return sum(_put(part, axis, start, stride[axis - 1], shape[axis]) for start, part in enumerate(parts))
+
+        rows = [summed(taps[i * size[1] : (i + 1) * size[1]], 2) for i in range(size[0])]
+        return summed(rows, 1)
+
+
+def _put(a: Array, axis: int, start: int, stride: int, n: int) -> Array:
+    """Return an array with zeros between and round it, by the one operation that XLA has for that."""
+    import jax
+
+    reach = stride * (a.shape[axis] - 1) + 1
+    around = [(0, 0, 0)] * a.ndim
+    around[axis] = start, n - start - reach, stride - 1
+    return jax.lax.pad(a, jax.numpy.zeros((), a.dtype), around)
 
 
 def scan(backend: "Backend", step: Step) -> Run:
@@ -180,7 +219,8 @@ def scan(backend: "Backend", step: Step) -> Run:
 def _chunk_programs(step: Step) -> tuple[Callable[..., Any], Callable[..., TrainState]]:
     """Return (gather, steps): what forms the rows of a chunk, and what takes some steps over them."""
     import jax
-    import jax.numpy as xp
+
+    xp: Any = _Compiled()
 
     @partial(jax.jit, static_argnames="rows")
     def gather(data: tuple[Array, Array], order: Array | None, start: int, n: int, noise: Noise, rows: int) -> Any:

@@ -33,6 +33,9 @@ class Threads(NamedTuple):
     is_asked: bool = False  # else it is no more than a limit
 
 
+ONE_EACH = Threads(1, is_asked=True)  # for products, where there are several threads that multiply
+
+
 def threads_for(backend: "Backend", multiply_adds: int, asked: int | None = None) -> Threads:
     """Return on how many threads to train.
 

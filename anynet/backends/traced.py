@@ -105,7 +105,7 @@ def held_bytes(
 
 def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Callable[..., Tree]:
     """Return f(xp, ...) as a line per shape of its arguments, or with the namespace bound if there is none."""
-    lines, slowly = _calls(make, backend, f), bind_namespace(backend, f)
+    lines, slowly = kept_lines(make, backend, f), bind_namespace(backend, f)
 
     def run(*arguments: Tree) -> Tree:
         arrays = arrays_of(arguments)
@@ -150,7 +150,7 @@ def _form(a: Any) -> Any:
 
 
 @lru_cache(_KEPT)
-def _calls(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> "_Lines":
+def kept_lines(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> "_Lines":
     """Return the lines of a formula: find(*arguments) -> (line, result, spare storage)."""
 
     def make_line(*arguments: Tree) -> tuple[Line, Tree, deque[Any]]:
