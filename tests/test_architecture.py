@@ -92,6 +92,7 @@ def test_an_image_becomes_a_row_before_a_dense_layer():
     assert architecture.shapes == ((6, 6, 2), (4, 4, 3), (2, 2, 3), (12,), (5,), (4,))
     assert described([(6, 6, 2), Conv2D(3, 3), MaxPool2D(2), Flatten(), 5, 4]) == architecture
     assert described([(6, 6, 2), 5]).shapes == ((6, 6, 2), (72,), (5,))
+    assert described([(28, 28, 1), 30, 10]).default_optimizer == described([784, 30, 10]).default_optimizer == SGD(3.0)
 
 
 @pytest.mark.parametrize(

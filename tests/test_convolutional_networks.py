@@ -106,6 +106,17 @@ def test_a_loop_and_lines_from_memory_and_not_come_to_the_same_numbers():
         assert all(relative_difference(a, b) <= 1e-11 for a, b in zip(learnt(nets[0]), learnt(other), strict=True))
 
 
+def test_no_image_one_image_pixels_and_rows_are_answered(backend):
+    sizes = [(6, 6, 1), Conv2D(2, 3, padding="same"), BatchNorm(), MaxPool2D(2), GlobalAveragePool2D(), 3]
+    net = net_of(backend, sizes)
+    assert net.feedforward(np.ones((0, 6, 6, 1))).shape == (0, 3)
+    together = net.feedforward(np.ones((2, 6, 6)))
+    for x in (np.full((2, 6, 6, 1), 255, "uint8"), np.ones((2, 36)), np.ones((2, 1, 6, 6))):
+        assert np.array_equal(net.feedforward(x), together)
+    for x in (np.ones((6, 6)), np.ones((6, 6, 1)), np.ones(36)):
+        assert relative_difference(net.feedforward(x), together[0]) <= 1e-14
+
+
 def test_activations_are_the_maps_of_each_layer(rng):
     net, x = net_of(), data(5)[0]
     maps = net.activations(x)
