@@ -90,6 +90,7 @@ class PlainStep:
     output: Any = sigmoid
     rule: str = "sgd"
     widest_shape = (784,)
+    threads = 1
 
     def inputs(self, xp, x):
         return x
@@ -215,6 +216,7 @@ class Formula:
 
     f: Callable
     widest_shape = (4,)
+    threads = 1
 
     def inputs(self, xp, x):
         return x

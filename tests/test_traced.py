@@ -23,7 +23,7 @@ def lines(monkeypatch):
             made.append(size)
             super().__init__(program, size, n_held)
 
-    for cached in (traced._loops, traced._calls):
+    for cached in (traced._loops, traced.kept_lines):
         cached.cache_clear()
     library = backends.LIBRARIES["numpy"]
     counted = replace(
@@ -56,7 +56,7 @@ def test_programs_are_made_once_per_shape_and_kept_by_value(lines, rng):
 def test_a_large_block_keeps_no_storage(rng):
     net = Network([5, 2000, 3])
     x = rng.normal(size=(400, 5)).astype("float32")
-    lines = traced._calls(NumpyLine, net.backend, net._trained.ask.__self__ and _outputs(net))
+    lines = traced.kept_lines(NumpyLine, net.backend, net._trained.ask.__self__ and _outputs(net))
     net.feedforward(x)
     (found,) = [kept for kept in lines._found.values() if kept]
     line, _, spare = found
