@@ -369,21 +369,25 @@ def _name_of(x: Any, column: int) -> Any:
 
 def _stacked(columns: Sequence[Any], argument: str) -> Any:
     """Return the book's columns (n_in, 1) as the rows of (n, n_in), and digits as (n,)."""
-    rows = [_as_array(column, argument) for column in columns]
-    are_numpys = all(type(row) is np.ndarray for row in rows)  # of tens of thousands, each is asked once
+    if all(isinstance(column, (int, np.integer)) for column in columns):  # digits: of tens of thousands each is asked
+        return np.asarray(columns)
+    are_numpys = all(type(column) is np.ndarray for column in columns)  # likewise, once
+    rows = columns if are_numpys else [_as_array(column, argument) for column in columns]
     libraries = ["numpy"] if are_numpys else sorted({library_of(row) or "numpy" for row in rows})
     if len(libraries) > 1:
         raise TypeError(
             f"{argument}: expected arrays of one library, got {' and '.join(libraries)} among them. "
             "Convert them with backends.to_numpy."
         )
-    shapes = {row.shape if are_numpys else tuple(row.shape) for row in rows}
+    shapes = {tuple(row.shape) for row in rows}
     if len(shapes) > 1:
         raise ValueError(
             f"{argument}: expected examples of one shape, got {' and '.join(map(str, sorted(shapes)[:2]))} among them."
         )
-    xp = array_namespace(*rows[:1] if are_numpys else rows)
-    stacked = xp.stack(rows)
+    if are_numpys and rows[0].ndim > 0:
+        stacked = np.concatenate(rows).reshape(len(rows), *rows[0].shape)  # twice as fast as np.stack
+    else:
+        stacked = array_namespace(*rows).stack(rows)
     return stacked[..., 0] if stacked.ndim == 3 and stacked.shape[2] == 1 else stacked
 
 
