@@ -8,7 +8,7 @@ from pathlib import Path
 import cuda_device
 import pytest
 
-from anynet import SGD, Network, training
+from anynet import SGD, Conv2D, MaxPool2D, Network, training
 from anynet.layers import Dense
 from anynet.optimizers import Adam, Momentum
 from anynet.schedules import Cosine
@@ -26,6 +26,14 @@ def test_training_keeps_its_budget(sizes, launches, products):
     net = Network(sizes, backend="cupy")
     cuda_cost.check(net, launches)
     assert cuda_cost.of_step(net).products == products
+
+
+def test_a_convolution_launches_as_much_whatever_the_batch():
+    lenet = [(28, 28, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(40, 5), MaxPool2D(2), 100, 10]
+    nets = [Network(lenet, "cupy", hidden="relu", output="softmax") for _ in range(2)]
+    small, large = (cuda_cost.of_step(net, 1, batch_size=n) for net, n in zip(nets, (10, 20), strict=True))
+    assert small == large
+    assert (small.launches, small.products, small.copies) == (33, 11, 0)
 
 
 @pytest.mark.parametrize("validate", [False, True])

@@ -14,10 +14,10 @@ import array_api_compat.numpy as on_host
 import numpy as np
 
 from anynet.backends.cuda import CUDA, TYPES
+from anynet.backends.cuda_windows import COMPOSED
 from anynet.operations import DTYPES, NUMBER, dtype_name, is_number
 from anynet.tracing import VIEWS, Program, Symbol, call_of, owner
 from anynet.typing import Array, Shape
-from anynet.windows import Pair, taps_of
 
 _REDUCTIONS = {"sum", "prod", "max", "min", "mean", "all", "any"}
 _MOST_OPERATIONS = 256  # of a kernel: the time to compile one grows faster than its text
@@ -329,8 +329,8 @@ class CudaLine:
         is_product = s.name == "matmul" and all(len(a.shape) == 2 and dtype_name(a) == s.dtype for a in s.args)
         if is_product or s.name in _REDUCTIONS:
             self._each.append(Call(partial(_into, getattr(cupy, s.name), how), [*places, self._store(s, i, set())]))
-        elif s.name in _COMPOSED:
-            self._each.append(Call(partial(_COMPOSED[s.name], **how), [*places, self._store(s, i, set())]))
+        elif s.name in COMPOSED:
+            self._each.append(Call(partial(COMPOSED[s.name], **how), [*places, self._store(s, i, set())]))
         else:
             self._each.append(Call(call_of(xp, s), places, self._place(s)))
 
@@ -357,27 +357,6 @@ class CudaLine:
     def _new_place(self, value: Any = None) -> int:
         self._known.append(value)
         return len(self._known) - 1
-
-
-def _windows(a: Array, out: Array, size: Pair, stride: Pair) -> None:
-    """Write all windows of images: one copy, from a view in which they overlap."""
-    from cupy.lib.stride_tricks import as_strided
-
-    n, by_row, by_column, by_channel = a.strides
-    strides = n, by_row * stride[0], by_column * stride[1], by_row, by_column, by_channel
-    out[...] = as_strided(a, out.shape, strides)
-
-
-def _overlap_add(*taps_and_out: Array, size: Pair, stride: Pair, shape: Shape) -> None:
-    """Write the sum of the elements of windows, each where it was taken from."""
-    *taps, out = taps_and_out
-    out.fill(0)
-    for tap, where in zip(taps, taps_of(shape[1:3], size, stride), strict=True):
-        there = out[where]
-        there += tap
-
-
-_COMPOSED: dict[str, Callable[..., None]] = {"windows": _windows, "overlap_add": _overlap_add}
 
 
 def _number(f: Callable[..., Any], *numbers: Any) -> Any:

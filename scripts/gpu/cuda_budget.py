@@ -8,7 +8,7 @@ Counted, not timed, on the emulated device of the tests; needs the extra `emulat
 import cuda_cost
 import emulated
 
-from anynet import Network
+from anynet import Conv2D, MaxPool2D, Network
 
 NETWORKS = [
     ([784, 30, 10], {}),
@@ -16,6 +16,7 @@ NETWORKS = [
     ([784, 512, 512, 10], {}),
     ([784, 512, 512, 10], {"hidden": "relu", "output": "softmax"}),
 ]
+LENET = [(28, 28, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(40, 5), MaxPool2D(2), 100, 10]
 LAYERS = {  # a network without one more layer of the kind, and with it
     "`Dense`, sigmoid": ([784, 30, 10], [784, 30, 30, 10], {}),
     "`Dense`, tanh": ([784, 30, 10], [784, 30, 30, 10], {"hidden": "tanh"}),
@@ -33,6 +34,14 @@ def print_networks() -> None:
         print(f"| {name} | {step.launches:g} | {step.products:g} | {step.copies:g} | {epoch.synchronisations:g} |")
 
 
+def print_lenet() -> None:
+    print("| LeNet, mini-batches of | launches per step | matrix products per step |")
+    print("|---|---|---|")
+    for size in (10, 20):
+        step = cuda_cost.of_step(Network(LENET, "cupy", hidden="relu", output="softmax"), 1, batch_size=size)
+        print(f"| {size} | {step.launches:g} | {step.products:g} |")
+
+
 def print_layers() -> None:
     print("| one more layer | launches per step | matrix products per step |")
     print("|---|---|---|")
@@ -44,6 +53,8 @@ def print_layers() -> None:
 def main() -> None:
     emulated.install("scripts/gpu/cuda_budget.py")
     print_networks()
+    print()
+    print_lenet()
     print()
     print_layers()
 

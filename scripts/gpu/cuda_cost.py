@@ -34,7 +34,15 @@ class Cost:
         return self.launches, self.products, self.copies, self.synchronisations
 
 
-def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int | None = None, **how: Any) -> Cost:
+def _of_fit(
+    net: Network,
+    n: int,
+    epochs: int,
+    validate: bool,
+    memory_limit: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    **how: Any,
+) -> Cost:
     import emulated_cuda  # there once CuPy has been given the device
 
     rng = np.random.default_rng(0)
@@ -45,7 +53,7 @@ def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int
         net.fit(
             data,
             epochs=epochs,
-            batch_size=BATCH_SIZE,
+            batch_size=batch_size,
             validation=validation,
             progress=False,
             memory_limit=memory_limit,
@@ -56,15 +64,15 @@ def _of_fit(net: Network, n: int, epochs: int, validate: bool, memory_limit: int
 
 def of_epoch(net: Network, n: int = 200, validate: bool = True, memory_limit: int | None = None, **how: Any) -> Cost:
     """Return the cost of one more epoch of n examples, evaluation included; the rest are arguments of `fit`."""
-    _of_fit(net, BATCH_SIZE, 1, validate, **how)  # constants of this batch size are made once, and not counted
+    _of_fit(net, how.get("batch_size", BATCH_SIZE), 1, validate, **how)  # constants of this batch size are made once, and not counted
     once = _of_fit(net, n, 1, validate, memory_limit, **how)
     return _of_fit(net, n, 2, validate, memory_limit, **how) - once
 
 
 def of_step(net: Network, steps: int = 10, **how: Any) -> Cost:
     """Return the cost of one more mini-batch: what a chunk of them has in common cancels."""
-    few = of_epoch(net, steps * BATCH_SIZE, validate=False, **how)
-    return (of_epoch(net, 2 * steps * BATCH_SIZE, validate=False, **how) - few) / steps
+    n = steps * how.get("batch_size", BATCH_SIZE)
+    return (of_epoch(net, 2 * n, validate=False, **how) - of_epoch(net, n, validate=False, **how)) / steps
 
 
 def check(net: Network, launches: int) -> None:
