@@ -12,6 +12,7 @@ from anynet import SGD, Conv2D, MaxPool2D, Network, training
 from anynet.layers import Dense
 from anynet.optimizers import Adam, Momentum
 from anynet.schedules import Cosine
+from anynet.splitting import WHOLE
 
 cp = cuda_device.require(emulated_only=True)
 import cuda_cost  # noqa: E402
@@ -78,7 +79,7 @@ LABELS = 4 * ROWS  # bytes, as int32
 def test_what_is_streamed_is_copied_once_per_chunk(limit, validate, copies):
     net = Network(BOOK, backend="cupy")
     if limit:  # what a step holds for itself has its room first
-        limit += training._held_bytes(net.backend, net.architecture, SGD(1.0), 10)
+        limit += training._held_bytes(net.backend, net.architecture, SGD(1.0), 10, WHOLE)
     epoch = cuda_cost.of_epoch(net, ROWS, validate, limit)
     assert epoch.copies == 2 + copies
     assert epoch.synchronisations <= 2

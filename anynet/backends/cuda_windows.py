@@ -56,7 +56,8 @@ def _gathering(size: Pair, stride: Pair) -> Any:
         *taken,
         "out = sum;",
     ]
-    ins = [f"raw T t{k}" for k in range(n)] + [f"int64 {name}" for name in "height width channels down across".split()]
+    sizes = "int64 height, int64 width, int64 channels, int64 down, int64 across"
+    ins = [f"raw T t{k}" for k in range(n)] + [sizes]
     return cupy.ElementwiseKernel(", ".join(ins), "T out", "\n".join(body), "anynet_overlap_add")
 
 

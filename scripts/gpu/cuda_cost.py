@@ -64,7 +64,8 @@ def _of_fit(
 
 def of_epoch(net: Network, n: int = 200, validate: bool = True, memory_limit: int | None = None, **how: Any) -> Cost:
     """Return the cost of one more epoch of n examples, evaluation included; the rest are arguments of `fit`."""
-    _of_fit(net, how.get("batch_size", BATCH_SIZE), 1, validate, **how)  # constants of this batch size are made once, and not counted
+    size = how.get("batch_size", BATCH_SIZE)
+    _of_fit(net, size, 1, validate, **how)  # constants of this batch size are made once, and not counted
     once = _of_fit(net, n, 1, validate, memory_limit, **how)
     return _of_fit(net, n, 2, validate, memory_limit, **how) - once
 
