@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     try:
-        with signals.handled(_leave):
+        with signals.handled(_leave, for_good=argv is None):  # a program ends quietly to its last moment
             from anynet.commands import run
 
             try:

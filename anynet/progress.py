@@ -3,8 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, closing, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -139,9 +139,9 @@ def collect(reports: Reports, history: "History", callbacks: Any, learner: Any, 
         holds_back: Whether whoever asks the program to end waits until a chunk is over, and for
             the checkpoint that is written then.
     """
-    holding = signals.held_back() if holds_back else nullcontext(lambda: None)
+    idle: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
     try:
-        with holding as check_for_interrupt, closing(reports):
+        with signals.held_back() if holds_back else idle as check_for_interrupt, closing(reports):
             for report in reports:
                 for callback in callbacks:
                     callback(report, learner)

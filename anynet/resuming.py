@@ -19,8 +19,10 @@ from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
 from anynet.checks import warn
 from anynet.examples import Dataset, is_sparse, rows_at
+from anynet.formats.replacing import sweep
 from anynet.history import History, Lines, Report
 from anynet.optimizers import Optimizer
+from anynet.parameters import all_finite
 from anynet.saving import checkpoint as files
 from anynet.saving import native
 from anynet.saving.checkpoint import Moment
@@ -117,6 +119,7 @@ class Course:
     asked: int = 0  # how many steps into the training it was last asked whether to write
     written: int = -1  # how many steps into the training the last checkpoint is
     lines: Lines | None = None
+    last_good: TrainState | None = None  # from before the epoch, if nothing has written into it
 
     @property
     def n_steps(self) -> int:
@@ -133,6 +136,13 @@ class Course:
         """Whether nothing is left to train."""
         early = self.training.conduct.early_stopping
         return self.epoch >= self.training.epochs or (early is not None and early.is_over(self.stopping))
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all parameters of the learner are finite."""
+        backend = self.training.backend
+        with backend.active():
+            return bool(all_finite(backend.xp, self.learner.train_state.parameters))
 
     @property
     def best(self) -> str | None:
@@ -176,12 +186,21 @@ class Course:
         self.write_if_due()
 
     def settle(self) -> None:
-        """Leave the learner with the best that was learnt, if somebody looks for it, and with its average."""
+        """Leave the learner with the best that was learnt, if somebody looks for it, and with its average.
+
+        Without it, what is not finite gives way to what was there before the epoch.
+        """
         learner, optimizer = self.learner, self.training.optimizer
         if self.stopping.epoch is not None:
             learner.train_state, watched = self.stopping.learnt
             n_steps = self.learnt_before + (self.stopping.epoch + 1) * self.steps_per_epoch
             learner.learnt = Learnt(optimizer, n_steps, watched)
+        elif self.last_good is not None and not self.is_finite:
+            learner.train_state = self.last_good
+            warn(
+                f"epoch {self.epoch}: expected finite parameters, got NaN or infinity before it was stopped. The "
+                "network is as it was before this epoch. Most often the learning rate is too large: take a tenth of it."
+            )
         if learner.learnt is not None and learner.learnt.optimizer is optimizer and not learner.learnt.is_settled:
             learner.train_state = averaged(optimizer, learner.train_state)
             learner.learnt = learner.learnt._replace(is_settled=True)
@@ -316,7 +335,7 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
     if conduct.checkpoint is not None:
         folder = Path(conduct.checkpoint.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        files.clear(folder)
+        sweep(folder)
     return replace(training, made_of=made_of, moment=moment)
 
 

@@ -237,14 +237,15 @@ def _run(training: Training, learner: Learner, history: History) -> Iterator[Rep
     try:
         yield from _epochs(training, learner, course)
     except GeneratorExit:
-        course.write()
+        if course.is_finite:
+            course.write()
         raise
     finally:
         course.settle()
 
 
 def _epochs(training: Training, learner: Learner, course: Course) -> Iterator[Report]:
-    last_good = learner.train_state  # no step writes into it
+    course.last_good = learner.train_state  # no step writes into it
     if training.moment is None and training.conduct.learnt is None:
         learner.train_state = _prepared(training, learner.train_state)
     take_chunk = _taking_chunks(training, learner)
@@ -253,7 +254,7 @@ def _epochs(training: Training, learner: Learner, course: Course) -> Iterator[Re
         report, chunk = yield from _epoch(training, course, take_chunk)
         measured = _measured(training, learner.train_state, chunk, looks=epoch == 0 or is_last)
         if not measured.is_finite:
-            learner.train_state = last_good
+            learner.train_state = course.last_good
             kept = f"before {'this epoch' if epoch else 'training'}" if course.best is None else f"after {course.best}"
             raise FloatingPointError(
                 f"epoch {epoch}: expected finite parameters and costs, got NaN or infinity. Most often the "
@@ -262,7 +263,7 @@ def _epochs(training: Training, learner: Learner, course: Course) -> Iterator[Re
             )
         if measured.besides:
             training.doctor.judge(measured.besides, course.n_steps, is_last)
-        last_good = learner.train_state
+        course.last_good = learner.train_state
         report = replace(report, metrics=_metrics(training, measured), n_correct=measured.n_correct, batch_cost=None)
         course.end_epoch(report)
         yield report

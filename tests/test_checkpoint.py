@@ -133,7 +133,7 @@ def test_other_arrays_are_refused(folder):
 
 
 def test_what_a_program_that_died_left_half_goes(folder, rng):
-    (folder / ".anynet-abc").write_bytes(b"half")
+    (folder / ".anynet-abcdefgh").write_bytes(b"half")
     net = Network([12, 5, 4], seed=3)
     how = {"optimizer": Adam(0.01), "checkpoint": Checkpoint(folder), "resume": folder}
     net.fit(*clusters(np.random.default_rng(1)), epochs=4, **how)

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import os
 import struct
 import zipfile
 from pathlib import Path
@@ -52,38 +51,7 @@ def test_what_names_no_file(path):
         npz.with_suffix(path)
 
 
-# Writing: the old file or the new one, whole.
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = npz.write(tmp_path / "net.npz", {"a": [1]}, {})
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(npz.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        npz.write(path, {"a": [2]}, {})
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_replacing_keeps_permissions(tmp_path):
-    path = npz.write(tmp_path / "net.npz", {"a": [1]}, {})
-    path.chmod(0o640)
-    npz.write(path, {"a": [2]}, {})
-    assert path.stat().st_mode & 0o777 == 0o640
-
-
-def test_a_new_file_has_the_permissions_of_any_other_and_leaves_the_mask(tmp_path):
-    before = os.umask(0o027)
-    try:
-        path = npz.write(tmp_path / "net.npz", {"a": [1]}, {})
-        assert os.umask(0o027) == 0o027
-        assert path.stat().st_mode & 0o777 == 0o640
-    finally:
-        os.umask(before)
+# Writing.
 
 
 def test_a_folder_that_is_missing_is_told_by_its_name(tmp_path):

@@ -32,14 +32,60 @@ def test_an_interrupt_waits_until_it_is_asked_for(number):
     assert exit_code(*caught.value.args) == {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}[number.name]
 
 
-def test_a_second_interrupt_is_not_held_back():
+@pytest.fixture
+def clock(monkeypatch):
+    """The seconds that have passed, to be set."""
+    passed = [0.0]
+    monkeypatch.setattr("anynet.signals.time.monotonic", lambda: passed[0])
+    return passed
+
+
+def test_only_a_second_ctrl_c_of_a_person_is_not_held_back(clock):
     reached = []
-    with pytest.raises(KeyboardInterrupt), held_back():
+    with pytest.raises(KeyboardInterrupt) as caught, held_back():
         signal.raise_signal(signal.SIGINT)
-        reached.append("held back")
+        clock[0] = 0.4
+        signal.raise_signal(signal.SIGINT)  # of an impatient program
+        clock[0] = 0.6
         signal.raise_signal(signal.SIGTERM)
+        reached.append("held back")
+        signal.raise_signal(signal.SIGINT)
         reached.append("too far")
-    assert reached == ["held back"]
+    assert (reached, caught.value.args) == (["held back"], (signal.SIGINT,))
+
+
+def test_a_terminal_that_closes_asks_twice_and_is_told_once(clock):
+    with pytest.raises(KeyboardInterrupt) as caught, held_back() as check:
+        signal.raise_signal(ALL[-1])
+        clock[0] = 1.0
+        signal.raise_signal(ALL[-1])
+        signal.raise_signal(signal.SIGINT)
+        check()
+    assert caught.value.args == (ALL[-1],)
+
+
+def test_what_must_not_be_cut_short_is_not(clock):
+    with pytest.raises(KeyboardInterrupt, match=str(int(signal.SIGTERM))), held_back() as check:
+        signal.raise_signal(signal.SIGTERM)
+        check.hold_all()
+        for clock[0] in (0.0, 1.0, 2.0):
+            signal.raise_signal(signal.SIGINT)
+        check()
+
+
+def test_without_a_signal_that_only_unix_has_the_others_are_held_back(monkeypatch):
+    monkeypatch.delattr("anynet.signals.signal.SIGHUP")
+    with pytest.raises(KeyboardInterrupt), held_back() as check:
+        signal.raise_signal(signal.SIGINT)
+        check()
+
+
+def test_a_program_that_ends_goes_on_to_end_quietly():
+    told = []
+    with handled(lambda number, frame: told.append(number), for_good=True):
+        pass
+    signal.raise_signal(signal.SIGINT)
+    assert told == [signal.SIGINT]
 
 
 def test_an_interrupt_that_nobody_asks_for_is_forgotten():

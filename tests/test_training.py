@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import FOR_HIDDEN, PAIRS, clusters, is_same, targets_for
 
-from anynet import SGD, History, Network, Optimizer, backends, data, optimizers, random, training
+from anynet import SGD, Checkpoint, History, Network, Optimizer, backends, data, optimizers, random, training
 from anynet.backends import Backend
 from anynet.batches import Chunk
 from anynet.evaluation import Measured
@@ -417,3 +417,33 @@ def test_a_network_keeps_its_history(rng):
     assert net.fit(*clusters(rng), epochs=2) is net.history
     assert type(net.history) is History
     assert pickle.loads(pickle.dumps(net.history)) == net.history
+
+
+@pytest.mark.parametrize("has_checkpoint", [True, False])
+def test_who_stops_an_epoch_that_has_diverged_finds_what_was_finite(has_checkpoint, tmp_path, rng, monkeypatch):
+    set_chunk_bytes(monkeypatch, 4000)
+    x, y = rng.standard_normal((2000, 5)), rng.standard_normal((2000, 1))
+    net = Network([5, 4, 1], hidden="relu", output="identity", seed=1)
+    how = {"checkpoint": Checkpoint(tmp_path)} if has_checkpoint else {}
+    reports = net.iter_fit(x, y, epochs=9, batch_size=1, optimizer=SGD(0.001), **how)
+    while not next(reports).is_epoch_end:
+        pass
+    before = net.weights
+    next(reports)  # into the second epoch
+    net.weights = [np.full_like(w, np.nan) for w in net.weights]
+    with pytest.warns(
+        UserWarning, match=r"epoch 1: expected finite parameters, got NaN .* as it was before this epoch"
+    ):
+        reports.close()
+    assert all(np.array_equal(a, b) for a, b in zip(net.weights, before, strict=True))
+    assert all(np.isfinite(w).all() for path in tmp_path.iterdir() for w in Network.load(path).weights)
+
+
+def test_who_stops_an_epoch_finds_what_was_learnt_in_it(rng, monkeypatch):
+    set_chunk_bytes(monkeypatch, 4000)
+    net = Network([5, 4, 1], output="identity", seed=1)
+    reports = net.iter_fit(rng.standard_normal((2000, 5)), rng.standard_normal((2000, 1)), epochs=9, batch_size=1)
+    next(reports)
+    learnt = net.weights
+    reports.close()
+    assert all(np.array_equal(a, b) for a, b in zip(net.weights, learnt, strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 
 from anynet.checks import look_up
 from anynet.commands.errors import UsageError
+from anynet.formats.replacing import replace_file
 
 MAX_BYTES = 2**20
 # Of one run alone: where it writes is what the file with the resolved options is named by.
@@ -88,14 +89,7 @@ def write_resolved(values: Mapping[str, Any], output: Path) -> None:
     for name, value in sorted(values.items()):
         if value is not None and name not in OF_ONE_RUN and not callable(value):
             lines.append(f"{name.replace('_', '-')} = {_as_toml(value)}\n")
-    path = resolved_path(output)
-    begun = path.with_name(f".{path.name}.new")
-    try:
-        begun.write_bytes("".join(lines).encode("utf-8", "replace"))
-        begun.replace(path)
-    except BaseException:
-        begun.unlink(missing_ok=True)
-        raise
+    replace_file(resolved_path(output), lambda file: file.write("".join(lines).encode("utf-8", "replace")))
 
 
 def _as_toml(value: Any) -> str:

@@ -141,6 +141,8 @@ def output_path(given: str | None, force: bool) -> Path:
         if given == "-":
             raise ValueError("--output: expected a file, got '-', and standard output takes no network. Name a file.")
         path = npz.with_suffix(given)
+        if path.exists() and not path.is_file():
+            raise ValueError(f"--output: expected a file, got {path}, a folder, a pipe or a device. Give another name.")
         if path.exists() and not force:
             raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")
     check_folder("--output", path.parent)
@@ -185,28 +187,10 @@ def drawing(path: Path) -> Iterator[None]:
 
 def free_path(path: Path) -> Path:
     """Return the path, or the first of its numbered forms that does not exist."""
-    return next(free for free in _numbered(path) if not free.exists())
+    return next(free for free in numbered(path) if not free.exists())
 
 
-@contextmanager
-def taken(path: Path) -> Iterator[Path]:
-    """Take the path, or the first of its numbered forms that is free, for the `with` statement to fill.
-
-    However many programs ask at once, each is given a name of its own: an empty file holds it.
-    """
-    for free in _numbered(path):
-        try:
-            free.touch(exist_ok=False)
-            break
-        except FileExistsError:
-            continue
-    try:
-        yield free
-    except BaseException:
-        free.unlink(missing_ok=True)
-        raise
-
-
-def _numbered(path: Path) -> Iterator[Path]:
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield a path, and then its numbered forms."""
     yield path
     yield from (path.with_stem(f"{path.stem}-{number}") for number in count(1))

@@ -19,6 +19,7 @@ from anynet.checks import look_up, number_in, whole_number
 from anynet.commands import config, options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
+from anynet.commands.keeping import keep
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.formats.columns import told
@@ -167,7 +168,7 @@ def _train(
     reports: Iterator[Report],
     output: Path,
     say: Callable[[str], None],
-    check_for_interrupt: Callable[[], None],
+    check_for_interrupt: signals.Interrupts,
 ) -> None:
     """Let the network learn, and save it, whatever happens."""
     ends = []
@@ -180,6 +181,7 @@ def _train(
                     say(_line(report, data, arguments.metrics or ()))
                 check_for_interrupt()
     except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
+        check_for_interrupt.hold_all()
         why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
         if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
             path, (epoch, _, _) = _save(net, output, arguments), _saved(list(net.history) or ends, data)
@@ -188,6 +190,7 @@ def _train(
             kept = "Nothing was learnt, and nothing saved."
         print(f"{why}. {kept}", file=sys.stderr)
         raise
+    check_for_interrupt.hold_all()
     path = _save(net, output, arguments)
     say(_summary(list(net.history) or ends, data, path))
     check_for_interrupt()
@@ -207,11 +210,7 @@ def _tried(net: Network, train: Dataset, how: dict[str, Any]) -> str:
 
 def _save(net: Network, path: Path, arguments: argparse.Namespace) -> Path:
     """Save the network, under a number if another run has taken the path since this one began; options beside it."""
-    if arguments.force:
-        saved = net.save(path)
-    else:
-        with options.taken(path) as free:
-            saved = net.save(free)
+    saved = keep(net.save, path, replaces=arguments.force is True)
     if arguments.config is not None:
         config.write_resolved(arguments.resolved, saved)
     return saved

@@ -6,15 +6,12 @@ holds either the old file or the new one, whole. Reading trusts nothing: what an
 declares is checked before any of it is unpacked.
 """
 
-import errno
 import json
 import math
 import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,10 +21,10 @@ import numpy as np
 
 from anynet.formats.bounded import Source, binary, check_inflation
 from anynet.formats.contents import got
+from anynet.formats.replacing import replace_file
 from anynet.typing import HostArray
 
 HEADER = "header"
-TEMPORARY = ".anynet-"  # so begin the names of files that are being written
 
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _ARRAY_KINDS = "biufU"  # numbers, and the text of the header
@@ -60,37 +57,6 @@ def write_into(file: BinaryIO, arrays: Mapping[str, Any], header: Mapping[str, A
     np.savez(file, allow_pickle=False, **arrays, **{HEADER: np.array(json.dumps(header))})
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write a file whole or not at all: whatever happens meanwhile, what was at the path is there, or the new one is.
-
-    Args:
-        path: The file; its permissions are kept.
-        write: `write(file)` writes it.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(path.parent))
-    try:
-        # The prefix is short, for a name may be as long as the file system allows.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
-            try:
-                write(file)  # type: ignore[arg-type]  # which behaves as one
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()  # Windows replaces no file that is open
-                Path(file.name).chmod(_mode(path))
-                Path(file.name).replace(path)
-            except BaseException:
-                with suppress(OSError):  # of the rest, which closing tries to write again
-                    file.close()
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:  # which names the temporary file, or none
-        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
-
-
 def with_suffix(path: str | Path) -> Path:
     """Return the path with ".npz" added if it ends otherwise.
 
@@ -105,15 +71,6 @@ def with_suffix(path: str | Path) -> Path:
         raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as network.npz.")
     path = Path(path)
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-
-
-def _mode(path: Path) -> int:
-    """Return the permissions of the file that is replaced, or of a new file."""
-    if path.exists():
-        return path.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def read(path: Source, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:

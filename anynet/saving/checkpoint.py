@@ -91,12 +91,6 @@ def numbered(folder: Path) -> dict[int, Path]:
     return {int(name[1]): path for name, path in found if name is not None}
 
 
-def clear(folder: Path) -> None:
-    """Remove what a program that died while it wrote has left half."""
-    for path in folder.glob(f"{npz.TEMPORARY}*"):
-        path.unlink(missing_ok=True)
-
-
 def newest(folder: Path) -> Moment | None:
     """Return the newest checkpoint in a folder that is whole; None if there is none at all.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from anynet.formats.bounded import MAX_BYTES, Source, opened
-from anynet.formats.npz import replace_file
+from anynet.formats.replacing import replace_file
 from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
 from anynet.typing import HostArray
 

@@ -123,17 +123,31 @@ def test_an_interrupt_during_the_final_save_lets_it_end(tmp_path):
     assert Network.load(tmp_path / "network.npz").sizes == [784, 30, 10]
 
 
-def test_a_second_interrupt_ends_at_once_and_leaves_no_half_file(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_no_second_signal_cuts_the_save_short(number, tmp_path):
     with started(command=[sys.executable, "-c", SLOW_SAVE]) as process:
         until(process, "saving\n")
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED
-    assert "Saved" not in out
-    assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+        for _ in range(3):
+            process.send_signal(number)
+            time.sleep(0.2)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (128 + number, "")
+    assert Network.load(tmp_path / "network.npz").sizes == [784, 30, 10]
+    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_signals_that_come_twice_at_once_lose_nothing(number, tmp_path):
+    with started() as process:
+        until(process, "Epoch 0:")
+        process.send_signal(number)
+        time.sleep(0.001)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert err.startswith("Interrupted. ")
+    assert err.endswith(" is in network.npz.\n")
+    assert Network.load(tmp_path / "network.npz").sizes == [784, 30, 10]
 
 
 def on_a_terminal(arguments, interrupt_at=None):
