@@ -108,7 +108,7 @@ def over_rows(question: Callable[[Architecture, str], Any], net: Trained, x: Arr
     answer, n = net.ask(question), x.shape[0]
     if isinstance(x, Streamed) or not net.backend.is_native(x):
         answer = partial(_from_host, answer, net.backend)
-    length = net.backend.rows_within(batches.BLOCK_BYTES, net.architecture.widest_shape)
+    length = net.backend.rows_within(batches.BLOCK_BYTES, net.architecture.working_shape)
     if n <= length:
         return answer(net.learnt, x if not isinstance(x, Streamed) else batches.rows(x, 0, n))
     return _joined([answer(net.learnt, batches.rows(x, start, start + length)) for start in range(0, n, length)])
@@ -147,7 +147,7 @@ def totals(net: Trained, examples: DeviceData) -> Totals:
     cost: Any = None
     weight_right: Any = None
     seen = 0
-    for x, y in batches.in_order(backend, examples, architecture.widest_shape):
+    for x, y in batches.in_order(backend, examples, architecture.working_shape):
         targets = data.targets(xp, y, architecture.n_out, backend.dtype, backend.device)
         right, costs = verdicts(net.learnt, x, y if architecture.task == "classification" else targets, targets)
         if right is not None:
@@ -231,7 +231,7 @@ def confusion_matrix(net: Trained, examples: DeviceData) -> HostArray:
     xp, task, threshold = backend.xp, architecture.task, architecture.threshold
     integer = xp.__array_namespace_info__().default_dtypes()["integral"]  # 64 bits, where the library has them
     total: Any = 0
-    for x, y in batches.in_order(backend, examples, architecture.widest_shape):
+    for x, y in batches.in_order(backend, examples, architecture.working_shape):
         labels = y if y.ndim == 1 else metrics.decide(xp, y, task, threshold)
         predicted = metrics.decide(xp, outputs(net.learnt, x), task, threshold)
         total += xp.astype(metrics.confusion_matrix(xp, predicted, labels, architecture.n_classes), integer)
@@ -282,7 +282,7 @@ def _as_floats(backend: Backend, metric: Metric, given: Any) -> tuple[Array, boo
 def _answers(net: Trained, examples: DeviceData) -> metrics.Answers:
     """Return the network's answers to all of the examples, on the device."""
     backend, architecture, outputs = net.backend, net.architecture, net.ask(Outputs)
-    blocks = [(outputs(net.learnt, x), y) for x, y in batches.in_order(backend, examples, architecture.widest_shape)]
+    blocks = [(outputs(net.learnt, x), y) for x, y in batches.in_order(backend, examples, architecture.working_shape)]
     made, y = (parts[0] if len(parts) == 1 else backend.xp.concat(list(parts)) for parts in zip(*blocks, strict=True))
     targets = data.targets(backend.xp, y, architecture.n_out, backend.dtype, backend.device)
     answers = metrics.Answers.of(backend.xp, made, y, targets, architecture.task, architecture.threshold)
@@ -307,7 +307,7 @@ class Arriving:
 
     def __iter__(self) -> Iterator[Array]:
         backend, architecture, learnt = self.net.backend, self.net.architecture, self.net.learnt
-        for x, _ in batches.in_order(backend, self.examples, architecture.widest_shape):
+        for x, _ in batches.in_order(backend, self.examples, architecture.working_shape):
             a = data.inputs(backend.xp, x, backend.dtype)
             if self.layer > 0:
                 _, a = backprop.output(backend.xp, architecture.stages[: self.layer], *learnt, a)

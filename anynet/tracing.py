@@ -98,6 +98,7 @@ class Trace:
     """The namespace that a formula is handed while it is traced; it knows all the symbols that were made of it."""
 
     __name__ = "symbolic"  # array_api_compat asks for it
+    has_windows = True
 
     def __init__(self) -> None:
         self.symbols: list[Symbol] = []

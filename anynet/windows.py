@@ -42,7 +42,7 @@ def windows(xp: Namespace, a: Array, size: Pair, stride: Pair) -> Array:
         >>> windows(np, np.asarray([[[[1.0], [2.0], [3.0]]]]), (1, 2), (1, 1))[0, 0, :, 0, :, 0].tolist()
         [[1.0, 2.0], [2.0, 3.0]]
     """
-    if _is_trace(xp):
+    if _has_own(xp):
         return xp.windows(a, size=size, stride=stride)
     taps = [a[tap] for tap in taps_of(a.shape[1:3], size, stride)]
     n, down, across, channels = taps[0].shape
@@ -65,14 +65,15 @@ def overlap_add(xp: Namespace, taps: Sequence[Array], size: Pair, stride: Pair, 
         >>> overlap_add(np, [ones, ones], (1, 2), (1, 1), (1, 1, 3, 1))[0, 0, :, 0].tolist()
         [1.0, 2.0, 1.0]
     """
-    if _is_trace(xp):
+    if _has_own(xp):
         return xp.overlap_add(*taps, size=size, stride=stride, shape=shape)
     strips = [_summed(xp, taps[i * size[1] : (i + 1) * size[1]], 2, stride[1], shape[2]) for i in range(size[0])]
     return _summed(xp, strips, 1, stride[0], shape[1])
 
 
-def _is_trace(xp: Namespace) -> bool:
-    return getattr(xp, "__name__", "") == "symbolic"  # libraries may have windows of their own, of signals say
+def _has_own(xp: Namespace) -> bool:
+    """Return whether a namespace has both operations itself: a trace, or what stands for one of a library."""
+    return getattr(xp, "has_windows", False)
 
 
 def _summed(xp: Namespace, parts: Sequence[Array], axis: int, stride: int, length: int) -> Array:

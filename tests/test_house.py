@@ -40,7 +40,7 @@ HOST_ROOMS = {
 }
 CHECKS = {"checks"}  # of what a user hands over: plain Python
 LIBRARIES = set(BACKENDS)
-PARTS = {"kernels": "cupy"}  # of backends/: a file that is a part of a library's
+PARTS = {"kernels": "cupy", "cuda_windows": "cupy"}  # of backends/: a file that is a part of a library's
 SHORT_NAMES = {"np", "cp", "jnp"}
 # A room whose values are all tested elsewhere: names alone, or the door that tests of the command line go through.
 WITHOUT_TESTS = {"typing", "__main__"}

@@ -152,6 +152,8 @@ def _program_of(f: Callable[..., Tree]) -> Callable[..., Tree]:
 class _Compiled:
     """JAX's namespace where programs are compiled, with windows in the form that XLA makes the most of."""
 
+    has_windows = True
+
     def __getattr__(self, name: str) -> Any:
         import jax
 

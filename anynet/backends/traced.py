@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anynet.backends import Backend
 
 _KEPT = 64  # steps, formulas, and shapes of one
-_MOST_SPARE = 2**20  # bytes of storage that a formula keeps between two calls
+_MOST_SPARE = 2**24  # bytes of storage that a formula keeps between two calls: fresh memory is slow
 
 
 class Line(Protocol):
