@@ -13,7 +13,7 @@ from anynet.brain import Brain
 from anynet.data import DeviceData, Streamed, by_name, to_batch, to_device, warn_of_scale
 from anynet.evaluation import Trained
 from anynet.examples import Dataset, as_dataset
-from anynet.formats.columns import Columns, check_same
+from anynet.formats import columns, pictures
 from anynet.history import Report
 from anynet.optimizers import SGD
 from anynet.parameters import as_column
@@ -111,10 +111,17 @@ class BookFace(Brain):
     def _trained(self) -> Trained:
         return Trained(self.backend, self.architecture, self.parameters, self.state)
 
-    def _by_name(self, data: Dataset, class_names: Any = None, columns: Columns | None = None) -> Dataset:
-        known = self.columns or columns
-        check_same(data.columns, known)
-        data = data if data.columns == known else replace(data, columns=known)
+    def _by_name(self, data: Dataset, class_names: Any = None, like: Dataset | None = None) -> Dataset:
+        """Return data whose classes have the network's numbers, found to be made as those that it has learnt from.
+
+        `like` are those that it is about to learn from.
+        """
+        table = self.columns or (None if like is None else like.columns)
+        seen = self.pictures or (None if like is None else like.pictures)
+        columns.check_same(data.columns, table)
+        pictures.check_same(data.pictures, seen)
+        if (data.columns, data.pictures) != (table, seen):
+            data = replace(data, columns=table, pictures=seen)
         return by_name(data, self.class_names or class_names, self.architecture)
 
     @on_device

@@ -15,8 +15,10 @@ from anynet import backends, notebook, parameters, random, saving
 from anynet.architecture import Architecture
 from anynet.backends import Backend
 from anynet.checks import names_of_classes, warn
+from anynet.formats import pictures
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.columns import Columns, checked
+from anynet.formats.pictures import Pictures
 from anynet.history import History
 from anynet.parameters import as_column
 from anynet.random import Streams
@@ -56,6 +58,7 @@ def made_of(
     input_scale: str | None = None,
     is_column: bool = False,
     columns: Columns | None = None,
+    pictures: Pictures | None = None,
 ) -> dict[str, Any]:
     """Return all that a network holds, by name."""
     return locals() | {"history": History(), "learnt": None}
@@ -88,6 +91,7 @@ class Brain:
         False  # whether y came as (n, 1): then the values of a regression with one output are predicted so
     )
     columns: Columns | None = None  # of the table that it has learnt from, if it was one
+    pictures: Pictures | None = None  # what was done to those that it has learnt from, if they were some
     history: History  # of the last `fit`
     learnt: Learnt | None = None  # how far the optimizer has come, by which `partial_fit` goes on
 
@@ -121,6 +125,8 @@ class Brain:
             value = names_of_classes(value, self.architecture.n_classes)
         if name == "columns":
             value = checked(value, prod(self.architecture.input_shape))
+        if name == "pictures":
+            value = pictures.checked(value, prod(self.architecture.input_shape))
         super().__setattr__(name, value)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> Self:
@@ -188,7 +194,7 @@ class Brain:
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
         made_of = self.architecture, self.backend.dtype, self.class_names, parameters, state
-        saved = SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns)
+        saved = SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns, self.pictures)
         if isinstance(path, (str, Path)):
             return saving.write(path, saved)
         saving.write_into(path, saved)
@@ -226,7 +232,7 @@ class Brain:
             warn(f"{getattr(path, 'name', path) if hasattr(path, 'read') else path}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
-        told = saved.class_names, saved.input_scale, saved.is_column, saved.columns
+        told = saved.class_names, saved.input_scale, saved.is_column, saved.columns, saved.pictures
         net.__setstate__(made_of(saved.architecture, chosen, start, streams, *told))
         return net
 

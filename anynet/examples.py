@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from anynet import random
 from anynet.backends import library_of, to_numpy
 from anynet.backends.dtypes import refuse_masked
 from anynet.checks import names_of_classes
 from anynet.formats.columns import Columns
+from anynet.formats.pictures import Pictures
 from anynet.typing import ArrayLike, HostArray
 
 _TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
@@ -38,6 +38,7 @@ class Dataset:
             By default those in y, if it holds names, in alphabetical order.
         classes: The same, by its former name.
         columns: Of the table that x is made of, as `read_data` tells them; a network keeps them.
+        pictures: What was done to those that x is made of, as `image_folder` tells; likewise.
 
     Raises:
         ValueError: x and y do not have as many rows, or have none; something is masked; y has
@@ -56,15 +57,21 @@ class Dataset:
     y: Any
     class_names: tuple[str, ...] | None
     columns: Columns | None
+    pictures: Pictures | None
 
-    def __init__(self, x: Any, y: Any, class_names: Any = None, classes: Any = None, columns: Any = None) -> None:
+    def __init__(
+        self, x: Any, y: Any, class_names: Any = None, classes: Any = None, columns: Any = None, pictures: Any = None
+    ) -> None:
         names = names_of_classes(class_names if classes is None else classes)
         x, y = array_of(x), y_of(y)
         if names is None and is_text(y):
             names = names_of_classes(np.unique(_texts(y)).tolist())
         y = labels_of_names(y, names)
-        for field, value in (("x", x), ("y", y), ("class_names", names), ("columns", columns)):
-            object.__setattr__(self, field, value)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "pictures", pictures)
         if len(x.shape) < 2:
             raise ValueError(
                 f"x: expected examples in rows, (n, n_in), got the shape {tuple(x.shape)}. "
@@ -195,82 +202,6 @@ def _of_two(x: Any, y: Any) -> Dataset:
             "x and y. Hand it over alone; data to be judged by go by their name: validation=..."
         )
     return Dataset(x, y)
-
-
-def split(data: Any, fraction: Any, rng: Any = None, *more: Any) -> tuple[Dataset, Dataset]:
-    """Return (train, validation), chosen at random; each class is shared out in the same proportion.
-
-    A class of two examples or more is on both sides, if the validation data have room for one
-    of each, and never on that of the validation data alone.
-
-    Args:
-        data: As for `as_dataset`, in memory or on disk; x and y are copied.
-        fraction: The share of the examples that is for validation, between 0 and 1.
-        rng: Where the choice comes from: a generator of NumPy, or a seed; None is chance.
-        more: `split(x, y, fraction, rng)` will do too.
-
-    Returns:
-        Two data sets that have every example once.
-
-    Raises:
-        ValueError: The fraction leaves no example on one side.
-
-    Example:
-        >>> data = Dataset(np.ones((10, 3)), np.arange(10) % 2)
-        >>> [len(part) for part in split(data, 0.2, np.random.default_rng(0))]
-        [8, 2]
-    """
-    if more or not isinstance(fraction, (int, float, np.number)):
-        data, fraction, rng = (data, fraction), rng, more[0] if more else None
-    data = as_dataset(data)
-    n = len(data)
-    is_share = isinstance(fraction, (float, np.floating)) and 0 < fraction < 1
-    n_validation = round(n * float(fraction)) if is_share else 0
-    if not 0 < n_validation < n:
-        raise ValueError(
-            f"validation fraction: expected a number between 0 and 1 that leaves examples on either side, "
-            f"got {fraction!r} of {n} examples. Take 0.1, say, or more data."
-        )
-    chance = rng if hasattr(rng, "permutation") else random.spawn(rng).split
-    order = chance.permutation(n)
-    is_held_out = _held_out(_classes(data.y), order, n_validation)
-    validation, train = (
-        replace(data, x=rows_at(data.x, rows), y=rows_at(data.y, rows))
-        for rows in (order[is_held_out], order[~is_held_out])
-    )
-    return train, validation
-
-
-def _classes(y: Any) -> HostArray:
-    """Return a number for each example's class; zeros where y holds values, or hardly two of a kind."""
-    rows = np.asarray(y) if library_of(y) == "numpy" else np.zeros((len(y), 2))
-    if rows.ndim == 2 and rows.shape[1] > 1:  # one-hot rows
-        rows = rows.argmax(axis=1)
-    rows = rows.ravel()
-    found, numbers, counts = np.unique(rows, return_inverse=True, return_counts=True)
-    are_classes = 2 * len(found) <= len(rows) and bool((found == np.round(found)).all())
-    return numbers if are_classes and counts.size > 1 else np.zeros(len(rows), int)
-
-
-def _held_out(classes: HostArray, order: HostArray, n_held_out: int) -> HostArray:
-    """Return which places of an order are held out, so many in all, of each class its share."""
-    counts = np.bincount(classes)
-    share = counts * (n_held_out / len(order))
-    least, most = np.minimum(counts // 2, 1), counts - 1
-    if least.sum() > n_held_out:
-        least = 0 * counts
-    if most.sum() < n_held_out:
-        most = counts
-    taken = np.clip(np.floor(share).astype(int), least, most)
-    while taken.sum() != n_held_out:
-        if taken.sum() < n_held_out:
-            taken[np.where(taken < most, share - taken, -np.inf).argmax()] += 1
-        else:
-            taken[np.where(taken > least, share - taken, np.inf).argmin()] -= 1
-    is_held_out, in_order = np.zeros(len(order), bool), classes[order]
-    for c, n in enumerate(taken):
-        is_held_out[np.flatnonzero(in_order == c)[:n]] = True
-    return is_held_out
 
 
 # What is like an array, made one.

@@ -241,14 +241,14 @@ class Network(BookFace):
         for unknown in how.keys() - known:
             raise TypeError(f"fit: expected arguments that it has, got {unknown!r}. help(Network.fit) lists them.")
         data = as_dataset(x, y)
-        data = self._by_name(data, columns=data.columns)
+        data = self._by_name(data, like=data)
         names = data.class_names if len(data.class_names or ()) == self.architecture.n_classes else self.class_names
         if how.get("validation") is not None:
             judged_by, how["validation_weight"] = with_weights(how["validation"])
-            how["validation"] = self._by_name(judged_by, data.class_names, data.columns)
+            how["validation"] = self._by_name(judged_by, data.class_names, data)
         journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
         self.input_scale, self.is_column = journey.examples.scale, journey.examples.is_column
-        self.class_names, self.columns, self.history = names, data.columns, History()
+        self.class_names, self.columns, self.pictures, self.history = names, data.columns, data.pictures, History()
         return self.backend.iterate_active(training.run(journey, self, self.history))
 
     @on_device

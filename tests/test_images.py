@@ -139,8 +139,13 @@ def cut(kind: str, length: int = 1000) -> bytes:
         (cut("PNG"), "a truncated PNG picture"),
         (cut("JPEG"), "a truncated JPEG picture"),
         (cut("GIF"), "a truncated GIF picture"),
-        (cut("BMP"), "a truncated picture"),
+        (cut("BMP"), "a truncated BMP picture"),
         (cut("TIFF"), "a truncated TIFF picture"),
+        (cut("WEBP"), "a truncated WebP picture"),
+        (cut("PNG", 60), "a truncated PNG picture"),
+        (cut("GIF", 60), "a truncated GIF picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "a HEIC picture. Make a JPEG picture of it"),
+        (b"\0\0\0\x18ftypavif" + bytes(50), "an AVIF picture. Make a JPEG or PNG picture of it"),
         (cut("JPEG", 20), "a damaged JPEG picture"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "a damaged PNG picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "text"),
@@ -151,7 +156,7 @@ def cut(kind: str, length: int = 1000) -> bytes:
 def test_what_is_no_image_is_refused(contents: bytes, found: str, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(contents)
-    with pytest.raises(ValueError, match=rf"picture.png: expected an image \(PNG, .* or IDX\), got {found}\."):
+    with pytest.raises(ValueError, match=rf"picture.png: expected an image \(PNG, .* or IDX\), got {found}[.:]"):
         read_images(path)
 
 

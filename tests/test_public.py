@@ -43,7 +43,7 @@ PUBLIC = {
         "METRICS", "TASKS", "Answers", "Metric", "chosen", "confusion_matrix", "decide", "get", "is_right",
     ],
     "anynet.datasets": [
-        "Dataset", "as_dataset", "load_data", "load_data_wrapper", "load_mnist", "mnist", "read_data", "read_idx",
+        "Dataset", "as_dataset", "image_folder", "load_data", "load_data_wrapper", "load_mnist", "mnist", "read_data", "read_idx",
         "read_images", "read_npz_dataset", "split", "to_mnist", "vectorized_result",
     ],
     "anynet.backends": [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anynet.checks import MAX_NAME
+from anynet.checks import is_name
 from anynet.data import check_finite
 from anynet.examples import Dataset
 from anynet.formats import csv, npz
@@ -203,7 +203,7 @@ def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str
     if x.size == 0:
         raise ValueError(f"{path}: x: expected examples of at least one number, got the shape {x.shape}.")
     for name in {*(class_names or ()), *(y.ravel().tolist() if y.dtype.kind == "U" else ())}:
-        if not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+        if not is_name(name):
             raise ValueError(f"{path}: expected printable names of classes, got {name[:20]!r}. Rename it.")
     try:
         return Dataset(x, *_labels(y, class_names))

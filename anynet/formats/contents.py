@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from anynet.formats.bounded import Reader
 
 LFS, PAGE = b"version https://git-lfs", re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
-_ELSEWHERE = {
+ELSEWHERE = {  # what is read by other programs, or was meant to be another file
     "a Git LFS pointer": "The data are elsewhere: fetch them with git lfs pull",
     "a web page": "Download the file itself, not the page about it",
     "an HDF5 file": "Read it with h5py, and hand over the arrays, or save them with np.savez(path, x=x, y=y)",
     "text that is not in UTF-8": "Save it in UTF-8",
+    "a HEIC picture": "Make a JPEG picture of it: phones have a setting for that, and programs that show it can",
+    "an AVIF picture": "Make a JPEG or PNG picture of it",
     "an .npy array": "Save x and y in one file: np.savez(path, x=x, y=y)",
 }
 _MAGIC = {
@@ -32,6 +34,8 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0": "an Excel file",
     b"<?xml": "an XML file",
 }
+_BOXED = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
+_BMP, _WEBP = re.compile(rb"BM.{4}\0{4}", re.DOTALL), re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
 _IDX = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x40]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTROL = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -57,6 +61,10 @@ def kind_of(head: bytes) -> str:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
+    if head[4:8] == b"ftyp" and head[8:12] in _BOXED:
+        return _BOXED[head[8:12]]
+    if _BMP.match(head) or _WEBP.match(head):
+        return "a BMP picture" if head.startswith(b"BM") else "a WebP picture"
     if _IDX.match(head):
         return "an IDX file"
     if _PICKLE.match(head):
@@ -86,7 +94,7 @@ def got(head: bytes, cure: str) -> str:
         cure: What to do if nothing better is known.
     """
     kind = kind_of(head)
-    return f"got {kind}. {_ELSEWHERE.get(kind, cure)}."
+    return f"got {kind}. {ELSEWHERE.get(kind, cure)}."
 
 
 def refuse_others(reader: "Reader") -> "Reader":
@@ -96,6 +104,6 @@ def refuse_others(reader: "Reader") -> "Reader":
         reader: Of the file. What pickles of the first protocols look like is text, or a table.
     """
     head = bytes(reader.peek()[:1000])
-    if kind_of(head) in {*_MAGIC.values(), *_ELSEWHERE, "an IDX file", "a JSON file", "an empty file"}:
+    if kind_of(head) in {*_MAGIC.values(), *ELSEWHERE, "an IDX file", "a JSON file", "an empty file"}:
         raise ValueError(f"{reader.name}: expected a pickle of plain NumPy arrays, {got(head, 'Give another file')}")
     return reader

@@ -17,10 +17,12 @@ import numpy as np
 
 from anynet.architecture import Architecture, build, cost_to_name, layer_from_dict, layer_to_dict
 from anynet.backends import DTYPES
-from anynet.checks import MAX_NAME
-from anynet.formats import columns, npz
+from anynet.checks import names_of_classes, shown
+from anynet.formats import columns, npz, pictures
 from anynet.formats.bounded import MAX_BYTES, Source
 from anynet.formats.columns import Columns
+from anynet.formats.pictures import Pictures
+from anynet.layers import MAX_LAYERS
 from anynet.parameters import as_column
 from anynet.pixels import SCALES
 from anynet.saving import unnamed
@@ -74,6 +76,7 @@ def entries(saved: SavedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
         "is_column": saved.is_column,
         "classes": saved.class_names,
         "columns": saved.columns,
+        "pictures": None if saved.pictures is None else saved.pictures._asdict(),
     }
     return arrays, header
 
@@ -120,11 +123,15 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         saved = _by_hand(arrays, str(path)) if header is None else _with_header(arrays, header)
     except KeyError as error:
         cure = " These are data, not a network." if "x" in arrays else ""
-        raise ValueError(f"{path}: expected an entry {error}, got {', '.join(arrays)[:200] or 'none'}.{cure}") from None
+        raise ValueError(
+            f"{path}: expected an entry {error}, got {shown(', '.join(arrays), 200) or 'none'}.{cure}"
+        ) from None
     except ImpossibleNetworkError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {shown(str(error), 500)}") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path}: expected a header of a network, got a faulty one: {error}") from None
+        raise ValueError(
+            f"{path}: expected a header of a network, got a faulty one: {shown(str(error), 300)}"
+        ) from None
     return saved
 
 
@@ -135,6 +142,7 @@ def _by_hand(arrays: dict[str, HostArray], name: str) -> SavedNetwork:
         raise ImpossibleNetworkError(
             f"expected s to be the sizes, such as [784, 30, 10], got the shape {arrays['s'].shape}."
         )
+    _check_layers(arrays["s"].size - 1)
     architecture = build(arrays["s"].tolist(), "sigmoid", "sigmoid", "quadratic", "lecun_normal", None)
     saved = _filled(architecture, str(arrays["w1"].dtype), None, arrays)
     return replace(saved, assumption=assumed("no header; sigmoid and the quadratic cost", architecture.sizes))
@@ -146,6 +154,9 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
             f"expected format version {FORMAT_VERSION}, got {str(header['format_version'])[:20]}. "
             "A newer version of anynet may have written it: pip install --upgrade anynet-nn"
         )
+    if not isinstance(header["layers"], list) or not isinstance(header["input_shape"], list):
+        raise ImpossibleNetworkError("expected lists of the layers and of an input's shape, got others.")
+    _check_layers(max(len(header["layers"]), len(header["input_shape"])))
     layers = [layer_from_dict(description) for description in header["layers"]]
     sizes = [tuple(header["input_shape"]), *layers]
     architecture = build(sizes, "sigmoid", "sigmoid", header["cost"], "lecun_normal", header["task"])
@@ -157,28 +168,37 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
         raise ImpossibleNetworkError(f"expected is_column to be true or false, got {str(is_column)[:20]}.")
     names = _class_names(header["classes"], architecture.n_classes)
     filled = _filled(architecture, header["dtype"], names, arrays)
-    return replace(filled, input_scale=scale, is_column=is_column, columns=_columns(header, architecture))
+    table, seen = _made_of(header, math.prod(architecture.input_shape))
+    return replace(filled, input_scale=scale, is_column=is_column, columns=table, pictures=seen)
 
 
-def _columns(header: dict[str, Any], architecture: Architecture) -> Columns | None:
+def _check_layers(n_layers: int) -> None:
+    """Raise ImpossibleNetworkError if a file says to have more layers than a network can, before any is made."""
+    if n_layers > MAX_LAYERS:
+        raise ImpossibleNetworkError(f"expected at most {MAX_LAYERS:,} layers, got {n_layers:,}.")
+
+
+def _made_of(header: dict[str, Any], n_inputs: int) -> tuple[Columns | None, Pictures | None]:
+    """Return what inputs were made of: the columns of a table, or pictures; earlier versions have written neither."""
     try:
-        return columns.checked(header.get("columns"), math.prod(architecture.input_shape))  # likewise
+        return columns.checked(header.get("columns"), n_inputs), pictures.checked(header.get("pictures"), n_inputs)
     except ValueError as error:
         raise ImpossibleNetworkError(str(error)) from None
 
 
 def _class_names(names: Any, n: int) -> tuple[str, ...] | None:
-    """Return the names of n classes, fit to be shown on a terminal, which obeys some characters."""
+    """Return the names of n classes, found to be such as are assigned to a network."""
     if names is None:
         return None
     if not isinstance(names, list) or len(names) != n:
         got = f"{len(names)} of them" if isinstance(names, list) else type(names).__name__
         raise ImpossibleNetworkError(f"expected the names of {n} classes, got {got}.")
-    if not all(isinstance(name, str) and name.isprintable() and len(name) <= MAX_NAME for name in names):
-        raise ImpossibleNetworkError(
-            f"expected names of classes, printable and of at most {MAX_NAME} characters, got others."
-        )
-    return tuple(names)
+    if not all(isinstance(name, str) for name in names):
+        raise ImpossibleNetworkError("expected names of classes, got others.")
+    try:
+        return names_of_classes(names)
+    except ValueError as error:
+        raise ImpossibleNetworkError(str(error)) from None
 
 
 def _filled(

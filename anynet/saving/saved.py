@@ -6,10 +6,10 @@ from typing import Any
 
 from anynet.architecture import Architecture, build
 from anynet.formats.columns import Columns
+from anynet.formats.pictures import Pictures
 from anynet.layers.dense import DenseParameters
 from anynet.typing import HostArray, Parameters
 
-MAX_LAYERS = 1_000  # of a file; those of the books have three and four
 REFUSAL = "The file is no whole network."
 
 
@@ -18,7 +18,8 @@ class SavedNetwork:
     """What a file says of a network, checked; its arrays are host arrays.
 
     `input_scale` is that of what it has learnt from, `is_column` says that y came as (n, 1) there,
-    and `columns` are those of the table that it was, if it was one; `assumption` is what the file did not say.
+    `columns` are those of the table that it was, if it was one, and `pictures` say what was done to those that it
+    was; `assumption` is what the file did not say.
     """
 
     architecture: Architecture
@@ -29,6 +30,7 @@ class SavedNetwork:
     input_scale: str | None = None
     is_column: bool = False
     columns: Columns | None = None
+    pictures: Pictures | None = None
     assumption: str | None = None
 
 
