@@ -96,8 +96,8 @@ def _as_toml(value: Any) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, list):
         return f"[{', '.join(map(_as_toml, value))}]"
-    if isinstance(value, tuple):  # the names of classes, which are typed with commas between them
-        return _as_toml(",".join(value))
+    if isinstance(value, tuple):  # what is typed with commas between, such as the names of classes
+        return _as_toml(",".join(map(str, value)))
     if isinstance(value, str):  # which JSON writes in the same way, but for one character
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from anynet.commands import options, train
+from anynet.commands import networks, options
 from anynet.commands.data import Asked, add_data, training_data
 from anynet.commands.terminal import say
 from anynet.optimizers import OPTIMIZERS
@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
     options.add_names(data)
-    train.add_network(parser.add_argument_group("network").add_argument)
+    networks.add_network(parser.add_argument_group("network").add_argument)
     add = parser.add_argument_group("training").add_argument
     add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
     suits = "sgd for sigmoid throughout, or for values; else adam"
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print the rate that is suggested."""
     data = training_data(arguments)
-    net = train.network_of(arguments, data.train, data.asked or Asked(1))
+    net = networks.network_of(arguments, data.train, data.asked or Asked(1))
     suits = "sgd" if net.task == "regression" else None
     with options.threads(arguments.threads, net.backend):
         found = net.find_learning_rate(

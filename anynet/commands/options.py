@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from anynet import backends
 from anynet.backends import Backend
-from anynet.checks import MAX_NAME
+from anynet.checks import is_name
 from anynet.commands.errors import UsageError
 from anynet.formats import npz
 from anynet.network import Network
@@ -80,8 +80,7 @@ def are_numbers(names: Sequence[str]) -> bool:
 def _names(text: str) -> tuple[str, ...]:
     """Return names that were typed with commas between them."""
     given = tuple(name.strip() for name in text.split(","))
-    faulty = [name for name in given if not name.isprintable() or not 0 < len(name) <= MAX_NAME]
-    if faulty or len(set(given)) < len(given):
+    if not all(map(is_name, given)) or len(set(given)) < len(given):
         raise argparse.ArgumentTypeError(f"expected different names with commas between them, got {text[:100]!r}")
     return given
 
@@ -112,6 +111,13 @@ def _thread_count(text: str) -> int:
     if n < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
     return n
+
+
+def positions(text: str) -> tuple[int, ...]:
+    """Return whole numbers that were typed with commas between them."""
+    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between them, got {text[:100]!r}")
+    return tuple(map(int, text.split(",")))
 
 
 def n_bytes(text: str) -> int:

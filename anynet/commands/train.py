@@ -4,19 +4,17 @@ import argparse
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from anynet import optimizers, resuming, signals, symptoms
-from anynet.activations import ACTIVATIONS
 from anynet.augmentation import AUGMENTATIONS
-from anynet.backends import DTYPES
 from anynet.callbacks import Checkpoint, EarlyStopping
-from anynet.checks import look_up, number_in, whole_number
-from anynet.commands import config, options, terminal
+from anynet.checks import look_up, whole_number
+from anynet.commands import config, networks, options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, training_data
 from anynet.commands.errors import UsageError
 from anynet.commands.keeping import keep
@@ -24,7 +22,6 @@ from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.formats.columns import told
 from anynet.history import Report
-from anynet.layers import Dropout, Standardize
 from anynet.metrics import METRICS
 from anynet.network import Network
 from anynet.optimizers import OPTIMIZERS, Optimizer
@@ -56,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
     data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
-    add_network(parser.add_argument_group("network").add_argument)
+    networks.add_network(parser.add_argument_group("network").add_argument)
     training = parser.add_argument_group("training").add_argument
     _add_training(training)
     _add_regularization(training)
@@ -67,29 +64,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_output(parser.add_argument_group("output").add_argument)
 
 
-def add_network(add: Callable[..., Any]) -> None:
-    """Add the options of which a network is made."""
-    hidden = ", ".join(name for name, f in ACTIVATIONS.items() if not f.is_for_outputs_only)
-    costs = " or ".join(_each(cost.name for cost in COSTS.values()))
-    add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
-    scale = "let a first layer bring inputs to one scale: their means and deviations are those of the training data"
-    options.add_switch(add, "--standardize", scale)
-    add("--dropout", type=float, metavar="RATE", help="share of each hidden layer that a step leaves out (none)")
-    add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{hidden} (sigmoid)")
-    outputs = ", ".join(_each(cost.output for cost in COSTS.values()))
-    last = f"of the last layer: {outputs} (sigmoid; identity for values)"
-    add("--output-activation", metavar="NAME", help=last)
-    add("--cost", metavar="NAME", help=f"{costs}; by default what suits the output")
-    add("--dtype", default="float32", metavar="NAME", help=f"{' or '.join(DTYPES)} (float32)")
-    add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
-
-
 def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
     add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
-    rates = ", ".join(_each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
+    micro = "of a mini-batch whose gradients are taken at a time, where all of them fill the memory (all)"
+    add("--micro-batch-size", type=int, metavar="N", help=micro)
+    rates = ", ".join(networks.each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
     rates += f"; {RATE_FOR_VALUES} for values; of other optimizers 0.001, with momentum 0.01"
     suits = "sgd for sigmoid throughout, for values, or where a rate is given; else adam"
+    frozen = "positions of layers that stay as they are, as anynet info FILE numbers them, such as '1, 2' (none)"
+    add("--freeze", type=options.positions, metavar="N,...", help=frozen)
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; by default what suits: {suits}")
     add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
     kinds = ", ".join(name for name in SCHEDULES if name != "warmup")
@@ -128,11 +112,6 @@ def _add_output(add: Callable[..., Any]) -> None:
     options.add_switch(add, "--quiet", "print nothing but errors")
 
 
-def _each(names: Iterable[str]) -> list[str]:
-    """Return the names in their order, each once."""
-    return list(dict.fromkeys(names))
-
-
 @terminal.called(symptoms.STANDARDISE, STANDARDISE)
 @terminal.called(symptoms.STANDARDISE_FIRST, "Train with --standardize")
 @terminal.called(symptoms.WITH_HE_NORMAL, FIRING)
@@ -142,14 +121,15 @@ def run(arguments: argparse.Namespace) -> None:
     output = options.output_path(arguments.output, arguments.force)
     _check_paths(arguments, output)
     data = training_data(arguments)
-    net = network_of(arguments, data.train, data.asked or Asked(1))
+    net = networks.network_of(arguments, data.train, data.asked or Asked(1))
     _check_goes_together(arguments, net, data)
     how = _how(arguments, net, data)
     if arguments.dry_run:  # which writes nothing, and checks all else of it
         how |= {"checkpoint": None, "history_file": None}
     reports = net.iter_fit(data.train, **how)
     with options.threads(arguments.threads, net.backend), signals.held_back() as check_for_interrupt:
-        say(f"Training {list(net.sizes)} on {net.backend.label}, {net.backend.dtype}; output: {output}")
+        sizes = ", ".join("x".join(map(str, shape)) for shape in net.shapes)
+        say(f"Training [{sizes}] on {net.backend.label}, {net.backend.dtype}; output: {output}")
         say(f"{len(data.train):,} examples")
         if data.train.columns is not None:
             say(told(data.train.columns))
@@ -258,32 +238,6 @@ def _badness(report: Report) -> float:
     return -report.n_correct if report.n_correct is not None else (report.metrics or {})["validation_cost"]
 
 
-def network_of(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> Network:
-    """Return a network before training, of the sizes that were given or that suit the data."""
-    suitable = [math.prod(train.x.shape[1:]), 30, asked.n_outputs]
-    if arguments.dropout is not None:
-        number_in("dropout", arguments.dropout, "a rate from 0 to below 1", lambda rate: 0 <= rate < 1)
-    if arguments.sizes:
-        _check_sizes(arguments.sizes, suitable, train.y.ndim == 1)
-    n_in, *hidden, n_out = arguments.sizes or suitable
-    if arguments.dropout is not None and not hidden:
-        raise UsageError("--dropout: expected a hidden layer to leave some of out, got none. Leave the option out.")
-    layers: list[Any] = [Standardize()] if arguments.standardize else []
-    for size in hidden:
-        layers += [size] if arguments.dropout is None else [size, Dropout(arguments.dropout)]
-    return Network(
-        [n_in, *layers, n_out],
-        arguments.backend,
-        arguments.device,
-        arguments.dtype,
-        arguments.seed,
-        hidden_activation=arguments.hidden_activation,
-        output_activation=asked.output_activation,
-        cost=arguments.cost,
-        task=asked.task,
-    )
-
-
 def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
     """Check all but the output that is to be written, before anything is."""
     resolved = config.resolved_path(output)
@@ -312,19 +266,6 @@ def _check_goes_together(arguments: argparse.Namespace, net: Network, data: Trai
         raise UsageError(f"--class-weight: expected balanced, got {weight!r}.")
     if weight is not None and not has_classes:
         raise UsageError("--class-weight: expected data of one class per example, got others. Leave it out.")
-
-
-def _check_sizes(sizes: Sequence[int], suitable: Sequence[int], may_have_one_output: bool) -> None:
-    """Check that a network of these sizes takes the data, and has an output for each of what y asks for."""
-    if min(sizes) < 1:
-        raise UsageError(f"--sizes: expected whole numbers, at least 1 neuron in each layer, got {min(sizes)}.")
-    if len(sizes) < 2:
-        raise UsageError(f"--sizes: expected an input and at least one layer, got {sizes[0]} alone.")
-    if sizes[0] != suitable[0]:
-        raise UsageError(f"--sizes: expected {suitable[0]} first, for so many numbers has an example, got {sizes[0]}.")
-    allowed = {suitable[-1], 1} if suitable[-1] == 2 and may_have_one_output else {suitable[-1]}
-    if sizes[-1] not in allowed:
-        raise UsageError(f"--sizes: expected {suitable[-1]} last, an output for each of what y asks, got {sizes[-1]}.")
 
 
 def _optimizer(arguments: argparse.Namespace, net: Network) -> Optimizer:
@@ -375,13 +316,14 @@ def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStoppin
 def _how(arguments: argparse.Namespace, net: Network, data: TrainingData) -> dict[str, Any]:
     """Return how to train, as the arguments of `Network.fit`."""
     as_typed = ["epochs", "batch_size", "resume", "memory_limit", "threads", "class_weight"]
-    as_typed += ["l1", "l2", "clip_norm", "label_smoothing", "average"]
+    as_typed += ["l1", "l2", "clip_norm", "label_smoothing", "average", "micro_batch_size"]
     return {name: getattr(arguments, name) for name in as_typed} | {
         "optimizer": _optimizer(arguments, net),
         "validation": data.held_out,
         "early_stopping": _early_stopping(arguments, net) if data.chooses else None,
         "checkpoint": None if arguments.checkpoint is None else Checkpoint(arguments.checkpoint),
         "history_file": arguments.history,
+        "freeze": arguments.freeze or (),
         "metrics": arguments.metrics or (),
         "training_cost": arguments.training_cost is True,
         "transform": None if arguments.augment is None else _augmentation(arguments.augment),
