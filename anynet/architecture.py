@@ -16,7 +16,7 @@ from anynet.activations import ACTIVATIONS, Activation
 from anynet.checks import look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
-from anynet.layers import LAYERS, Dense, Flatten, Layer
+from anynet.layers import LAYERS, MAX_LAYERS, Dense, Flatten, Layer
 from anynet.layers.derived import WithBackward, with_backward
 from anynet.optimizers import SGD, Adam, Optimizer
 from anynet.typing import Generator, Shape
@@ -258,6 +258,8 @@ def build(
         initializers.get(initializer)
     input_shape, layers = parse_layers(sizes)
     stages = _stages(_fitted(input_shape, layers), hidden, output, initializer)
+    if len(stages) > MAX_LAYERS:
+        raise ValueError(f"sizes: expected at most {MAX_LAYERS:,} layers, got {len(stages):,}. Leave some out.")
     output_name = _name_of(stages[-1].activation)
     task = task or ("regression" if output_name == "identity" else "classification")
     task = metrics.FORMER_NAMES.get(task, task) if isinstance(task, str) else task

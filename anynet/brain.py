@@ -21,6 +21,7 @@ from anynet.formats.columns import Columns, checked
 from anynet.formats.pictures import Pictures
 from anynet.history import History
 from anynet.parameters import as_column
+from anynet.pixels import SCALES
 from anynet.random import Streams
 from anynet.resuming import Learnt
 from anynet.saving import SavedNetwork
@@ -127,6 +128,10 @@ class Brain:
             value = checked(value, prod(self.architecture.input_shape))
         if name == "pictures":
             value = pictures.checked(value, prod(self.architecture.input_shape))
+        if name == "input_scale" and value not in (None, *SCALES):
+            raise ValueError(f"input_scale: expected {' or '.join(SCALES)}, or None, got {value!r}.")
+        if name == "is_column" and not isinstance(value, bool):
+            raise TypeError(f"is_column: expected True or False, got {value!r}.")
         super().__setattr__(name, value)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> Self:
@@ -184,12 +189,15 @@ class Brain:
         For `np.load` it holds sizes `s`, weights `w1`, ..., biases `b1`, ..., and a JSON `header`.
 
         Args:
-            path: The file; ".npz" is added to a name that lacks it. Or one that is open for writing bytes, into
-                which it is written as it stands.
+            path: The file; ".npz" is added to a name that lacks it. Of a symbolic link the target is replaced. What
+                is replaced keeps its permissions, but not its owner, nor bits such as set-user-ID; other hard links
+                to it keep what they held. Or one that is open for writing bytes, into which it is written as it
+                stands.
 
         Raises:
             OSError: It cannot be written; what was there is then still there.
-            ValueError: The network holds a formula of your own, which no file can bring along.
+            ValueError: The network holds a formula of your own, which no file can bring along; or at the path is
+                a pipe or a device.
             TypeError: The file was opened for text.
         """
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)

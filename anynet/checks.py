@@ -13,7 +13,9 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MAX_NAME = 200  # characters of a class's name
+MAX_NAME = 200  # characters of a name of a class, a column or a category
+MAX_SHOWN = 2_000  # characters of a message
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian and emoji are written with them, and no terminal obeys them
 
 
 def look_up(table: Mapping[str, T], name: object, what: str) -> T:
@@ -29,9 +31,9 @@ def look_up(table: Mapping[str, T], name: object, what: str) -> T:
         ValueError: The table lacks it; the error lists the names that exist, and the nearest.
     """
     if not isinstance(name, str):
-        raise TypeError(f"{what}: expected a name, got {name!r}. Give one of {_listed(table)}.")
+        raise TypeError(f"{what}: expected a name, got {_repr(name)}. Give one of {_listed(table)}.")
     if name not in table:
-        raise ValueError(f"{what}: expected one of {_listed(table)}, got {name!r}.{_nearest(table, name)}")
+        raise ValueError(f"{what}: expected one of {_listed(table)}, got {_repr(name)}.{_nearest(table, name)}")
     return table[name]
 
 
@@ -74,10 +76,10 @@ def whole_number(argument: str, number: object, least: int = 1, most: float = ma
         ValueError: It lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Integral):
-        raise TypeError(f"{argument}: expected a whole number, got {number!r} of type {type(number).__name__}.")
+        raise TypeError(f"{argument}: expected a whole number, got {_repr(number)} of type {type(number).__name__}.")
     if not least <= int(number) <= most:
         limits = limits or (f"at least {least}" if most == math.inf else f"{least} to {most}")
-        raise ValueError(f"{argument}: expected {limits}, got {number}.")
+        raise ValueError(f"{argument}: expected {limits}, got {_repr(number)}.")
     return int(number)
 
 
@@ -100,10 +102,13 @@ def number_in(argument: str, number: object, domain: str, lies_in: Callable[[flo
         ValueError: It is not finite, or lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Real):
-        raise TypeError(f"{argument}: expected a number, got {number!r}.")
-    value = float(number)
+        raise TypeError(f"{argument}: expected a number, got {_repr(number)}.")
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
     if not (math.isfinite(value) and lies_in(value)):
-        raise ValueError(f"{argument}: expected {domain}, got {number!r}.")
+        raise ValueError(f"{argument}: expected {domain}, got {_repr(number)}.")
     return value
 
 
@@ -131,11 +136,34 @@ def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None
     if len(set(names)) < len(names):
         raise ValueError(f"class_names: expected different names, got {max(names, key=names.count)!r} twice.")
     for name in names:
-        if not name.isprintable() or len(name) > MAX_NAME:
+        if name and not is_name(name):
             raise ValueError(
                 f"class_names: expected printable names of at most {MAX_NAME} characters, got {name[:20]!r}. Rename it."
             )
     return names
+
+
+def is_name(text: object) -> bool:
+    """Return whether this can be a name of a class, a column or a category: it can be shown, and is not too long."""
+    return isinstance(text, str) and 0 < len(text) <= MAX_NAME and is_printable(text)
+
+
+def is_printable(text: str) -> bool:
+    """Return whether a terminal shows a text, and obeys none of it; surrogates and private characters are not shown."""
+    return text.translate(_JOINERS).isprintable()
+
+
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """Return a text that may be a stranger's so that a terminal shows all of it, and obeys none; cut, if it is long.
+
+    Args:
+        text: In lines, perhaps.
+        most: How many characters of it are shown.
+    """
+    text = text if len(text) <= most else f"{text[:most]}..."
+    if is_printable(text):
+        return text
+    return "".join(c if c == "\n" or is_printable(c) else ascii(c)[1:-1] for c in text)
 
 
 def warn(message: str) -> None:
@@ -150,6 +178,14 @@ def _listed(table: Mapping[str, Any]) -> str:
     return ", ".join(table)
 
 
+def _repr(value: object) -> str:
+    """Return a value as code writes it, for a message."""
+    try:
+        return shown(repr(value), 100)
+    except ValueError:  # a whole number of more digits than Python writes
+        return f"one of {type(value).__name__} of many digits"
+
+
 def _nearest(table: Mapping[str, Any], name: str) -> str:
-    nearest = difflib.get_close_matches(name.lower(), table, n=1)
+    nearest = difflib.get_close_matches(name[:MAX_NAME].lower(), table, n=1)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -143,6 +143,14 @@ def test_names_of_any_kind_are_assigned_as_text(tmp_path):
     assert Network.load(net.save(tmp_path / "net")).class_names is None
 
 
+def test_names_in_persian_and_of_emoji_come_back(tmp_path):
+    names = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f52c", 200 * "n"
+    net = Network([4, 3])
+    net.class_names = names
+    assert Network.load(net.save(tmp_path / "net")).class_names == names
+    assert Dataset(np.ones((3, 4)), [0, 1, 2], names).class_names == names
+
+
 def test_names_in_y_are_such_as_a_file_takes(rng):
     with pytest.raises(ValueError, match="class_names: expected printable names"):
         Network([4, 2]).fit(rng.standard_normal((4, 4)), ["yes", "n\to"] * 2, epochs=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anynet import Network
-from anynet.checks import look_up, positive_number, value_of, whole_number
+from anynet.checks import MAX_SHOWN, look_up, number_in, positive_number, shown, value_of, whole_number
 
 TABLE = {"sigmoid": 1, "tanh": 2}
 
@@ -110,3 +110,21 @@ def test_a_warning_names_the_line_that_called_however_deep_it_is_told():
         with pytest.warns(UserWarning, match="uint8 means pixels") as caught:
             call()
         assert [w.filename for w in caught] == [__file__]
+
+
+def test_what_a_terminal_would_obey_is_shown_escaped_and_cut():
+    assert (
+        shown("plain \u00e9, \u4e2d, \u0645\u06cc\u200c\u062e\nnext")
+        == "plain \u00e9, \u4e2d, \u0645\u06cc\u200c\u062e\nnext"
+    )
+    assert shown("a\x1b[2J\r\t\u202e\ud800\0") == r"a\x1b[2J\r\t\u202e\ud800\x00"
+    assert shown(10**6 * "a", 5) == "aaaaa..."
+    assert len(shown(10**6 * "a")) == MAX_SHOWN + 3
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**5000)], ids=["hundreds", "thousands"])
+def test_whole_numbers_of_any_length_are_refused_in_a_line(number):
+    with pytest.raises(ValueError, match=r"^n: expected 1 to 5, got .{1,120}\.$"):
+        whole_number("n", number, 1, 5)
+    with pytest.raises(ValueError, match=r"^n: expected a rate, got .{1,120}\.$"):
+        number_in("n", number, "a rate", lambda n: True)

@@ -609,14 +609,6 @@ def test_two_runs_at_once_keep_a_network_each(tmp_path, monkeypatch):
     assert Network.load(tmp_path / "network-1.npz").sizes == [6, 30, 4]
 
 
-def test_a_free_name_is_taken_by_one_alone(tmp_path):
-    with options.taken(tmp_path / "net.npz") as first, options.taken(tmp_path / "net.npz") as second:
-        assert [p.name for p in (first, second)] == ["net.npz", "net-1.npz"]
-    with pytest.raises(OSError, match="full"), options.taken(tmp_path / "net.npz"):
-        raise OSError("full")
-    assert len([*tmp_path.iterdir()]) == 3  # the two, and the data
-
-
 def test_runs_that_save_at_the_same_moment_lose_nothing(tmp_path, monkeypatch):
     """Each has found the name free before any of them has saved."""
     monkeypatch.setattr(options, "free_path", lambda path: path)

@@ -4,6 +4,7 @@ import json
 import warnings
 from pathlib import Path
 
+import at_random
 import numpy as np
 import own
 import pytest
@@ -13,7 +14,7 @@ from recipes import FOR_HIDDEN, PAIRS
 
 from anynet import Network, metrics, saving
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
-from anynet.layers import LAYERS
+from anynet.layers import LAYERS, MAX_LAYERS
 from anynet.trees import arrays_of
 
 SAVED = Path(__file__).parent / "fixtures" / "first_format"  # saved by 0.1.0, at commit 0a0dac5
@@ -68,6 +69,32 @@ def test_what_is_saved_is_what_is_loaded(tmp_path_factory, sizes, hidden, pair, 
     assert all(np.array_equal(a, b) for a, b in zip(loaded.biases, net.biases, strict=True))
     x = np.random.default_rng(seed).standard_normal((3, sizes[0]))
     assert np.array_equal(loaded.feedforward(x), net.feedforward(x))
+
+
+def test_any_network_that_can_be_made_and_saved_is_loaded_equal(tmp_path):
+    rng, n, named = np.random.default_rng(0), 0, 0
+    while n < 60:
+        net = at_random.network(rng)
+        if net is not None:
+            assert at_random.is_same(Network.load(net.save(tmp_path / "net")), net), net.architecture
+            n, named = n + 1, named + (net.class_names is not None)
+    assert 0 < named < n
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "error"), [("input_scale", "pixels", ValueError), ("is_column", 1, TypeError)]
+)
+def test_what_no_file_could_bring_back_is_not_assigned(attribute, value, error):
+    net = Network([2, 3])
+    with pytest.raises(error, match=f"{attribute}: expected .* got {value!r}"):
+        setattr(net, attribute, value)
+
+
+def test_a_network_has_no_more_layers_than_a_file_may_have(tmp_path):
+    net = Network([1] * (MAX_LAYERS + 1))
+    assert len(Network.load(net.save(tmp_path / "deep")).layers) == MAX_LAYERS
+    with pytest.raises(ValueError, match="sizes: expected at most 1,000 layers, got 1,001"):
+        Network([1] * (MAX_LAYERS + 2))
 
 
 def test_fields_of_any_name_have_their_entries_in_the_file(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from opcode import opmap
 
+from anynet.checks import shown
 from anynet.commands.terminal import as_called
 
 FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
@@ -76,7 +77,7 @@ def _with_option(error: Exception, options: Collection[str]) -> str:
 def complain(sentence: str) -> None:
     """Print a line on standard error, if that takes one."""
     with suppress(OSError):
-        print(f"anynet: {as_called(sentence)}", file=sys.stderr)
+        print(f"anynet: {shown(as_called(sentence))}", file=sys.stderr)
 
 
 def _words_of(error: Exception) -> str:

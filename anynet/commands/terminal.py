@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from anynet.checks import shown
+
 _names: dict[str, str] = {}  # a path, or other words -> what is printed instead
 
 
@@ -39,7 +41,7 @@ def tell(line: str) -> None:
         BrokenPipeError: Its reader, such as `head`, has seen enough.
     """
     try:
-        print(as_called(line), flush=True)
+        print(shown(as_called(line), sys.maxsize), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -71,7 +73,7 @@ def as_shown(text: str) -> str:
 def columns_of(text: str) -> int:
     """Return how many columns of a terminal a text takes: Chinese characters take two, combining ones none."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
 
 
 def to_the_right(text: str, columns: int) -> str:

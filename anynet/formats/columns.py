@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME
+from anynet.checks import MAX_NAME, is_name
 from anynet.typing import HostArray
 
 MAX_CATEGORIES = 1_000  # of a column: more have names or days, which tell each row from all others
@@ -96,8 +96,3 @@ def checked(given: object, n_inputs: int) -> Columns | None:
 
 def _is_pair(each: object) -> bool:
     return isinstance(each, (list, tuple)) and len(each) == 2 and isinstance(each[1], (list, tuple, type(None)))
-
-
-def is_name(text: object) -> bool:
-    """Return whether this can be a name of a column or a category: printable, and not too long."""
-    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_NAME

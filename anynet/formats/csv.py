@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME
+from anynet.checks import MAX_NAME, is_name
 from anynet.formats.bounded import MAX_BYTES, read_bytes
-from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, encoded, is_name
+from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, encoded
 from anynet.typing import HostArray
 
 MISSING = ("", "nan")

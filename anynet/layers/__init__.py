@@ -28,6 +28,7 @@ __all__ = [
     "Standardize",
 ]
 
+MAX_LAYERS = 1_000  # of a network, and so of a file; those of the books have three and four
 LAYERS: dict[str, type[Layer]] = {
     "Dense": Dense,
     "Dropout": Dropout,

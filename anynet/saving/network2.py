@@ -17,7 +17,8 @@ import numpy as np
 
 from anynet.formats.bounded import MAX_BYTES, Source, opened
 from anynet.formats.replacing import replace_file
-from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, dense_network
+from anynet.layers import MAX_LAYERS
+from anynet.saving.saved import REFUSAL, SavedNetwork, dense_network
 from anynet.typing import HostArray
 
 # Its names of costs, which are both for sigmoid outputs.

@@ -11,8 +11,9 @@ import numpy as np
 
 from anynet.formats import pickle
 from anynet.formats.bounded import MAX_BYTES, Source, opened
+from anynet.layers import MAX_LAYERS
 from anynet.saving import unnamed
-from anynet.saving.saved import MAX_LAYERS, REFUSAL, SavedNetwork, assumed, dense_network
+from anynet.saving.saved import REFUSAL, SavedNetwork, assumed, dense_network
 
 _BEGINNINGS = re.compile(rb"\x80|[(\])}]")  # of a pickled dict, list or tuple
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from anynet.saving.saved import MAX_LAYERS, SavedNetwork, assumed, dense_network
+from anynet.layers import MAX_LAYERS
+from anynet.saving.saved import SavedNetwork, assumed, dense_network
 from anynet.typing import HostArray
 
 _CURE = "Name them: np.savez(path, s=np.array(net.sizes), w1=..., w2=..., b1=..., b2=...)."
