@@ -24,7 +24,7 @@ COMMANDS = {
     "find-rate": "try learning rates, and suggest one to train with",
     "curves": "draw the costs and metrics that a training wrote by --history",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
-    "info": "versions, and which backends are usable, with the cure if not",
+    "info": "versions and usable backends; or the layers of a saved network",
 }
 
 EXIT_CODES = """\

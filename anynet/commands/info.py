@@ -1,4 +1,4 @@
-"""`anynet info`: versions, and which backends are usable, with the cure if not."""
+"""`anynet info`: versions, and which backends are usable, with the cure if not; or what a saved network is."""
 
 import argparse
 import platform
@@ -10,15 +10,20 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from anynet import __version__, backends
-from anynet.commands.terminal import say
+from anynet.commands.terminal import say, tell
+from anynet.network import Network
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add no options: there are none."""
+    """Add the options of the command."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a saved network, to tell its layers instead")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print what works here."""
+    """Print what works here, or of which layers a network is."""
+    if arguments.file is not None:
+        _tell_network(Network.load(arguments.file))
+        return
     say(f"anynet {__version__}, Python {platform.python_version()}, {platform.platform()}")
     say(f"NumPy {np.__version__}, {_blas()}")
     say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
@@ -31,6 +36,15 @@ def run(arguments: argparse.Namespace) -> None:
     say("\nCuPy, rung by rung")
     for rung, reason in backends.diagnose_cupy():
         say(f"  {rung:<18}{'works' if reason is None else reason}", hanging=20)
+
+
+def _tell_network(net: Network) -> None:
+    """Print the table of a network's layers, and what it answers with."""
+    tell(str(net.summary()))
+    if net.class_names is None:
+        say(f"task {net.task}")
+    else:
+        say(f"task {net.task}, classes {', '.join(net.class_names)}")
 
 
 def _automatic() -> str:
