@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from anynet import notebook
+from anynet import figures, notebook
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,30 +114,22 @@ class History(list[Report]):
         """
         if not self.metrics:
             raise ValueError("history: expected at least one epoch, got none. Train first.")
-        try:
-            from matplotlib import pyplot
-            from matplotlib.ticker import MaxNLocator
-        except ImportError:
-            raise ImportError("matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'") from None
+        return figures.drawn(self._draw, path)
+
+    def _draw(self, figure: "Figure") -> None:
+        from matplotlib.ticker import MaxNLocator
+
         costs = [name for name in self.metrics if name.endswith("cost")]
         pictures = [names for names in (costs, [name for name in self.metrics if name not in costs]) if names]
-        figure: Figure = pyplot.figure(figsize=(4.8 * len(pictures), 3.6), layout="constrained")
-        try:
-            for axes, names in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-                for name in names:
-                    axes.plot(self["epoch"], self[name], marker=".", label=name)
-                axes.set_xlabel("epoch")
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-                axes.grid(alpha=0.3)
-                axes.spines[["top", "right"]].set_visible(False)
-                axes.legend(frameon=False)
-            if path is not None:
-                figure.savefig(path, dpi=150)
-            elif figure.canvas.required_interactive_framework is not None:
-                pyplot.show()
-        finally:
-            pyplot.close(figure)  # or a notebook would show it twice
-        return figure
+        figure.set_size_inches(4.8 * len(pictures), 3.6)
+        for axes, names in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
+            for name in names:
+                axes.plot(self["epoch"], self[name], marker=".", label=name)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(frameon=False)
 
     def __repr__(self) -> str:
         if not self:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anynet import figures
 from anynet.backends import to_numpy
 from anynet.datasets.framing import resampled
 from anynet.typing import HostArray
@@ -96,24 +97,11 @@ def show(x: Any, y: Sequence[Any] | HostArray | None = None, path: str | Path | 
         >>> len(figure.axes)
         2
     """
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("matplotlib is not installed. Install it with: pip install 'anynet-nn[plot]'") from None
     images = _as_images(x)
     titles = None if y is None else [str(label) for label in np.atleast_1d(np.asarray(y))]
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"y: expected {len(images)} titles, one per image, got {len(titles)}.")
-    figure: Figure = pyplot.figure(layout="constrained")
-    try:
-        _draw(figure, images, titles)
-        if path is not None:
-            figure.savefig(path, dpi=150)
-        elif figure.canvas.required_interactive_framework is not None:
-            pyplot.show()
-    finally:
-        pyplot.close(figure)  # or a notebook would show it twice
-    return figure
+    return figures.drawn(lambda figure: _draw(figure, images, titles), path)
 
 
 def _draw(figure: "Figure", images: HostArray, titles: list[str] | None) -> None:
