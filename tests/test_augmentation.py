@@ -1,15 +1,17 @@
 """Augmentation: what a network learns from is made anew in each epoch, to the same bits wherever it was stopped."""
 
 import pickle
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_resuming import SIZES, StopAt, assert_same, data, fitted
 from test_training import set_chunk_bytes
 
 from anynet import SGD, Checkpoint, Dataset, Network, Standardize, random
-from anynet.augmentation import Shift
+from anynet.augmentation import AUGMENTATIONS, Brightness, Flip, Rotate, Scale, Shift, typed
 from anynet.random import Streams
 from anynet.saving import checkpoint as files
 
@@ -74,11 +76,120 @@ def test_each_image_is_moved_in_one_of_the_ways_all_as_likely(shape, pixels, rng
         assert abs(counts[each] / times - 400) < 110
 
 
-def test_what_is_handed_in_is_not_written_into(rng):
-    x = rng.integers(0, 256, (50, 16), dtype=np.uint8)
-    before = x.copy()
-    Shift()(x, rng)
+def smooth(rng, height, width):
+    small = Image.fromarray(rng.integers(0, 256, (4, 4), dtype=np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("side", [20, 21])
+def test_images_are_turned_as_another_program_turns_them(side, rng):
+    image = smooth(rng, side, side)
+    made = Rotate(90)(np.stack([image] * 500), np.random.default_rng(5))
+    drawn = np.random.default_rng(5).integers(0, 65, 500)
+    angles = np.linspace(-90, 90, 65)
+    for way in range(65):
+        turned = np.asarray(Image.fromarray(image).rotate(angles[way], Image.Resampling.BILINEAR)).astype(int)
+        for one in made[drawn == way]:
+            assert np.abs(one - turned)[4:-4, 4:-4].max() <= 2
+    assert np.array_equal(made[drawn == 0][0], np.rot90(image, -1))
+    assert np.array_equal(made[drawn == 32][0], image)
+
+
+@pytest.mark.parametrize("shape", [(18, 24), (18, 24, 3), (24, 24, 1)])
+def test_images_are_scaled_as_another_program_scales_them(shape, rng):
+    image = np.stack([smooth(rng, *shape[:2]) for _ in range(3)], axis=2)[..., : (*shape, 1)[2]].reshape(shape)
+    made = Scale(20)(np.stack([image] * 300), np.random.default_rng(5))
+    drawn, (height, width) = np.random.default_rng(5).integers(0, 65, 300), shape[:2]
+    for way, factor in enumerate(np.linspace(0.8, 1.2, 65)):
+        how = (1 / factor, 0, width / 2 * (1 - 1 / factor), 0, 1 / factor, height / 2 * (1 - 1 / factor))
+        first = image if image.ndim == 2 else np.ascontiguousarray(image[..., 0])
+        scaled = Image.fromarray(first).transform(
+            (width, height), Image.Transform.AFFINE, how, Image.Resampling.BILINEAR
+        )
+        for one in made[drawn == way]:
+            one = one if one.ndim == 2 else one[..., 0]
+            assert np.abs(one.astype(int) - np.asarray(scaled))[4:-4, 4:-4].max() <= 2
+    assert made.shape == (300, *shape)
+
+
+@pytest.mark.parametrize("make", [Rotate, Scale])
+def test_what_comes_in_repeats_the_edge(make):
+    x = np.zeros((200, 9, 9, 2), np.float32)
+    x[:, 0] = x[:, -1] = 1
+    made = make(45)(x, np.random.default_rng(0))
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert (make(45)(1 - 0 * x, np.random.default_rng(0)) >= 1 - 1e-6).all()
+
+
+def test_brightness_keeps_bytes_within_their_bounds(rng):
+    x = rng.integers(0, 256, (500, 4, 4, 3), dtype=np.uint8)
+    made = Brightness(50)(x, np.random.default_rng(5))
+    factors = 1 + 0.5 * (2 * np.random.default_rng(5).random(500, np.float32) - 1)
+    wanted = np.minimum(np.round(x * factors[:, None, None, None].astype(float)), 255)
+    assert np.abs(made - wanted).max() <= 1
+    assert 0.5 <= factors.min() < 0.6 < 1.4 < factors.max() <= 1.5
+    assert np.allclose(Brightness(50)(x / 255, np.random.default_rng(5)), x / 255 * factors[:, None, None, None])
+
+
+@pytest.mark.parametrize("shape", [(16,), (3, 5), (3, 5, 2)])
+def test_every_second_image_is_flipped_at_random(shape, rng):
+    x = rng.integers(0, 256, (1000, *shape), dtype=np.uint8)
+    images = x.reshape(1000, *(shape if len(shape) > 1 else (4, 4)))
+    made = Flip()(x, np.random.default_rng(0)).reshape(images.shape)
+    is_flipped = (made != images).reshape(1000, -1).any(axis=1)
+    assert np.array_equal(made[is_flipped], images[is_flipped, :, ::-1])
+    assert 400 < is_flipped.sum() < 600
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_rows_stay_what_they_are(name, dtype, rng):
+    """In shape, in dtype and in their memory; and the same generator makes the same of them."""
+    x = rng.integers(0, 256, (50, 5, 5, 3)).astype(dtype)
+    before, transform = x.copy(), AUGMENTATIONS[name]()
+    made = transform(x, np.random.default_rng(1))
+    assert (made.shape, made.dtype) == (x.shape, x.dtype)
     assert np.array_equal(x, before)
+    assert not np.shares_memory(made, x)
+    assert np.array_equal(made, transform(x, np.random.default_rng(1)))
+    assert not np.array_equal(made, x)
+    assert transform(x[:0], rng).shape == (0, 5, 5, 3)
+    assert pickle.loads(pickle.dumps(transform)) == transform
+    assert transform(np.ones((3, 1, 1), dtype), rng).shape == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("shift 1", (Shift(1),)),
+        ("shift 2, rotate 10, flip", (Shift(2), Rotate(10), Flip())),
+        (" scale 7.5,brightness 20 ", (Scale(7.5), Brightness(20))),
+    ],
+)
+def test_transforms_are_typed_by_name(text, values):
+    assert typed(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "augment: expected one of shift, rotate, scale, brightness, flip, got ''"),
+        ("turn 1", "augment: expected one of shift"),
+        ("rotate", "augment: expected a number after rotate, rotate 10 say, got 'rotate'"),
+        ("flip 1", "augment: expected flip alone, got '1'"),
+        ("rotate 181", "augment: rotate: degrees: expected above 0 and up to 180, got 181"),
+        ("rotate 0", "augment: rotate: degrees: expected above 0"),
+        ("rotate nan", "augment: rotate: expected a number, got 'nan'"),
+        ("scale 100", "augment: scale: percent: expected above 0 and up to 99, got 100"),
+        ("brightness 1 2", "augment: brightness: expected a number, got '1 2'"),
+        ("shift 1.5", "augment: shift: pixels: expected"),
+        ("shift 1, turn 1", "augment: expected one of shift"),
+    ],
+)
+def test_what_is_typed_wrongly_is_told(text, words):
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
+        typed(text)
 
 
 # In training.

@@ -29,7 +29,7 @@ PUBLIC = {
     ],
     "anynet.network": ["Network"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
-    "anynet.augmentation": ["Shift"],
+    "anynet.augmentation": ["Brightness", "Flip", "Rotate", "Scale", "Shift"],
     "anynet.callbacks": ["Checkpoint", "EarlyStopping"],
     "anynet.history": ["History", "Report"],
     "anynet.activations": [

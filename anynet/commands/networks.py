@@ -83,7 +83,7 @@ def _sized(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> list[
     layers: list[Any] = [Standardize()] if arguments.standardize else []
     for size in hidden:
         layers += [size] if arguments.dropout is None else [size, Dropout(arguments.dropout)]
-    return [n_in, *layers, n_out]
+    return [n_in if train.pictures is None else train.x.shape[1:], *layers, n_out]
 
 
 def _check_sizes(sizes: Sequence[int], suitable: Sequence[int], may_have_one_output: bool) -> None:

@@ -10,8 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import optimizers, resuming, signals, symptoms
-from anynet.augmentation import AUGMENTATIONS
+from anynet import augmentation, optimizers, resuming, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, whole_number
 from anynet.commands import config, networks, options, terminal
@@ -100,8 +99,7 @@ def _add_regularization(add: Callable[..., Any]) -> None:
     names = f"what to judge each epoch by besides: {', '.join(METRICS)}, top_3, f1_0 (class 0) and their like"
     add("--metrics", nargs="+", metavar="NAME", help=names)
     options.add_switch(add, "--training-cost", "tell the cost over all training data of each epoch too")
-    kinds = " or ".join(f"'{name} 1'" for name in AUGMENTATIONS)
-    add("--augment", metavar="HOW", help=f"images anew in each epoch: {kinds}, by so many pixels at most (not)")
+    add("--augment", metavar="HOW", help=f"{options.AUGMENT}; anew in each epoch (nothing)")
     options.add_switch(add, "--shuffle", "take the examples of each epoch in a fresh order, or as they stand (fresh)")
 
 
@@ -297,16 +295,6 @@ def _schedule(arguments: argparse.Namespace, rate: float) -> Schedule | float:
     return schedule if warmup is None else Warmup(schedule, steps=whole_number("warmup_steps", warmup))
 
 
-def _augmentation(text: str) -> Any:
-    """Return what images are augmented by, typed as "shift 1"."""
-    name, _, number = text.strip().partition(" ")
-    make = look_up(AUGMENTATIONS, name, "augment")
-    try:
-        return make(int(number))
-    except ValueError:
-        raise UsageError(f"--augment: expected '{name} N', N a whole number from 1, got {text!r}.") from None
-
-
 def _early_stopping(arguments: argparse.Namespace, net: Network) -> EarlyStopping:
     """Return what chooses the epoch that is saved, and perhaps stops: by right answers, where answers are right."""
     patience = NEVER if arguments.early_stopping is None else whole_number("early_stopping", arguments.early_stopping)
@@ -326,6 +314,6 @@ def _how(arguments: argparse.Namespace, net: Network, data: TrainingData) -> dic
         "freeze": arguments.freeze or (),
         "metrics": arguments.metrics or (),
         "training_cost": arguments.training_cost is True,
-        "transform": None if arguments.augment is None else _augmentation(arguments.augment),
+        "transform": None if arguments.augment is None else augmentation.typed(arguments.augment),
         "shuffle": arguments.shuffle is not False,
     }
