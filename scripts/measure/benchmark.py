@@ -31,7 +31,7 @@ from typing import Any
 
 from duels import N_TRAINING, Settings, Side, duels, first_steps, races, ratio_row, side_row
 from peers import CONTESTANTS, OURS
-from recipe import ADAM, BOOK, COMMAND, CONVERGE, MOMENTUM, WIDE, Recipe
+from recipe import ADAM, BOOK, COMMAND, CONVERGE, LENET, LENET_64, MOMENTUM, WIDE, Recipe
 from report import Row, aligned, installed, machine, readable
 from speed_picture import draw
 from stage import SLOWING_NUMPY, Stage, forget_blas_settings
@@ -49,6 +49,12 @@ WIDE_DUELS = {
     "anynet_jax": ("jax", "jax_scan", "jax_by_hand", "torch"),
 }
 OPTIMIZER_DUELS = {"anynet": ("torch",), "anynet_torch": ("torch",), "anynet_jax": ("optax", "torch")}
+LENET_DUELS = {
+    "anynet": ("lenet_torch",),
+    "anynet_torch": ("lenet_torch",),
+    "anynet_jax": ("lenet_jax", "lenet_torch"),
+}
+LENET_RACES = {"anynet": ("lenet_torch",), "anynet_jax": ("lenet_torch",)}
 ONE_IMAGE_DUELS = {"anynet": ("book", "torch", "jax"), "anynet_torch": ("torch",), "anynet_jax": ("jax",)}
 MANY_IMAGES_DUELS = {"anynet": ("torch",), "anynet_torch": ("torch",), "anynet_jax": ("jax",)}
 FIRST_STEPS = {"anynet_jax": ("jax", "jax_scan", "jax_by_hand")}
@@ -58,10 +64,15 @@ RACES = {"anynet": ("torch",), "anynet_jax": ("torch",)}
 # The workloads. Each returns its rows.
 
 
-def training(settings: Settings, recipe: Recipe, pairings: Mapping[str, Sequence[str]], quick_steps: int) -> list[Row]:
-    """Train in blocks: whole epochs, or so many steps of one where it must be quick."""
-    steps_of_epoch = N_TRAINING // recipe.batch_size
-    steps = quick_steps if settings.quick else steps_of_epoch
+def training(
+    settings: Settings,
+    recipe: Recipe,
+    pairings: Mapping[str, Sequence[str]],
+    quick_steps: int,
+    steps: int | None = None,
+) -> list[Row]:
+    """Train in blocks: so many steps, whole epochs by default, or fewer where it must be quick."""
+    steps = quick_steps if settings.quick else steps or N_TRAINING // recipe.batch_size
     size = steps * recipe.batch_size
 
     def turn(k: int) -> tuple[Any, ...]:
@@ -95,6 +106,28 @@ def adam(settings: Settings) -> list[Row]:
 def momentum(settings: Settings) -> list[Row]:
     """[784, 100, 10], ReLU, dropout 0.5, softmax, batch 64, momentum under an exponential schedule: training."""
     return training(settings, MOMENTUM, OPTIMIZER_DUELS, 50)
+
+
+def lenet(settings: Settings) -> list[Row]:
+    """LeNet (20@5x5, pool, 40@5x5, pool, 100, 10), ReLU, softmax, batch 10: training, 10,000 images a turn."""
+    return training(settings, LENET, LENET_DUELS, 50, 1000)
+
+
+def lenet_64(settings: Settings) -> list[Row]:
+    """LeNet, batch 64: training, 9,984 images a turn."""
+    return training(settings, LENET_64, LENET_DUELS, 10, 156)
+
+
+def lenet_images(settings: Settings) -> list[Row]:
+    """10,000 images through LeNet (untrained: all must have the same accuracy)."""
+    return duels(settings, LENET, LENET_DUELS, lambda k: ("infer", 10_000, 1), 1)
+
+
+def lenet_race(settings: Settings) -> list[Row]:
+    """LeNet, batch 10, SGD at 0.05: time to 99.0 % (quick: 95 %) of the validation images."""
+    settings = replace(settings, enough=0.99)
+    rivals = settings.choose(LENET_RACES).items()
+    return [row for ours, names in rivals for name in names for row in races(settings, LENET, (ours, name), cold=False)]
 
 
 def one_image(settings: Settings) -> list[Row]:
@@ -183,6 +216,7 @@ WORKLOADS = {
     workload.__name__: workload
     for workload in (
         *(book, middle, wide, adam, momentum, converge),
+        *(lenet, lenet_64, lenet_images, lenet_race),
         *(one_image, many_images, first_step, memory, process, progress_bar),
     )
 }

@@ -20,7 +20,7 @@ MOST_EPOCHS = 40
 N_TRAINING = 50_000
 # So that --quick is quick on a busy machine too, with fewer pairs, and a race that may not arrive.
 LONGEST_QUICK_DUEL_S, LONGEST_QUICK_RACE_S = 2.0, 10.0
-ENOUGH, ENOUGH_IF_QUICK = 0.975, 0.95  # of the validation images
+ENOUGH_IF_QUICK = 0.95  # of the validation images
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Settings:
     pairs: int
     ours: Sequence[str]
     peers: Sequence[str]
+    enough: float = 0.975  # of the validation images, for a race to be over
 
     def choose(self, pairings: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Return who of ours meets whom: those of the pairings that are wanted, none without a rival."""
@@ -157,7 +158,7 @@ def races(settings: Settings, recipe: Recipe, names: tuple[str, str], cold: bool
     fresh processes count what they compile.
     """
     recipe = replace(recipe, dtype=settings.dtype)
-    goal, longest = (ENOUGH_IF_QUICK, LONGEST_QUICK_RACE_S) if settings.quick else (ENOUGH, math.inf)
+    goal, longest = (ENOUGH_IF_QUICK, LONGEST_QUICK_RACE_S) if settings.quick else (settings.enough, math.inf)
     finished = [
         race(settings, replace(recipe, seed=seed), names, goal, longest, cold)
         for seed in range(1 if settings.quick else 5)

@@ -307,6 +307,12 @@ class Contestant(NamedTuple):
     make: Callable[[Recipe, Dataset], Any]
 
 
+def _lenet(name: str) -> Any:
+    import lenet_peers  # which builds on this room
+
+    return getattr(lenet_peers, name)
+
+
 CONTESTANTS = {
     "anynet": Contestant("anynet, on NumPy", "numpy", AnyNet),
     "anynet_torch": Contestant("anynet, on PyTorch", "torch", partial(AnyNet, backend="torch")),
@@ -321,6 +327,8 @@ CONTESTANTS = {
     "optax": Contestant("optax, lax.scan over the block", "optax", Optax),
     "jax_by_hand": Contestant("JAX, written out by hand", "jax", JaxByHand),
     "numpy_by_hand": Contestant("NumPy, written out by hand", "numpy", NumPyByHand),
+    "lenet_torch": Contestant("PyTorch, eager", "torch", lambda *of: _lenet("TorchLeNet")(*of)),
+    "lenet_jax": Contestant("JAX, lax.scan over the block", "jax", lambda *of: _lenet("JaxLeNet")(*of)),
     "products": Contestant("floor: bare matrix products", "numpy", BareProducts),
 }
 OURS = ("anynet", "anynet_torch", "anynet_jax")

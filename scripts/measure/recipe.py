@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from anynet import Dropout, Network
+from anynet import Conv2D, Dropout, MaxPool2D, Network
 
 COMMAND = ("train", "--epochs", "1", "--quiet", "--force", "--output")  # of anynet: an epoch, and where to keep it
 
@@ -61,10 +61,22 @@ class Recipe:
         return np.eye(self.sizes[-1], dtype=self.dtype)[labels]
 
 
+@dataclass(frozen=True)
+class LeNet(Recipe):
+    """Two convolutions of 5x5, each with a pooling behind it, and two dense layers (the book's chapter 6)."""
+
+    def network(self, backend: str = "numpy") -> Network:
+        """Return anynet's network, likewise."""
+        layers = [(28, 28, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(40, 5), MaxPool2D(2), 100, 10]
+        return Network(layers, backend, dtype=self.dtype, seed=self.seed, hidden="relu", output="softmax")
+
+
 BETA = 0.9  # of momentum
 DECAY_STEPS = 1000
 BOOK = Recipe((784, 30, 10), 10, 3.0)
 WIDE = Recipe((784, 512, 512, 10), 128, 0.1, hidden="relu", output="softmax", initializer="he_normal")
 CONVERGE = Recipe((784, 128, 10), 64, 0.3, hidden="relu", output="softmax", initializer="he_normal")
 ADAM = Recipe((784, 100, 10), 64, 0.001, hidden="relu", output="softmax", initializer="he_normal", optimizer="adam")
+LENET = LeNet((784, 100, 10), 10, 0.05, hidden="relu", output="softmax")
+LENET_64 = replace(LENET, batch_size=64, learning_rate=0.1)
 MOMENTUM = replace(ADAM, learning_rate=0.05, optimizer="momentum", decay=0.9, dropout=0.5)
