@@ -158,7 +158,9 @@ def test_images_are_augmented_as_was_asked_for(monkeypatch, capsys, rng):
 def test_what_augments_nothing_is_told(text, capsys, rng):
     np.savez("data.npz", x=rng.random((200, 16)), y=np.arange(200) % 3)
     assert main([*TRAIN.split(), "--augment", text]) == 2
-    assert re.match(r"anynet: --augment: expected (one of shift|a number)|anynet: --augment: shift: ", capsys.readouterr().err)
+    assert re.match(
+        r"anynet: --augment: expected (one of shift|a number)|anynet: --augment: shift: ", capsys.readouterr().err
+    )
 
 
 def test_what_is_no_image_is_not_augmented(capsys, rng):

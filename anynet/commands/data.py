@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from anynet import datasets, random
 from anynet.commands import options
 from anynet.commands.errors import UsageError
-from anynet.datasets import Dataset, loading
+from anynet.datasets import Dataset, folders, images, loading
+from anynet.formats.pictures import FITS, MODES, Pictures
 from anynet.network import Network
 
+# What who has options is told, for what a reader of pictures says to who has arguments, before and after a training.
+RESIZE, RESIZED = "Read all in one size: --image-size 32, say", "Bring it to that size first"
 # Whole numbers are values, not classes, if there are more of them than this, and fewer examples of each than that.
 FEW_CLASSES, EXAMPLES_OF_A_CLASS = 20, 10
 
@@ -42,16 +46,34 @@ class Asked(NamedTuple):
 
 
 def add_data(parser: Any, default: str) -> None:
-    """Add `--data` and `--target`."""
-    files = "an .npz of x and y, a CSV file, IDX files of images and of labels, or the book's mnist.pkl.gz"
+    """Add `--data`, `--target` and `--skip-broken`."""
+    files = "an .npz of x and y, a CSV file, IDX files of images and of labels, the book's mnist.pkl.gz, or a folder"
+    files += " that has a folder of pictures for each class, or train/ and test/ with such"
     parser.add_argument("--data", nargs="+", metavar="FILE", help=f"{files}; - is standard input ({default})")
     add_target(parser)
+    options.add_switch(parser.add_argument, "--skip-broken", "leave out pictures of a folder that cannot be read")
 
 
 def add_target(parser: Any) -> None:
     """Add `--target`."""
     column = "column of y in a CSV file: its name, or its number from 0 (the last); texts in others are categories"
     parser.add_argument("--target", default="-1", metavar="COLUMN", help=column)
+
+
+def add_pictures(parser: Any) -> None:
+    """Add what is done to the pictures of a folder."""
+    side = "to which pictures of a folder are brought: a side, or HEIGHTxWIDTH (theirs, where all have one)"
+    parser.add_argument("--image-size", type=_size, metavar="SIZE", help=side)
+    parser.add_argument("--image-mode", default="colour", choices=tuple(MODES), help="of pictures (colour)")
+    fit = "how one of other proportions is brought to a size: by its middle, or by all of it, distorted (crop)"
+    parser.add_argument("--image-fit", default="crop", choices=FITS, help=fit)
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    sides = text.lower().replace("\xd7", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"expected a number of pixels, or two such as 32x48, got {text!r}")
+    return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
 
 
 def training_data(arguments: argparse.Namespace) -> TrainingData:
@@ -66,8 +88,13 @@ def training_data(arguments: argparse.Namespace) -> TrainingData:
         if arguments.early_stopping is not None:  # what test images choose, they cannot judge
             return TrainingData(train, validation, "the validation images", asked, chooses=True)
         return TrainingData(train, test, "the test images", asked)
-    data, asked = asked_of(_read(arguments), sizes, output)
+    pair = folders.train_and_test(arguments.data[0]) if _is_folder(arguments.data) else None
+    read = _of_pictures(arguments, pair[0]) if pair else _read(arguments)
+    data, asked = asked_of(read, sizes, output)
     data = _renamed(data, arguments.names, asked)
+    if fraction is None and pair and arguments.early_stopping is None:
+        test = _of_pictures(arguments, pair[1], read.class_names, read.pictures)
+        return TrainingData(data, _renamed(test, arguments.names, asked), "the test images", asked)
     if fraction is None:
         if arguments.early_stopping is not None:
             raise UsageError(
@@ -88,9 +115,23 @@ def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
                 f"--data: expected data for a network that takes {net.sizes[0]} numbers and answers with {answers}, "
                 "got none, and MNIST's test images are no such data. Name the file."
             )
+    elif _is_folder(arguments.data):
+        return _pictures_to_judge_by(arguments, net)
     else:
         data = _book(arguments.data[0])[2] if _is_book(arguments.data) else _read(arguments, net.columns)
     return _named(data, net)
+
+
+def _pictures_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
+    """Return those in a folder, or in `test` in it, as the network has seen those that it has learnt from."""
+    [path] = arguments.data
+    if net.pictures is None:
+        raise UsageError(
+            f"--data: expected a file, for {arguments.file} has not learnt from a folder of pictures, and does not say "
+            f"what is to be done to some, got the folder {path}. Save x and y with np.savez, or train on a folder."
+        )
+    pair = folders.train_and_test(path)
+    return _of_pictures(arguments, pair[1] if pair else path, net.class_names, net.pictures)
 
 
 def _renamed(data: Dataset, names: tuple[str, ...] | None, asked: "Asked") -> Dataset:
@@ -104,6 +145,8 @@ def _read(arguments: argparse.Namespace, columns: Any = None) -> Dataset:
     if len(arguments.data) > 2:
         raise ValueError("--data: expected one file, or IDX files of images and of labels, got more files.")
     path, *labels = arguments.data
+    if _is_folder(arguments.data):
+        return _of_pictures(arguments, path)
     if labels and loading.kind(path) in ("npz", "csv", "pickle"):
         raise ValueError(f"--data: expected {path} alone, for it holds its own y, got {labels[0]} too. Leave that out.")
     data = datasets.read_data(path, labels[0] if labels else None, arguments.target, columns)
@@ -111,13 +154,40 @@ def _read(arguments: argparse.Namespace, columns: Any = None) -> Dataset:
     return replace(data, y=data.y[:, 0]) if is_column else data
 
 
+def _is_folder(files: Sequence[str]) -> bool:
+    return len(files) == 1 and Path(files[0]).is_dir()
+
+
+def _of_pictures(
+    arguments: argparse.Namespace,
+    path: str | Path,
+    class_names: Sequence[str] | None = None,
+    pictures: Pictures | None = None,
+) -> Dataset:
+    """Return the pictures in a folder, in memory or on disk: as was typed, or as is known of others."""
+    how = {} if pictures else {name: getattr(arguments, f"image_{name}") for name in ("size", "mode", "fit")}
+    how |= {"skip_broken": arguments.skip_broken is True, "memory_limit": getattr(arguments, "memory_limit", None)}
+    try:
+        return datasets.image_folder(path, class_names=class_names, pictures=pictures, **how)
+    except ValueError as error:
+        if images.RESIZE not in str(error):
+            raise
+        raise ValueError(str(error).replace(images.RESIZE, RESIZED if pictures else RESIZE)) from None
+
+
 def _is_book(files: Sequence[str]) -> bool:
-    return len(files) == 1 and loading.kind(files[0]) == "pickle"
+    return len(files) == 1 and not _is_folder(files) and loading.kind(files[0]) == "pickle"
 
 
 def _book(path: str) -> list[Dataset]:
     """Return the three parts of the book's file."""
     return [Dataset(x, y, _texts(range(10))) for x, y in datasets.load_data(path)]
+
+
+def classes_told(data: Dataset) -> str:
+    """Return the names of classes, and how many examples there are of each; of many the first ten."""
+    counts = [f"{name} ({n:,})" for name, n in data.counts().items()]
+    return f"{', '.join(counts[:10])}{', ...' * (len(counts) > 10)}"
 
 
 def n_classes_of(net: Network) -> int | None:

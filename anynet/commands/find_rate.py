@@ -3,7 +3,7 @@
 import argparse
 
 from anynet.commands import networks, options
-from anynet.commands.data import Asked, add_data, training_data
+from anynet.commands.data import Asked, add_data, add_pictures, training_data
 from anynet.commands.terminal import say
 from anynet.optimizers import OPTIMIZERS
 
@@ -16,6 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
+    add_pictures(data)
     options.add_names(data)
     networks.add_network(parser.add_argument_group("network").add_argument)
     add = parser.add_argument_group("training").add_argument

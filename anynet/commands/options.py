@@ -19,7 +19,7 @@ from anynet.commands.errors import UsageError
 from anynet.formats import npz
 from anynet.network import Network
 
-AUGMENT = "what is done to images: 'shift 1' (pixels), 'rotate 10' (degrees), 'scale 10' or 'brightness 20' (%%), 'flip'"
+AUGMENT = "done to images: 'shift 1' (pixels), 'rotate 10' (degrees), 'scale 10' or 'brightness 20' (%%), 'flip'"
 AUGMENT += ", several with commas"
 DEFAULT_OUTPUT = Path("network.npz")
 

@@ -14,12 +14,12 @@ from anynet import augmentation, optimizers, resuming, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, whole_number
 from anynet.commands import config, networks, options, terminal
-from anynet.commands.data import Asked, TrainingData, add_data, training_data
+from anynet.commands.data import Asked, TrainingData, add_data, add_pictures, classes_told, training_data
 from anynet.commands.errors import UsageError
 from anynet.commands.keeping import keep
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
-from anynet.formats.columns import told
+from anynet.formats import columns, pictures
 from anynet.history import Report
 from anynet.metrics import METRICS
 from anynet.network import Network
@@ -49,6 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_switch(parser.add_argument, "--dry-run", dry)
     data = parser.add_argument_group("data")
     add_data(data, "MNIST")
+    add_pictures(data)
     options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
     data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
@@ -130,7 +131,9 @@ def run(arguments: argparse.Namespace) -> None:
         say(f"Training [{sizes}] on {net.backend.label}, {net.backend.dtype}; output: {output}")
         say(f"{len(data.train):,} examples")
         if data.train.columns is not None:
-            say(told(data.train.columns))
+            say(columns.told(data.train.columns))
+        if data.train.pictures is not None:
+            say(f"Pictures: {pictures.told(data.train.pictures)}; classes: {classes_told(data.train)}")
         if data.asked is not None and data.asked.remark is not None:
             say(data.asked.remark)
         if arguments.dry_run:

@@ -1,0 +1,166 @@
+"""Folders of a user's own pictures at the command line: trained on, judged by, asked about, by the names of classes."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from idx_writer import idx
+from PIL import Image
+
+from anynet import Network, datasets
+from anynet.cli import main
+
+TRAIN = "train --epochs 2 --batch-size 4 --output net --force"
+COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(folder, rng, n=8, size=None, names=COLOURS):
+    """Write so many pictures of each class, all of one size or each of its own."""
+    for name in names:
+        Path(folder, name).mkdir(parents=True)
+        for i in range(n):
+            height, width = size or rng.integers(9, 20, 2)
+            pixels = rng.integers(100, 256, (height, width, 1)) * np.array(COLOURS[name])
+            Image.fromarray(pixels.astype(np.uint8)).save(f"{folder}/{name}/{i}.png")
+
+
+def run(words, capsys):
+    assert main(words.split()) == 0
+    return capsys.readouterr().out
+
+
+def test_train_and_test_below_a_folder(capsys, rng):
+    write("own/train", rng)
+    write("own/test", rng, n=3, names=["red", "blue"])  # green keeps its number
+    out = run(f"{TRAIN} --data own --image-size 8 --epochs 20 --learning-rate 1", capsys)
+    assert "Pictures: 8 x 8 pixels in colour, cropped; classes: blue (8), green (8), red (8)\n" in out
+    assert "Epoch 19: 6 / 6\n" in out
+    assert "6 / 6 on the test images" in out
+    net = Network.load("net.npz")
+    assert (net.class_names, net.shapes[0]) == (("blue", "green", "red"), (8, 8, 3))
+    assert run("evaluate net --data own", capsys).startswith("net: 6 / 6 right")
+    told = json.loads(run("evaluate net --data own --json", capsys))
+    assert told["confusion"] == [[3, 0, 0], [0, 0, 0], [0, 0, 3]]
+    assert run("evaluate net --data own/train", capsys).startswith("net: 24 / 24 right")
+    out = run("predict net own/test/red/0.png own/test/blue/1.png --top 2", capsys)
+    lines = re.findall(r"^own/test/(\w+)/\d\.png: (\w+)  \(outputs: (\w+) [\d.]+ %, \w+ [\d.]+ %\)$", out, re.MULTILINE)
+    assert lines == [("red",) * 3, ("blue",) * 3]
+
+
+@pytest.mark.parametrize("how", ["", "--image-mode grey", "--image-size 6", "--image-size 5x7 --image-fit squeeze"])
+def test_each_training_file_is_answered_as_its_row_bit_for_bit(how, capsys, rng, monkeypatch):
+    write("own", rng, size=None if "size" in how else (8, 6))
+    run(f"{TRAIN} --data own {how}", capsys)
+    seen, feedforward = [], Network.feedforward
+    monkeypatch.setattr(Network, "feedforward", lambda net, x: seen.append(feedforward(net, x)[0]) or seen[-1][None])
+    files = sorted(map(str, Path("own").glob("*/*")))
+    run(f"predict net {' '.join(files)}", capsys)
+    net = Network.load("net.npz")
+    x = datasets.image_folder("own", pictures=net.pictures).x
+    assert len(seen) == len(x) == 24
+    for outputs, row in zip(seen, x, strict=True):
+        assert np.array_equal(outputs, feedforward(net, row[None])[0])
+
+
+def test_validation_data_are_of_each_class_in_its_proportion(capsys, rng):
+    write("own", rng, n=10)
+    write("more", rng, n=30, names=["red"])
+    Path("more/red").rename("own/red2")
+    out = run(f"{TRAIN} --data own --image-size 8 --validation-fraction 0.2", capsys)
+    assert "classes: blue (8), green (8), red (8), red2 (24)\n" in out
+    assert re.search(r"Epoch 0: \d+ / 12\n", out)
+    Path("both").mkdir()
+    Path("own").rename("both/train")
+    write("both/test", rng)
+    out = run(f"{TRAIN} --data both --image-size 8 --validation-fraction 0.2 --early-stopping 1", capsys)
+    assert " / 12 on the validation data" in out
+
+
+@pytest.mark.parametrize("limit", ["1KB", "1GB"])
+def test_pictures_stay_on_disk_beyond_a_limit_with_the_same_results(limit, capsys, rng):
+    write("own", rng, size=(9, 9))
+    lines = [
+        [
+            re.sub("[0-9.]+ s of.*", "", line)
+            for line in run(f"{TRAIN} --data own --validation-fraction 0.3 {given}", capsys).splitlines()
+        ]
+        for given in ("", f"--memory-limit {limit}")
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_options_of_pictures_go_with_layers_and_augmentations(capsys, rng):
+    write("own", rng)
+    words = "--image-size 12 --image-mode grey --layers conv_2x3,pool_2,dense_5 --augment shift_1,rotate_9,scale_9,flip"
+    assert main([word.replace("_", " ").replace(",", ", ") for word in f"{TRAIN} --data own {words}".split()]) == 0
+    assert Network.load("net.npz").shapes[0] == (12, 12, 1)
+    assert "learning rate" in run("find-rate --data own --image-size 8", capsys)
+
+
+def test_rows_are_read_as_they_are_by_a_network_of_pictures(capsys, rng):
+    write("own", rng, size=(28, 28))
+    run(f"{TRAIN} --data own --image-mode grey", capsys)
+    x = datasets.image_folder("own", mode="grey").x[..., 0]
+    Path("rows").write_bytes(idx(x[:2]))
+    rows = [json.loads(line) for line in run("predict net rows --json", capsys).splitlines()]
+    files = [json.loads(line) for line in run("predict net own/blue/0.png own/blue/1.png --json", capsys).splitlines()]
+    assert [row["outputs"] for row in rows] == [file["outputs"] for file in files]
+
+
+def code_of(words):
+    try:
+        return main(words.split())
+    except SystemExit as stopped:
+        return stopped.code
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (f"{TRAIN} --data own", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Read all in one size: --image-s"),
+        (f"{TRAIN} --data own --image-size 0", 2, "--image-size: expected a number of pixels, or two such as 32x48"),
+        (f"{TRAIN} --data own --image-size 3x4x5", 2, "--image-size: expected a number of pixels"),
+        (f"{TRAIN} --data own other", 1, "own: Is a directory"),
+        (f"{TRAIN} --data own --image-size 8 --early-stopping 2", 2, "--early-stopping: expected data to judge each"),
+        (f"{TRAIN} --data absent", 1, "absent: No such file or directory"),
+        ("evaluate net --data other", 1, "other/pink: expected a class among blue, green, red, got pink."),
+        ("evaluate net --data own", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Bring it to that size"),
+        ("predict net own/red/odd.png", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Bring it to that size"),
+        ("predict net own/red", 1, "own/red: Is a directory"),
+        ("predict net same/red/0.png --top 0", 2, "--top: expected at least 1, got 0"),
+        ("evaluate digits --data own", 2, "--data: expected a file, for digits has not learnt from a folder of pictu"),
+        ("predict net text.png", 1, "text.png: expected an image .* got text"),
+    ],
+)
+def test_what_is_wrong_is_told(words, code, told, capsys, rng):
+    write("own", rng, n=2, size=(8, 8))
+    Image.new("RGB", (8, 9)).save("own/red/odd.png")
+    write("same", rng, n=2, size=(8, 8))
+    write("other", rng, n=1, size=(8, 8))
+    Path("other/red").rename("other/pink")
+    Path("text.png").write_text("no picture")
+    run("train --epochs 1 --data same --output net", capsys)
+    Network([784, 10]).save("digits")
+    assert code_of(words) == code
+    assert re.search(told.replace("(", r"\("), capsys.readouterr().err)
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_broken_picture_is_left_out_only_when_asked(capsys, rng):
+    write("own", rng, n=3, size=(8, 8))
+    Path("own/red/1.png").write_bytes(Path("own/red/0.png").read_bytes()[:60])
+    assert main(f"{TRAIN} --data own".split()) == 1
+    assert "own/red/1.png: expected an image" in capsys.readouterr().err
+    assert main(f"{TRAIN} --data own --skip-broken".split()) == 0
+    told = capsys.readouterr()
+    assert "8 examples\n" in told.out
+    assert "anynet: own: left out 1 broken pictures: red/1.png." in told.err
+    assert code_of("evaluate net --data own") == 1
+    assert code_of("evaluate net --data own --skip-broken") == 0
