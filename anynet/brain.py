@@ -147,6 +147,32 @@ class Brain:
         moved.__setstate__(self.__getstate__() | {"backend": chosen, "streams": deepcopy(self.streams)})
         return moved
 
+    def with_outputs(self, n: int, seed: int | None = 0) -> Self:
+        """Return a copy of the network whose last layer is new and has n outputs: to learn other classes from there.
+
+        With `fit(..., freeze=range(1, len(net.layers)))` what it has learnt stays, and the last layer alone learns.
+
+        Args:
+            n: How many outputs there are.
+            seed: What the last layer is drawn from, and training draws from here on.
+
+        Raises:
+            ValueError: The last layer is no Dense, or n below 1.
+            TypeError: n is no whole number.
+
+        Example:
+            >>> from anynet import Network
+            >>> Network([4, 3, 2]).with_outputs(5).sizes
+            [4, 3, 5]
+        """
+        architecture, streams = self.architecture.with_outputs(n), random.spawn(seed)
+        parameters, state = architecture.initialize(streams.initial)
+        start = TrainState([*self.parameters[:-1], parameters[-1]], [*self.state[:-1], state[-1]], ())
+        changed = object.__new__(type(self))
+        made = made_of(architecture, self.backend, start, streams, input_scale=self.input_scale)
+        changed.__setstate__(made | {"columns": self.columns, "pictures": self.pictures})
+        return changed
+
     def summary(self) -> str:
         """Return the layers, the shapes of their outputs and their parameters as a table."""
         return notebook.Shown(f"{self.architecture.table()}\n{self._in_all}")

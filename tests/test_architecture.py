@@ -27,10 +27,11 @@ from anynet import (
     Network,
 )
 from anynet.activations import ACTIVATIONS
-from anynet.architecture import build, cost_to_name, layer_from_dict, layer_to_dict
+from anynet.architecture import build
 from anynet.costs import COSTS
 from anynet.initializers import FORMER_NAMES, INITIALIZERS
 from anynet.metrics import TASKS
+from anynet.saving.described import cost_to_name, layer_from_dict, layer_to_dict
 
 NAMES = ", ".join(dict.fromkeys(name for _, name in COSTS))  # of costs, as errors list them
 

@@ -168,3 +168,19 @@ def test_small_parts_are_not_worth_a_thread():
     assert split_of(numpy, architecture, 64, None, (), threads=2) == Split(16, (), 2)
     with_state = net_of([(28, 28, 1), Standardize(), *lenet[1:]], dtype="float32").architecture
     assert split_of(numpy, with_state, 64, None, (), threads=2).threads == 1
+
+
+def test_other_classes_are_learnt_from_what_was_learnt():
+    x, y = data()
+    net = net_of(WITH_NORM)
+    net.fit(x, y, epochs=1, optimizer=Adam(0.01))
+    other = net.with_outputs(3)
+    assert other.sizes == [*net.sizes[:-1], 3]
+    seen = net.activations(x)[-2]
+    assert np.array_equal(other.activations(x)[-2], seen)
+    other.fit(x, y % 3, epochs=3, optimizer=Adam(0.05), freeze=range(1, len(other.layers)))
+    assert np.array_equal(other.activations(x)[-2], seen)
+    assert other.accuracy(x, y % 3) > 0.5
+    assert net.sizes[-1] == 4
+    with pytest.raises(ValueError, match="a Dense as the last layer, got Dropout"):
+        net_of([4, 3, Dropout(0.5)]).with_outputs(3)

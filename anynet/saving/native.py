@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from anynet.architecture import Architecture, build, cost_to_name, layer_from_dict, layer_to_dict
+from anynet.architecture import Architecture, build
 from anynet.backends import DTYPES
 from anynet.checks import names_of_classes, shown
 from anynet.formats import columns, npz, pictures
@@ -26,6 +26,7 @@ from anynet.layers import MAX_LAYERS
 from anynet.parameters import as_column
 from anynet.pixels import SCALES
 from anynet.saving import unnamed
+from anynet.saving.described import cost_to_name, layer_from_dict, layer_to_dict
 from anynet.saving.saved import SavedNetwork, assumed
 from anynet.typing import HostArray, Shape
 
