@@ -184,4 +184,4 @@ def test_other_classes_are_learnt_from_what_was_learnt():
     assert not np.array_equal(other.weights[-1], last)
     assert net.sizes[-1] == 4
     with pytest.raises(ValueError, match="a Dense as the last layer, got Dropout"):
-        net_of([4, 3, Dropout(0.5)]).with_outputs(3)
+        Network([4, 3, Dropout(0.5)]).with_outputs(3)
