@@ -32,6 +32,7 @@ HOST_ROOMS = {
     "weighting",
     "formula",
     "gradient_check",
+    "panels",
     "plots",
     "progress",
     "commands",

@@ -1,12 +1,14 @@
 """Digits as text, and in figures."""
 
+import math
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from anynet import plots
+from anynet import Conv2D, Dataset, Dropout, LayerNorm, MaxPool2D, Network, Standardize, plots
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -87,3 +89,159 @@ def test_without_matplotlib_the_install_line_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'anynet-nn\[plot\]'"):
         plots.show(ring())
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The panels that are drawn."""
+    seen = []
+    monkeypatch.setattr(plots, "stack", lambda figure, panels: seen.extend(panels))
+    return seen
+
+
+def test_what_each_layer_makes_of_an_image_is_drawn(drawn, rng):
+    net = Network([(12, 12, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(4, 3, activation="tanh"), 9, Dropout(0.5), 10])
+    x = rng.integers(0, 256, (12, 12)).astype(np.uint8)
+    for form in (x, x.reshape(-1), x.reshape(-1, 1), x[None], x[..., None], x[None, ..., None]):
+        drawn.clear()
+        plots.show_layers(net, form)
+        image, first, pooled, second, dense, answer = drawn
+        made = net.activations(x.reshape(1, -1))
+        np.testing.assert_allclose(image.images[0], x / 255, atol=1e-6)
+        for panel, a in ((first, made[0]), (pooled, made[1]), (second, made[2])):
+            np.testing.assert_array_equal(panel.images, a[0].transpose(2, 0, 1))
+        np.testing.assert_array_equal(dense.images.ravel(), made[4][0])
+        np.testing.assert_allclose(answer.values, made[-1][0], rtol=1e-6)
+    assert [panel.title.partition("  (")[0] for panel in drawn] == [
+        "input: 12 x 12",
+        "1 Conv2D: 20 maps of 8 x 8",
+        "2 MaxPool2D: 20 maps of 4 x 4",
+        "3 Conv2D: 4 maps of 2 x 2",
+        "5 Dense: 9 values",
+        f"7 Dense: the answer is {np.argmax(made[-1])}",
+    ]
+    assert (first.low, first.high, first.colours) == (0.0, made[0].max(), "gray_r")  # of a sigmoid
+    most = abs(made[2]).max()
+    assert (second.low, second.high, second.colours) == (-most, most, "RdBu_r")
+    assert second.title.endswith(f"  (blue {-most:.3g}, white 0, red {most:.3g})")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "titles"),
+    [
+        ([4, 3, 2], ["input: 4 values", "1 Dense: 3 values", "2 Dense: the answer is no"]),
+        ([64, 2], ["input: 8 x 8", "1 Dense: the answer is no"]),
+        ([(5, 6, 3), 2], ["input: 5 x 6 in colour", "2 Dense: the answer is no"]),
+        ([(5, 6, 4), 2], ["input: 4 maps of 5 x 6", "2 Dense: the answer is no"]),
+        ([(8, 8), LayerNorm(), 2], ["input: 8 x 8", "1 LayerNorm: 1 map of 8 x 8", "3 Dense: the answer is no"]),
+        (
+            [(8, 8, 1), Conv2D(250, 3), 2],
+            ["input: 8 x 8", "1 Conv2D: 200 of 250 maps of 6 x 6", "3 Dense: the answer is no"],
+        ),
+        ([4, 2001, 2], ["input: 4 values", "1 Dense: 2000 of 2001 values", "2 Dense: the answer is no"]),
+        ([4, 1], ["input: 4 values", "1 Dense: the answer is no"]),
+    ],
+)
+def test_the_layers_of_any_network_are_drawn(sizes, titles, drawn):
+    net = Network(sizes)
+    net.class_names = ("no", "yes")
+    net.biases = [*net.biases[:-1], np.array([[5.0], [-5.0]] if net.sizes[-1] == 2 else [[-5.0]])]
+    plots.show_layers(net, np.zeros(net.shapes[0]))
+    assert [panel.title.partition("  (")[0] for panel in drawn] == titles
+    assert drawn[-1].names == ["no", "yes"]
+    assert drawn[-1].values[0] > 0.9 > 0.1 > drawn[-1].values[1]
+
+
+def test_answers_are_told_as_the_task_has_them(drawn):
+    for keywords, n, biases, told, names in (
+        ({"task": "multilabel"}, 3, [9, -9, 9], "0, 2", [0, 1, 2]),
+        ({"task": "multilabel"}, 3, [-9, -9, -9], "none", [0, 1, 2]),
+        ({"output": "identity"}, 2, [-1.5, 2.25], "-1.5, 2.25", [0, 1]),
+        ({"output": "tanh"}, 1, [-0.5], "0", [0, 1]),
+        ({"output": "softmax"}, 12, range(12), "11  (the leading 10 of 12 outputs)", range(11, 1, -1)),
+    ):
+        net = Network([2, n], **keywords)
+        net.weights, net.biases = [np.zeros((n, 2))], [np.array(biases, float)[:, None]]
+        plots.show_layers(net, [0.0, 0.0])
+        assert drawn[-1].title == f"1 Dense: the answer is {told}"
+        assert drawn[-1].names == [str(name) for name in names]
+    net = Network([2, 1], output="tanh")
+    net.weights, net.biases = [np.zeros((1, 2))], [np.array([[-0.5]])]
+    plots.show_layers(net, [0.0, 0.0])
+    np.testing.assert_allclose(drawn[-1].values, [math.tanh(0.5), math.tanh(-0.5)], rtol=1e-6)
+
+
+def test_layers_are_drawn_of_one_example():
+    for x in (np.zeros((2, 784)), np.zeros(3)):
+        with pytest.raises(ValueError, match=r"x: expected one example of the shape \(784,\), got"):
+            plots.show_layers(Network([784, 10]), x)
+
+
+def test_kernels_are_drawn_and_weights_that_see_the_image(drawn):
+    net = Network([(12, 12, 3), Standardize(), Conv2D(2, 5), Conv2D(3, 2), Conv2D(50, 2), 10])
+    plots.show_filters(net)
+    kernels = [p.weights for p in (net.parameters[1], net.parameters[2], net.parameters[3])]
+    first, second, third = drawn
+    assert [panel.title.partition("  (")[0] for panel in drawn] == [
+        "2 Conv2D: 2 filters of 5 x 5 in colour",
+        "3 Conv2D: 3 filters of 2 x 2 (across), on 2 maps (down)",
+        "4 Conv2D: 40 of 50 filters of 2 x 2 (across), on 3 maps (down)",
+    ]
+    np.testing.assert_allclose((first.images - 0.5) * 2 * abs(kernels[0]).max(), kernels[0], atol=1e-6)
+    assert second.n_columns == 3
+    np.testing.assert_array_equal(second.images[3 * 1 + 0], kernels[1][0, :, :, 1])
+    assert third.images.shape == (3 * 40, 2, 2)
+    drawn.clear()
+    plots.show_filters(Network([64, Dropout(0.1), 7, 64, 3]))
+    [panel] = drawn
+    assert panel.title.startswith("2 Dense: 7 filters of 8 x 8  (blue ")
+    with pytest.raises(ValueError, match="net: expected a network with a layer that looks at images, got <Network"):
+        plots.show_filters(Network([5, 3]))
+
+
+def test_wrong_answers_are_drawn_with_truth_and_answer(rng, tmp_path):
+    net = Network([(8, 8, 3), 3])
+    net.biases = [np.array([[0.0], [9.0], [0.0]])]
+    net.class_names = ("cat", "dog", "an animal of a long name")
+    x = rng.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+    figure = plots.show_errors(net, x, [1, 0, 2, 1, 2, 0], tmp_path / "errors.png", limit=3)
+    assert figure.get_suptitle() == "4 of 6 wrong, the first 3; what it is \u2192 what it was taken for"
+    seen = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in seen] == ["cat \u2192 dog", *["an animal of \u2026 \u2192 dog"] * 2]
+    for axes, i in zip(seen, (1, 2, 4), strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), x[i] / 255, atol=1e-6)
+    assert (tmp_path / "errors.png").stat().st_size > 1000
+    named = Dataset(x, [0, 1, 2, 0, 2, 1], ("dog", "cat", "an animal of a long name"))
+    assert plots.show_errors(net, named).get_suptitle().startswith("4 of 6 wrong; ")
+    assert plots.show_errors(net, x, np.eye(3)[[1, 1, 1, 1, 1, 1]]).get_suptitle() == "0 of 6 wrong"
+    with pytest.raises(ValueError, match="show_errors: expected a network that classifies"):
+        plots.show_errors(Network([64, 1], output="identity"), x[..., 0], np.zeros(6))
+    with pytest.raises(ValueError, match=r"net: expected a network that takes images, got one that takes \(5,\)"):
+        plots.show_errors(Network([5, 2]), np.zeros((2, 5)), [0, 1])
+
+
+def test_pictures_in_colour_are_drawn_in_colour(rng):
+    x = rng.integers(0, 256, (4, 6, 5, 3)).astype(np.uint8)
+    figure = plots.show(x)
+    np.testing.assert_allclose(figure.axes[1].images[0].get_array(), x[1] / 255, atol=1e-6)
+    np.testing.assert_allclose(plots.show(x[0]).axes[0].images[0].get_array(), x[0] / 255, atol=1e-6)
+    grey = np.repeat(ring()[..., None], 3, axis=2)
+    assert plots.as_text(grey) == plots.as_text(ring())
+
+
+@pytest.mark.parametrize("n", [1, 20, 200])
+def test_pictures_of_layers_are_saved(n, tmp_path, rng):
+    net = Network([(12, 12, 1), Conv2D(n, 5), 10 * n, 10], output="softmax")
+    figure = plots.show_layers(net, rng.random((12, 12)), tmp_path / "layers.png")
+    width, height = figure.get_size_inches()
+    assert width == pytest.approx(7.9)
+    assert height < 16
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    assert all(below.y1 < above.y0 for above, below in pairwise(boxes))  # none lies on another
+    assert all(box.x0 >= 0 and box.x1 <= width * figure.dpi and box.y0 >= 0 for box in boxes)
+    for axes in figure.axes[:-1]:  # not squeezed
+        rows, columns = axes.images[0].get_array().shape[:2]
+        box = axes.get_window_extent()
+        assert box.width / box.height == pytest.approx(columns / rows, rel=0.02)
+    with Image.open(tmp_path / "layers.png") as picture:
+        assert picture.width == 1185

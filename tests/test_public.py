@@ -49,7 +49,7 @@ PUBLIC = {
     "anynet.backends": [
         "DTYPES", "Backend", "available", "diagnose_cupy", "get", "library_of", "to_numpy", "unavailable_reason",
     ],
-    "anynet.plots": ["as_text", "show"],
+    "anynet.plots": ["as_text", "show", "show_errors", "show_filters", "show_layers"],
     "anynet.books.deep_learning_from_scratch": [
         "AND", "NAND", "OR", "XOR", "forward", "identity_function", "img_show", "init_network", "load_mnist", "np",
         "predict", "relu", "sigmoid", "softmax", "step_function",
