@@ -1,5 +1,6 @@
-"""The ladder of the book, a few steps of it: what it prints is what it saw."""
+"""The ladder of the book, a few steps of each rung: what it prints is what it saw, and it goes on from there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,36 +9,80 @@ from pathlib import Path
 import pytest
 
 LADDER = Path(__file__).parents[2] / "scripts" / "ladder.py"
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+FEW = ["--epochs", "2", "--examples", "60"]
+
+
+def command(rung, *options):
+    return [sys.executable, LADDER, "--rung", rung, *map(str, options)]
+
+
+def lines_of(rung, *options):
+    done = subprocess.run(command(rung, *options), env=ENVIRONMENT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def seen_in(lines):
+    """Return the accuracies on the validation and on the test images, epoch by epoch."""
+    seen = re.findall(r"^epoch \d+: validation (.*)%, test (.*)%$", "\n".join(lines), re.MULTILINE)
+    return ([float(each) for each in column] for column in zip(*seen, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("rung", "figure"), [(1, "95.42%"), pytest.param(2, "96.59%", marks=pytest.mark.slow), (3, "98.04%")]
+    ("rung", "figure", "options"),
+    [
+        ("1", "95.42%", ["--epochs", "1", "--examples", "300"]),
+        pytest.param("2", "96.59%", FEW, marks=pytest.mark.slow),
+        ("3", "98.04%", ["--epochs", "20", "--examples", "300"]),  # enough that not the last is the best
+        ("softmax", "97.80%", FEW),
+        ("conv", "98.78%", FEW),
+        ("conv2", "99.06%", FEW),
+        ("relu", "99.23%", ["--epochs", "3", "--examples", "300"]),
+        ("expanded", "99.37%", FEW),
+        ("dropout", "99.60%", FEW),
+    ],
 )
-def test_a_rung_shows_the_books_figure_beside_two_of_ours(rung, figure):
-    epochs = 1 if rung == 1 else 20  # enough that not the last is the best
-    command = [sys.executable, LADDER, "--rung", str(rung), "--epochs", str(epochs), "--examples", "300"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    seen = re.findall(r"^epoch \d+: validation (.*), test (.*)$", done.stdout, re.MULTILINE)
-    assert len(seen) == epochs
-    validated, tested = ([float(each.rstrip("%")) for each in column] for column in zip(*seen, strict=True))
+def test_a_rung_shows_the_books_figure_beside_two_of_ours(rung, figure, options):
+    lines = lines_of(rung, *options)
+    validated, tested = seen_in(lines)
+    assert len(validated) == int(options[1])
     best, chosen = tested.index(max(tested)), validated.index(max(validated))
-    told = done.stdout.splitlines()[-3:]
-    assert told[0].startswith("the book, chapter ")
-    assert told[0].endswith(figure)
-    assert told[1:] == [
-        f"ours, by the book's protocol, the best test epoch ({best}): {tested[best]:.2f}%",
+    assert re.fullmatch(f"the book, chapter .*: {figure}", lines[-3])
+    assert lines[-2:] == [
+        f"ours, at the best test epoch ({best}): {tested[best]:.2f}%",
         f"ours, at the epoch that validation chose ({chosen}): {tested[chosen]:.2f}%",
     ]
 
 
-def test_the_dense_rung_asks_the_test_images_once():
-    command = [sys.executable, LADDER, "--rung", "dense", "--epochs", "5", "--examples", "300"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    seen = [float(each) for each in re.findall(r"^epoch \d+: validation (.*)%$", done.stdout, re.MULTILINE)]
+@pytest.mark.parametrize("rung", ["dense", "best"])
+def test_a_recipe_of_ours_asks_the_test_images_once(rung):
+    lines = lines_of(rung, "--epochs", "5", "--examples", "200")
+    seen = [float(each) for each in re.findall(r"^epoch \d+: validation (.*)%$", "\n".join(lines), re.MULTILINE)]
     assert len(seen) == 5
-    *_, size, told = done.stdout.splitlines()
-    assert size.startswith("396,210 parameters, trained and validated in ")
-    assert told.startswith(f"ours, at the epoch that validation chose ({seen.index(max(seen))}): ")
-    assert done.stdout.count("test") == 0
+    assert lines[-1].startswith(f"ours, at the epoch that validation chose ({seen.index(max(seen))}): ")
+    assert "test" not in "\n".join(lines)
+
+
+def test_an_ensemble_is_told_beside_each_of_its_members():
+    lines = lines_of("ensemble", "--epochs", "1", "--examples", "40")
+    assert sum(line.startswith("ours, at the epoch that validation chose (0): ") for line in lines) == 5
+    assert lines[-2] == "the book, chapter 6, the vote of 5: 99.67%"
+    assert lines[-1].startswith("ours, the mean of their outputs, each at the epoch that validation chose: ")
+
+
+def test_a_rung_that_is_stopped_and_killed_ends_as_one_that_was_not(tmp_path):
+    options = ["--epochs", "30", "--examples", "300"]
+    whole = lines_of("softmax", *options)
+    options += ["--resume", tmp_path / "run"]
+    parts = lines_of("softmax", *options, "--seconds", "0")
+    assert "not run to its end: 1 of 30 epochs" in parts
+    with subprocess.Popen(command("softmax", *options), env=ENVIRONMENT, stdout=-1, stderr=-3, text=True) as running:
+        for line in running.stdout:
+            parts.append(line.rstrip())
+            if line.startswith("epoch 3:"):
+                running.kill()
+    parts += lines_of("softmax", *options)
+    epochs = [[line for line in lines if line.startswith("epoch ")] for lines in (whole, parts)]
+    assert list(dict.fromkeys(epochs[1])) == epochs[0]
+    assert parts[-3:] == whole[-3:]
