@@ -19,7 +19,9 @@ def net_of(*layers, backend="numpy", **keywords):
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])
 def test_masks_are_zero_or_make_up_for_what_is_dropped(rate, rng):
-    mask = Dropout(rate).noise((50, 2), 1000, rng)
+    layer = Dropout(rate)
+    kept = layer.noise((50, 2), 1000, rng)
+    mask, _, _ = layer.forward(np, (), (), np.ones((1000, 50, 2)), True, kept.astype("float64"))
     assert mask.shape == (1000, 50, 2)
     assert set(np.unique(mask)) == ({1.0} if rate == 0.0 else {0.0, 1.0 / (1.0 - rate)})
     assert (mask == 0).mean() == pytest.approx(rate, abs=5 * np.sqrt(rate * (1 - rate) / mask.size) + 1e-12)
@@ -35,7 +37,7 @@ def test_a_step_drops_what_the_stream_of_noise_says(backend):
     """Against a network whose weights behind the layer are those of the mask: for one example that is the same."""
     x, y = examples(1)
     net, reference = net_of(Dropout(0.5), backend=backend, hidden="relu"), net_of(hidden="relu")
-    mask = Dropout(0.5).noise((6,), 1, net.to("numpy").streams.noise)
+    mask = Dropout(0.5).noise((6,), 1, net.to("numpy").streams.noise) * 2.0
     reference.weights = [reference.weights[0], reference.weights[1] * mask]
     net.update_mini_batch((x, y), 0.5)
     _, (hidden, outer) = reference.gradients(x, y)

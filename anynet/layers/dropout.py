@@ -54,15 +54,16 @@ class Dropout(Layer):
         return input_shape
 
     def noise(self, input_shape: Shape, n: int, rng: Generator) -> HostArray:
-        """Return masks (n, *input_shape): 0, or 1 / (1 - rate)."""
-        keep = 1.0 - self.rate
-        return (rng.random((n, *input_shape), dtype="float32") < keep) * (1.0 / keep)
+        """Return masks (n, *input_shape): whether each value is kept."""
+        kept: HostArray = rng.random((n, *input_shape), dtype="float32") < 1.0 - self.rate
+        return kept
 
     def forward(
         self, xp: Namespace, parameters: Any, state: Any, a: Array, training: bool, noise: Array | None
     ) -> tuple[Array, Array | None, Any]:
         """Return the masked input; without a mask, as in evaluation, the input itself."""
-        return (a if noise is None else a * noise), noise, state
+        mask = None if noise is None else noise * (1.0 / (1.0 - self.rate))
+        return (a if mask is None else a * mask), mask, state
 
     def backward(
         self, xp: Namespace, parameters: Any, residuals: Array | None, delta: Array
