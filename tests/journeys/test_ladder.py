@@ -86,3 +86,13 @@ def test_a_rung_that_is_stopped_and_killed_ends_as_one_that_was_not(tmp_path):
     epochs = [[line for line in lines if line.startswith("epoch ")] for lines in (whole, parts)]
     assert list(dict.fromkeys(epochs[1])) == epochs[0]
     assert parts[-3:] == whole[-3:]
+
+
+def test_an_epoch_that_a_kill_kept_from_the_test_images_is_shown_to_them_later(tmp_path):
+    options = ["--epochs", "3", "--examples", "100", "--resume", tmp_path]
+    whole, diary = lines_of("softmax", *options), tmp_path / "diary.jsonl"
+    kept = [line for line in diary.read_text(encoding="utf-8").splitlines() if '"epoch": 2' not in line]
+    diary.write_text("\n".join(kept), encoding="utf-8")
+    again = lines_of("softmax", *options)
+    assert [line for line in again if line.startswith("epoch ")] == [line for line in whole if "epoch 2:" in line]
+    assert again[-3:] == whole[-3:]
