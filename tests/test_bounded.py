@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import random
 import struct
@@ -12,6 +13,8 @@ import pytest
 from hostile import MB, N_MUTATED, book, file_of, is_same, mutated, outcome, report
 from python2_pickle import dumps
 
+from anynet import Network
+from anynet.datasets import read_data, read_idx, read_images
 from anynet.formats import bounded
 from anynet.formats.bounded import Reader, check_inflation, opened, read_bytes
 from anynet.formats.pickle import load
@@ -68,7 +71,7 @@ def test_a_length_that_is_announced_is_refused_before_it_is_read():
 
 def test_inflation_is_harmless_in_small_files_and_bounded_in_large_ones(monkeypatch):
     check_inflation(bounded.HARMLESS_BYTES, 0)
-    with pytest.raises(ValueError, match="0 bytes that would inflate to 67,108,865"):
+    with pytest.raises(ValueError, match="0 bytes that would inflate to 33,554,433"):
         check_inflation(bounded.HARMLESS_BYTES + 1, 0)
     monkeypatch.setattr(bounded, "HARMLESS_BYTES", 0)
     check_inflation(200, 1)
@@ -102,6 +105,26 @@ def test_a_plain_file_is_bounded_too(tmp_path):
         read_bytes(path, 99)
     with pytest.raises(ValueError, match="max_bytes: expected at least 1, got 0"):
         read_bytes(path, 0)
+
+
+@pytest.mark.parametrize(
+    "read", [Network.load, read_data, read_images, read_idx, load, read_bytes, Network([2, 1]).load_weights]
+)
+def test_what_is_no_regular_file_is_refused_without_reading(read, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(ValueError, match=f"{name}: expected a file, got a pipe or a device"):
+            read(tmp_path / name)
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        read(tmp_path)
+
+
+def test_gzipped_bytes_inflate_no_further_than_honest_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounded, "HARMLESS_BYTES", MB)
+    with pytest.raises(ValueError, match=r"file: expected honest data, got [0-9,]+ bytes that would inflate to"):
+        read_bytes(file_of(tmp_path, BOMB))
+    assert len(read_bytes(file_of(tmp_path, member(bytes(MB))))) == MB
 
 
 BOOK = dumps(book())

@@ -103,7 +103,7 @@ def test_a_column_of_texts_is_an_input_of_0_and_1_per_category_in_the_order_of_c
     table = csv.read(written(tmp_path, CLOTHES))
     assert table.x.tolist() == X
     assert table.columns == COLUMNS
-    assert (table.target, table.lines) == (["yes", "no", "no"], [2, 3, 4])
+    assert (table.target, list(table.lines)) == (["yes", "no", "no"], [2, 3, 4])
     assert told(table.columns) == "Columns: 2 of numbers; colour of 3 categories (Red, blue, red)"
     nameless = csv.read(written(tmp_path, "b,1\na,2\nb,3\n"))
     assert nameless.x.tolist() == [[0, 1], [1, 0], [0, 1]]

@@ -2,10 +2,13 @@
 
 import io
 import itertools
+import re
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
+import greedy
 import numpy as np
 import pytest
 
@@ -79,6 +82,88 @@ def test_npz_of_the_second_version_of_npy(tmp_path):
     assert np.array_equal(arrays["y"], pair[1])
 
 
+def test_what_python_2_wrote_is_read_without_a_word(tmp_path):
+    header = b"{'shape': (2L, 3L,), \"descr\": '>i2', 'fortran_order': True}   \n"
+    data = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + np.arange(6, dtype=">i2").tobytes()
+    (tmp_path / "own.npz").write_bytes(archive(data))
+    assert npz.read(tmp_path / "own.npz")[0]["x"].tolist() == [[0, 2, 4], [1, 3, 5]]
+
+
+def test_every_bit_of_what_an_array_says_may_flip(tmp_path):
+    whole = io.BytesIO()
+    np.save(whole, np.arange(12.0).reshape(3, 4))
+    path, refused = tmp_path / "own.npz", []
+    for i in range(8 * 100):
+        data = bytearray(whole.getvalue())
+        data[i // 8] ^= 1 << i % 8
+        path.write_bytes(archive(bytes(data)))
+        with suppress(ValueError):
+            npz.read(path)
+            continue
+        refused.append(i)
+    assert 400 < len(refused) < 800
+
+
+def test_entries_that_nobody_asked_for_are_left_alone(tmp_path):
+    others = {"bytes": np.array([b"a"]), "day": np.array("2020-01-01", "M8[D]"), "records": np.zeros(2, "i4,f4")}
+    np.savez(tmp_path / "own.npz", x=[1], y=[2], objects=np.array([object()]), **others)
+    arrays, header = npz.read(tmp_path / "own.npz", names=("x", "y"))
+    assert (sorted(arrays), header) == (["x", "y"], None)
+    with zipfile.ZipFile(tmp_path / "own.npz", "a") as z:
+        z.writestr("readme.txt", "hello")
+    assert sorted(npz.read(tmp_path / "own.npz", names=("x", "y"))[0]) == ["x", "y"]
+    with pytest.raises(ValueError, match=r"got '(bytes|objects)\.npy' of"):
+        npz.read(tmp_path / "own.npz")
+
+
+def without(data, *names):
+    """Return an archive whose directory lacks entries, which still lie in it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        kept = {info.filename: info.header_offset for info in z.infolist() if info.filename not in names}
+        at = z.start_dir
+    directory = b""
+    for piece in re.split(rb"(?=PK\x01\x02)", data[at : data.rindex(b"PK\5\6")])[1:]:
+        if piece[46 : 46 + struct.unpack("<H", piece[28:30])[0]].decode() in kept:
+            directory += piece
+    end = struct.pack("<HHHHIIH", 0, 0, len(kept), len(kept), len(directory), at, 0)
+    return data[:at] + directory + b"PK\5\6" + end
+
+
+def test_the_header_comes_first_and_names_all_others(tmp_path):
+    path = npz.write(tmp_path / "net", {"s": [3, 2], "w1": [[1.0]]}, {"a": 1})
+    assert zipfile.ZipFile(path).namelist() == ["header.npy", "s.npy", "w1.npy"]
+    data = path.read_bytes()
+    for names, message in (
+        (["w1.npy"], "got no entry 'w1', which its header names"),
+        (["header.npy"], "got one whose first entry is not in its directory"),
+    ):
+        path.write_bytes(without(data, *names))
+        assert len(zipfile.ZipFile(path).namelist()) == 2
+        with pytest.raises(ValueError, match=message):
+            npz.read(path)
+    path.write_bytes(without(data))
+    assert npz.read(path)[1] == {"a": 1}
+
+
+def test_a_directory_that_tells_less_than_there_is_is_refused(tmp_path):
+    path = tmp_path / "own.npz"
+    path.write_bytes(greedy.lying_directory(2**21))
+    with pytest.raises(ValueError, match=r"expected an \.npz file of plain arrays, got "):
+        npz.read(path)
+    path.write_bytes(greedy.many_names(60_000))
+    with pytest.raises(ValueError, match="got more entries than any file of arrays has"):
+        npz.read(path)
+
+
+def test_a_header_is_no_longer_than_one_is_unless_the_file_could_hold_it_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_MAX_HEADER", 100)
+    path = npz.write(tmp_path / "net", {"s": [3, 2]}, {"a": 1000 * "b"})
+    assert npz.read(path)[1] == {"a": 1000 * "b"}
+    np.savez_compressed(path, header=np.array('{"a": "' + 1000 * "b" + '"}'))
+    with pytest.raises(ValueError, match="got a header of 1009 characters"):
+        npz.read(path)
+
+
 def test_large_data_that_pack_well_are_no_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr("anynet.formats.bounded.HARMLESS_BYTES", 1000)
     np.savez_compressed(tmp_path / "own.npz", x=np.zeros((20, 300), "u1"))
@@ -114,6 +199,11 @@ def says(shape, descr="<f8"):
         (archive(npy(says((-4, -3)), bytes(96))), "got 'x.npy' of the shape .-4, -3."),
         (archive(npy(says((2**70, 3)), bytes(96))), "got 'x.npy' of the shape"),
         (archive(npy(says((4,), "|O"), bytes(32))), "got 'x.npy' of object"),
+        (archive(npy(says((4,), "<f16"), b"\xff" * 64)), "got 'x.npy' of (float128|longdouble|float64), which"),
+        (archive(npy(says((1,), "<U1"), b"\0\0\x11\0")), "got text in 'x.npy' that is none"),
+        (archive(npy(says((1,), ">U1"), b"\0\x11\0\0")), "got text in 'x.npy' that is none"),
+        (archive(npy(says((4,)) + " " * 2**15, bytes(32))), "got 'x.npy', which does not say what it is"),
+        (archive(npy("{'descr': '<f8', 'shape': (4,)}", bytes(32))), "got 'x.npy', which does not say what it is"),
         (archive(npy(says((4, 3)), bytes(96)), zipfile.ZIP_LZMA), "got 'x.npy' in an unusual compression"),
         (archive(npy(says((10**6, 10)), bytes(8 * 10**7)), zipfile.ZIP_DEFLATED), "would inflate to 80,0"),
         (archive(npy(says((4, 3)), bytes(96)))[:-30], "got one that is cut short. Fetch it again."),

@@ -9,6 +9,7 @@ from typing import Any
 
 from anynet.checks import look_up
 from anynet.commands.errors import UsageError
+from anynet.formats.bounded import regular
 from anynet.formats.replacing import replace_file
 
 MAX_BYTES = 2**20
@@ -36,7 +37,7 @@ def _known(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 def _read(path: str, known: Mapping[str, argparse.Action]) -> dict[str, Any]:
     """Return the values of options in a file, by what they are called among the arguments."""
     where = f"--config {path}"
-    with Path(path).open("rb") as file:
+    with regular(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise UsageError(f"{where}: expected at most {MAX_BYTES:,} bytes, got more. Name a file of options.")

@@ -18,9 +18,9 @@ import numpy as np
 
 from anynet.checks import names_of_classes, warn, whole_number
 from anynet.datasets import images
-from anynet.datasets.images import quietly
 from anynet.examples import Dataset
 from anynet.formats import pictures as how
+from anynet.formats.bounded import regular
 from anynet.formats.contents import kind_of
 from anynet.formats.pictures import Pictures
 from anynet.typing import HostArray
@@ -60,12 +60,11 @@ class PicturesOnDisk:
             return image
         chosen = self.chosen(rows)
         x = np.empty(chosen.shape, np.uint8)
-        with quietly():
-            for i, file in enumerate(chosen.files.tolist()):
-                with _opened(self.folder / file) as (picture, seen):
-                    if seen != tuple(chosen.seen[i]):
-                        raise _changed(self.folder / file)
-                    x[i] = images.read_picture(picture, self.folder / file, self.pictures)
+        for i, file in enumerate(chosen.files.tolist()):
+            with _opened(self.folder / file) as (picture, seen):
+                if seen != tuple(chosen.seen[i]):
+                    raise _changed(self.folder / file)
+                x[i] = images.read_picture(picture, self.folder / file, self.pictures)
         return x
 
     def chosen(self, rows: Any) -> "PicturesOnDisk":
@@ -211,7 +210,7 @@ def _is_picture(path: Path) -> bool:
     """Return whether a file is to be read: by its name, or else by its first bytes."""
     if path.suffix.lower() in ENDINGS:
         return True
-    with path.open("rb") as file:
+    with regular(path) as file:
         return kind_of(file.read(1000)).endswith("picture")
 
 
@@ -230,7 +229,7 @@ def _made(folder: Path, files: list[str], size: tuple[int, int] | None, mode: st
     if size is not None:
         return Pictures(*size, mode, fit)
     for file in files:
-        with quietly(), _opened(folder / file) as (picture, _), suppress(images.BrokenError):
+        with _opened(folder / file) as (picture, _), suppress(images.BrokenError):
             return Pictures(*images.size_of(picture, folder / file), mode)
     return Pictures(1, 1, mode)  # none can be read, which is told when they are
 
@@ -242,18 +241,17 @@ def _read(
     keeps = len(files) * math.prod(pictures.shape) <= limit
     x = np.empty((len(files) if keeps else 0, *pictures.shape), np.uint8)
     seen, is_whole, n = np.zeros((len(files), 2), np.int64), np.zeros(len(files), bool), 0
-    with quietly():
-        for i, file in enumerate(files.tolist()):
-            try:
-                with _opened(folder / file) as (picture, seen[i]):
-                    image = images.read_picture(picture, folder / file, pictures)
-            except images.BrokenError:
-                if not skip_broken:
-                    raise
-                continue
-            if keeps:
-                x[n] = image
-            n, is_whole[i] = n + 1, True
+    for i, file in enumerate(files.tolist()):
+        try:
+            with _opened(folder / file) as (picture, seen[i]):
+                image = images.read_picture(picture, folder / file, pictures)
+        except images.BrokenError:
+            if not skip_broken:
+                raise
+            continue
+        if keeps:
+            x[n] = image
+        n, is_whole[i] = n + 1, True
     if keeps:
         return x[:n], is_whole
     return PicturesOnDisk(folder, files[is_whole], seen[is_whole], pictures), is_whole
@@ -263,7 +261,7 @@ def _read(
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, tuple[int, int]]]:
     """Open a file for a `with` statement; how it stands comes with it, its bytes and when it was changed."""
     try:
-        file = path.open("rb")
+        file = regular(path)
     except FileNotFoundError:
         raise _changed(path) from None
     with file:

@@ -5,9 +5,9 @@ have a leading n. IDX files are opened here, anything else through Pillow, which
 when first needed. What a picture shows is not looked at here (`framing.py`).
 """
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+import re
+from collections.abc import Callable
 from functools import partial
 from io import SEEK_END
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from anynet.formats.bounded import regular
 from anynet.formats.contents import ELSEWHERE, got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.formats.pictures import MAX_PIXELS, Pictures
@@ -24,6 +25,10 @@ from anynet.typing import HostArray
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 # What who has options in the place of arguments is told in other words.
 RESIZE = "Read all in one size: size=32, say"
+MAX_SIDE = 2**16  # pixels: Pillow keeps a pointer for each row
+MAX_DECODED = {"WEBP": 2**24}  # pixels of formats whose decoders hold a picture five times
+STRIP = 2**20  # pixels that are laid on paper at a time
+_PPM_HEAD = re.compile(rb"P[1-6fF](?:(?:\s|#[^\r\n]*+[\r\n])++[0-9]++){2}\s")
 
 
 class BrokenError(ValueError):
@@ -62,7 +67,7 @@ def read_images(path: str | Path, pictures: Pictures | None = None) -> HostArray
         array([[[  0,  50, 100],
                 [150, 200, 250]]], dtype=uint8)
     """
-    with Path(path).open("rb") as file, quietly():
+    with regular(path) as file:
         if pictures is not None:
             return read_picture(file, path, pictures)[None]
         if not is_idx(file.read(4)):
@@ -100,14 +105,6 @@ def size_of(file: BinaryIO, path: str | Path) -> tuple[int, int]:
     return height, width
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Let Pillow not warn, of large images, which are refused here, and of odd metadata; not for threads."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _converted(file: BinaryIO, path: str | Path, convert: Callable[[Any], HostArray]) -> HostArray:
     """Return what is made of the first picture in a file, opened through Pillow."""
     try:
@@ -115,15 +112,37 @@ def _converted(file: BinaryIO, path: str | Path, convert: Callable[[Any], HostAr
     except ImportError:
         raise ImportError("Pillow is not installed. Install it with: pip install 'anynet-nn[images]'") from None
     try:
+        _check_head(file)
         with Image.open(file, formats=FORMATS) as picture:  # reads no more than the header
-            size = f"{picture.width} x {picture.height}"
-            if picture.width * picture.height <= MAX_PIXELS:
+            size, most = f"{picture.width} x {picture.height}", MAX_DECODED.get(picture.format, MAX_PIXELS)
+            if max(picture.size) > MAX_SIDE:
+                most = 0
+            if picture.width * picture.height <= most:
+                _check_tiles(picture)
                 return convert(picture)
-    except Image.DecompressionBombError:  # Pillow's own limit, far above ours
-        size = "several times as many"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, far above ours
+        size, most = "several times as many", MAX_PIXELS
     except Exception as error:  # what a decoder may raise when it meets foreign bytes is not documented
         raise BrokenError(f"{path}: expected an image ({', '.join(FORMATS)} or IDX), {_got(file, error)}") from None
-    raise BrokenError(f"{path}: expected an image of at most {MAX_PIXELS:,} pixels, got {size}. Scale it down first.")
+    limit = f"sides of at most {MAX_SIDE:,}" if most == 0 else f"at most {most:,}"
+    raise BrokenError(f"{path}: expected an image of {limit} pixels, got {size}. Scale it down first.")
+
+
+def _check_head(file: BinaryIO) -> None:
+    """Check that a PPM file says soon what it is: Pillow reads its comments byte by byte."""
+    head = file.read(1000)
+    file.seek(0)
+    if re.match(rb"P[1-6fF]\s", head) and not _PPM_HEAD.match(head):
+        raise ValueError("no size among the first bytes")
+
+
+def _check_tiles(picture: Any) -> None:
+    """Check that the tiles of which a TIFF file is made are not larger than it is: a decoder holds one of them."""
+    sides = [getattr(picture, "tag_v2", {}).get(tag, 0) for tag in (322, 323)]
+    if not all(isinstance(side, int) for side in sides) or sides[0] * sides[1] > max(
+        4 * math.prod(picture.size), STRIP
+    ):
+        raise ValueError(f"tiles of {sides} pixels")
 
 
 def _got(file: BinaryIO, error: Exception) -> str:
@@ -179,24 +198,33 @@ def _as_seen(picture: Any, mode: str) -> Any:
     """Return an open picture upright, on paper where it is transparent, in Pillow's mode L or RGB."""
     from PIL import Image, ImageOps
 
-    picture = ImageOps.exif_transpose(picture)
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith(("I", "F")):  # numbers beyond bytes, which Pillow would clip at 255
         picture = Image.fromarray(_scaled(np.asarray(picture, np.float32)))
     elif picture.has_transparency_data:
-        on_white, on_black = (_laid_on(paper, picture) for paper in ("white", "black"))
-        contrasts = [int(np.ptp(np.asarray(laid.convert("L")))) for laid in (on_white, on_black)]
-        picture = on_black if 4 * contrasts[0] < contrasts[1] else on_white  # white ink is seen on black
+        contrasts = [_contrast(_laid_on(paper, picture, "L")) for paper in ("white", "black")]
+        picture = _laid_on("black" if 4 * contrasts[0] < contrasts[1] else "white", picture, mode)  # white ink is seen
     elif picture.mode not in ("1", "L"):
         picture = picture.convert("RGB")
     return picture.convert(mode)
 
 
-def _laid_on(paper: str, picture: Any) -> Any:
-    """Return a picture that is transparent in parts, laid on a colour."""
+def _laid_on(paper: str, picture: Any, mode: str) -> Any:
+    """Return a picture that is transparent in parts, laid on a colour, in Pillow's mode L or RGB; strip by strip."""
     from PIL import Image
 
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, paper), picture).convert("RGB")
+    laid, height = Image.new(mode, picture.size), max(1, STRIP // picture.width)
+    for top in range(0, picture.height, height):
+        strip = picture.crop((0, top, picture.width, min(top + height, picture.height))).convert("RGBA")
+        on_paper = Image.alpha_composite(Image.new("RGBA", strip.size, paper), strip).convert("RGB")
+        laid.paste(on_paper.convert(mode), (0, top))
+    return laid
+
+
+def _contrast(greys: Any) -> int:
+    """Return how far the lightest and the darkest grey of a picture lie apart."""
+    darkest, lightest = greys.getextrema()
+    return int(lightest - darkest)
 
 
 def _scaled(greys: HostArray) -> HostArray:

@@ -5,6 +5,9 @@ So nothing is set aside for what is announced: memory grows with what arrives, a
 growing at `max_bytes`. What the bytes mean is for other rooms.
 """
 
+import errno
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +20,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold:
 # what would inflate beyond both of these is made to do harm.
 MAX_INFLATION = 200
-HARMLESS_BYTES = 2**26
+HARMLESS_BYTES = 2**25
 
 _CHUNK = 2**16
 
@@ -196,8 +199,25 @@ def binary(source: Source) -> Iterator[BinaryIO]:
         source.seek(0)
         yield source
     else:
-        with Path(source).open("rb") as file:
+        with regular(source) as file:
             yield file
+
+
+def regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading bytes; a pipe or a device, which need not end, is refused before anything is read.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise ValueError(f"{path}: expected a file, got a pipe or a device. Save what it holds in a file.")
 
 
 @contextmanager
@@ -262,6 +282,8 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 def _inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
     """Yield the bytes in a gzip file, chunk by chunk, and verify its checksum at the end."""
+    n_packed, n_unpacked = file.seek(0, os.SEEK_END), 0
+    file.seek(0)
     inflater = zlib.decompressobj(wbits=31)  # 31: a gzip member; its checksum is verified
     try:
         while not inflater.eof:
@@ -269,6 +291,11 @@ def _inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
             block = inflater.decompress(packed, _CHUNK)
             if not packed and not block:
                 raise ValueError(f"{name}: expected a whole gzip file, got a truncated one. Fetch it again.")
+            n_unpacked += len(block)
+            try:
+                check_inflation(n_unpacked, n_packed)
+            except ValueError as error:
+                raise ValueError(f"{name}: expected honest data, got {error}.") from None
             yield block
     except zlib.error as error:
         raise ValueError(f"{name}: expected a whole gzip file, got {error}. Fetch it again.") from None

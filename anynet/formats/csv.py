@@ -8,6 +8,7 @@ stands first in a column says whether it is one of numbers, or of texts, which a
 
 import csv
 import io
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, enco
 from anynet.typing import HostArray
 
 MISSING = ("", "nan")
+MAX_LINE = 2**22  # characters: a hundred thousand columns
 
 
 class Table(NamedTuple):
@@ -33,7 +35,7 @@ class Table(NamedTuple):
     x: HostArray
     target: list[str] | None
     columns: Columns
-    lines: list[int]
+    lines: Sequence[int]
 
 
 def read(
@@ -58,11 +60,7 @@ def read(
         OSError: The file cannot be read.
         ValueError: It is no table, has no such column, or a value in it is none of its column's.
     """
-    try:
-        text = read_bytes(path, max_bytes).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.") from None
-    rows = _rows(text, path)
+    rows = _rows(read_bytes(path, max_bytes), path)
     begin = list(islice(rows, 2))
     if not begin:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
@@ -176,14 +174,28 @@ def _is_header(first: list[str], second: list[str], column: int | None) -> bool:
     return not is_number(first[column]) and is_number(second[column])
 
 
-def _rows(text: str, path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (number of the line, its values) of each line that is not empty."""
-    delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
-    parser = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+def _rows(data: bytearray, path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (number of the line, its values) of each line that is not empty; the text is decoded piece by piece."""
+    first = data[: 2**20].lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0].decode("utf-8", "replace")
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
+    n_read = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal n_read
+        while line := text.readline(MAX_LINE + 1):
+            n_read += len(line)
+            if n_read > MAX_LINE:
+                raise ValueError(f"{path}: expected lines of at most {MAX_LINE:,} characters, got a longer one.")
+            yield line
+
+    parser = csv.reader(lines(), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
     try:
         for cells in parser:
+            n_read = 0
             if any(cell.strip() for cell in cells):
                 yield parser.line_num, [cell.strip() for cell in cells]
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.") from None
     except csv.Error as error:
         raise ValueError(f"{path}: line {parser.line_num}: expected values, got what is none: {error}.") from None
 
@@ -226,23 +238,23 @@ def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
     """Return the table of rows."""
     path, n_cells, _, columns, target = layout
     are_numbers, texts = layout.places(of_texts=False), {i: list[str]() for i in layout.places(of_texts=True)}
-    numbers: list[HostArray] = []
+    numbers, lines = array("d"), array("q")
     targets: list[str] = []
-    lines: list[int] = []
+    once: dict[str, str] = {}  # each text, however often it comes
     for line, cells in rows:
         if len(cells) != n_cells:
             raise ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
         try:
-            numbers.append(np.array([cells[i] for i in are_numbers], np.float64))
+            numbers.extend([float(cells[i]) for i in are_numbers])
         except ValueError:
             i = next(i for i in are_numbers if not is_number(cells[i]))
             raise layout.no_number(line, i, cells[i]) from None
         for i, column in texts.items():
-            column.append(cells[i])
+            column.append(once.setdefault(cells[i], cells[i]))
         if target is not None:
-            targets.append(cells[target])
+            targets.append(once.setdefault(cells[target], cells[target]))
         lines.append(line)
-    x = np.stack(numbers) if numbers else np.empty((0, len(are_numbers)))
+    x = np.array(numbers).reshape(len(lines), len(are_numbers))
     _check_finite(x, layout, lines)
     if texts:
         columns = _with_categories(texts, layout, lines)
@@ -250,7 +262,7 @@ def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
     return Table(x, None if target is None else targets, columns, lines)
 
 
-def _check_finite(x: HostArray, layout: _Layout, lines: list[int]) -> None:
+def _check_finite(x: HostArray, layout: _Layout, lines: Sequence[int]) -> None:
     """Check numbers: NaN is how some programs write that there is none."""
     if np.isfinite(x).all():
         return
@@ -261,7 +273,7 @@ def _check_finite(x: HostArray, layout: _Layout, lines: list[int]) -> None:
     raise layout.fault(line, place, "a finite number", f"{x[row, j]}", "Correct it, or leave the line out")
 
 
-def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: list[int]) -> Columns:
+def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: Sequence[int]) -> Columns:
     """Return the columns with the categories of those that had yet to tell theirs, each text found to be one."""
     columns = list(layout.columns)
     for i, cells in texts.items():
@@ -278,7 +290,7 @@ def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: list[i
     return tuple(columns)
 
 
-def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lines: list[int]) -> tuple[str, ...]:
+def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lines: Sequence[int]) -> tuple[str, ...]:
     """Return the categories of column i, whose first cell is a text."""
     categories = tuple(sorted(set(cells)))
     if not are_texts(cells):
@@ -297,7 +309,7 @@ def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lin
     return categories
 
 
-def _check_texts(i: int, cells: list[str], layout: _Layout, lines: list[int]) -> None:
+def _check_texts(i: int, cells: list[str], layout: _Layout, lines: Sequence[int]) -> None:
     """Check the cells of column i: none is missing, and all can be shown."""
     faulty = {cell for cell in set(cells) if cell.casefold() in MISSING or not is_name(cell)}
     for line, cell in zip(lines, cells if faulty else [], strict=False):

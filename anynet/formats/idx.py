@@ -51,8 +51,8 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = 
     References:
         LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
     """
-    packed = Path(path).stat().st_size
     with opened(path, max_bytes) as reader:
+        packed = Path(path).stat().st_size
         head, dtype, shape = _read_header(reader)
         n_bytes = math.prod(shape) * dtype.itemsize
         try:

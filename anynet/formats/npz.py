@@ -9,9 +9,13 @@ declares is checked before any of it is unpacked.
 import json
 import math
 import os
+import re
+import sys
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +23,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from anynet.checks import shown
 from anynet.formats.bounded import Source, binary, check_inflation
 from anynet.formats.contents import got
 from anynet.formats.replacing import replace_file
@@ -26,8 +31,22 @@ from anynet.typing import HostArray
 
 HEADER = "header"
 
-_NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_ENTRIES = "entries"  # of the header: the names of all others, so that one that is lost is missed
+_MAX_DIRECTORY = 2**21  # bytes: thirty thousand entries
+_MAX_HEADER = 2**21  # characters, or as many as the file could hold as they stand
+_MAX_HEAD = 2**14  # bytes in which an array says what it is
+_PIECE = 2**20  # bytes that are unpacked at a time
 _ARRAY_KINDS = "biufU"  # numbers, and the text of the header
+
+_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}  # of what an array says, by the version of the format
+_NPY = re.compile(
+    rb"""\s*+\{(?:\s*+(?:
+        'descr'\s*+:\s*+(?:'(?P<descr>[<>|=]?[?biufcmMOSUV][0-9]{0,10}(?:\[[^\]']{0,20}\])?)'|\[[^\[\]]*+\])
+        |'fortran_order'\s*+:\s*+(?P<is_fortran>True|False)
+        |'shape'\s*+:\s*+\((?P<shape>(?:\s*+-?[0-9]++L?\s*+,)*+(?:\s*+-?[0-9]++L?)?+)\s*+\)
+    )\s*+,?+)*+\s*+\}\s*+""",
+    re.VERBOSE,
+)
 
 
 def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> Path:
@@ -54,7 +73,8 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
 
 def write_into(file: BinaryIO, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> None:
     """Write named arrays and a header into an open file; the arguments, and what is raised, are those of `write`."""
-    np.savez(file, allow_pickle=False, **arrays, **{HEADER: np.array(json.dumps(header))})
+    header = {**header, _ENTRIES: list(arrays)}
+    np.savez(file, allow_pickle=False, **{HEADER: np.array(json.dumps(header))}, **arrays)  # it comes first
 
 
 def with_suffix(path: str | Path) -> Path:
@@ -73,14 +93,15 @@ def with_suffix(path: str | Path) -> Path:
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
-def read(path: Source, names: Sequence[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
+def read(path: Source, names: Collection[str] | None = None) -> tuple[dict[str, HostArray], dict[str, Any] | None]:
     """Return the arrays in an `.npz` file, and its header.
 
     Everything that the file declares is checked before anything large is unpacked.
 
     Args:
         path: The file, compressed or not.
-        names: The arrays to unpack; by default all. Names that the file lacks are passed over.
+        names: The arrays to unpack; by default all. Names that the file lacks are passed over,
+            and other entries are not looked at.
 
     Returns:
         The arrays by name, in the byte order of this machine, and the header, which is None
@@ -93,14 +114,29 @@ def read(path: Source, names: Sequence[str] | None = None) -> tuple[dict[str, Ho
     """
     with binary(path) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                entries = _declared(archive, file.seek(0, os.SEEK_END))
-                wanted = entries if names is None else entries.keys() & set(names)
-                arrays = {name: _unpacked(archive, entries[name]) for name in wanted}
+            with zipfile.ZipFile(_Measured(file)) as archive:
+                size = file.seek(0, os.SEEK_END)
+                entries = _declared(archive, size, names)
+                _check_header(entries.get(HEADER), size)
+                arrays = {name: _unpacked(archive, entry) for name, entry in entries.items()}
             header = arrays.pop(HEADER, None)
-            return arrays, None if header is None else _parsed(header)
+            return arrays, None if header is None else _parsed(header, arrays if names is None else None)
         except _DAMAGE as error:
             raise ValueError(f"{path}: expected an .npz file of plain arrays, {_got(file, error)}") from None
+
+
+class _Measured:
+    """An open file, of which no more is read at once than the directory of an archive may be long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.seek, self.tell, self.seekable = file, file.seek, file.tell, file.seekable
+
+    def read(self, n: int = -1) -> bytes:
+        """Return the next n bytes, or all that are left."""
+        data = self.file.read(_MAX_DIRECTORY + 1 if n < 0 else min(n, _MAX_DIRECTORY + 1))
+        if len(data) > _MAX_DIRECTORY:
+            raise ValueError("more entries than any file of arrays has")
+        return data
 
 
 # What zipfile, zlib and NumPy raise when a file is not what it seems.
@@ -135,7 +171,7 @@ def _got(file: BinaryIO, error: BaseException) -> str:
 
 def _described(error: BaseException) -> str:
     """Return what an error says, in one short line."""
-    message = " ".join(str(error).split())[:200].rstrip(".")
+    message = shown(" ".join(str(error)[:1000].split()), 200).rstrip(".")
     return message or type(error).__name__
 
 
@@ -150,51 +186,100 @@ class _Entry:
     begin: int  # of the numbers, in bytes from the start of the member
 
 
-def _declared(archive: zipfile.ZipFile, file_size: int) -> dict[str, _Entry]:
-    """Return what an archive says that it holds, checked to be possible."""
+def _declared(archive: zipfile.ZipFile, file_size: int, wanted: Collection[str] | None) -> dict[str, _Entry]:
+    """Return what an archive says that it holds, of what is wanted, checked to be possible."""
     members = archive.infolist()
-    names = [member.filename for member in members]
-    if len(set(names)) < len(names):
-        raise ValueError(f"the name {max(names, key=names.count)!r} twice")
-    total = sum(member.file_size for member in members)
-    check_inflation(total, file_size)
+    if members and min(member.header_offset for member in members) > 0:
+        raise ValueError("one whose first entry is not in its directory")
+    if wanted is not None:
+        members = [member for member in members if member.filename.removesuffix(".npy") in wanted]
+    counts = Counter(member.filename.removesuffix(".npy") for member in members)
+    if len(counts) < len(members):
+        raise ValueError(f"the name {counts.most_common(1)[0][0][:80]!r} twice")
+    check_inflation(sum(member.file_size for member in members), file_size)
     return {member.filename.removesuffix(".npy"): _entry(archive, member) for member in members}
 
 
 def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
     """Return what a member of an archive declares, read from its first bytes alone."""
+    name = repr(member.filename[:80])
     if not member.filename.endswith(".npy"):
-        raise ValueError(f"{member.filename!r}, which is no .npy array")
+        raise ValueError(f"{name}, which is no .npy array")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{member.filename!r} in an unusual compression")
+        raise ValueError(f"{name} in an unusual compression")
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in _NPY_HEADERS:
-            raise ValueError(f"version {version} of the .npy format")
-        shape, is_fortran, dtype = _NPY_HEADERS[version](stream)
-        begin = stream.tell()
-    if dtype.kind not in _ARRAY_KINDS:
+        shape, dtype, is_fortran, begin = _said(stream.read(_MAX_HEAD), name)
+    if dtype.kind not in _ARRAY_KINDS or (dtype.kind == "f" and dtype.itemsize > 8):
         why = "is bytes: save names with .astype(str)" if dtype.kind == "S" else "would need pickle or is no number"
-        raise ValueError(f"{member.filename!r} of {dtype}, which {why}")
+        raise ValueError(f"{name} of {dtype}, which {why}")
     expected = begin + math.prod(shape) * dtype.itemsize
     if any(n < 0 for n in shape) or expected != member.file_size:
-        raise ValueError(f"{member.filename!r} of the shape {shape} in {member.file_size} bytes instead of {expected}")
+        described = f"{name} of the shape {str(shape)[:80]} in {member.file_size} bytes"
+        raise ValueError(f"{described} instead of {str(expected)[:40]}")
     return _Entry(member, shape, dtype, is_fortran, begin)
+
+
+def _said(head: bytes, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool, int]:
+    """Return the shape, the dtype and the order that an array's first bytes say, and where its numbers begin.
+
+    NumPy would read them as Python, whose parsers warn and fail in many ways.
+    """
+    if head[:6] != b"\x93NUMPY":
+        raise ValueError(f"{name} without the magic bytes of an .npy array")
+    version = head[6], head[7]
+    if version not in _LENGTH_BYTES:
+        raise ValueError(f"version {version} of the .npy format")
+    at = 8 + _LENGTH_BYTES[version]
+    begin = at + int.from_bytes(head[8:at], "little")
+    found = _NPY.fullmatch(head[at:begin].replace(b'"', b"'"))
+    if begin > len(head) or found is None or None in (found["shape"], found["is_fortran"]):
+        raise ValueError(f"{name}, which does not say what it is")
+    dtype = np.dtype(object if found["descr"] is None else found["descr"].decode())
+    shape = tuple(int(n) for n in re.findall(rb"-?[0-9]+", found["shape"]))
+    return shape, dtype, found["is_fortran"] == b"True", begin
+
+
+def _check_header(entry: _Entry | None, file_size: int) -> None:
+    """Check that a header is one text, and no longer than a header is."""
+    if entry is None:
+        return
+    if entry.dtype.kind != "U" or entry.shape != ():
+        raise ValueError(f"a header of {entry.dtype} and the shape {str(entry.shape)[:80]} instead of one text")
+    if entry.dtype.itemsize > max(4 * _MAX_HEADER, file_size):
+        raise ValueError(f"a header of {entry.dtype.itemsize // 4} characters")
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: _Entry) -> HostArray:
     """Return the array of an entry, in the byte order of this machine."""
-    data = archive.read(entry.member)  # to its end, so that the checksum is verified
+    data = _bytes_of(archive, entry.member)
+    if entry.dtype.kind == "U":
+        codes = np.frombuffer(data, np.dtype("u4").newbyteorder(entry.dtype.byteorder), offset=entry.begin)
+        if codes.size and codes.max() > sys.maxunicode:
+            raise ValueError(f"text in {entry.member.filename[:80]!r} that is none")
     array = np.frombuffer(data, entry.dtype, offset=entry.begin)
     array = array.reshape(entry.shape, order="F" if entry.is_fortran else "C")
     return array.astype(entry.dtype.newbyteorder("="), copy=False)
 
 
-def _parsed(header: HostArray) -> dict[str, Any]:
-    """Return the header in its array of text."""
-    if header.dtype.kind != "U" or header.shape != ():
-        raise ValueError(f"a header of {header.dtype} and the shape {header.shape} instead of one text")
+def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
+    """Return the bytes of a member, whose checksum is verified; as many as the directory says, and no more follow."""
+    asked, data = copy(member), bytearray()
+    asked.file_size += 1
+    with archive.open(asked) as stream:
+        while piece := stream.read(_PIECE):
+            data += piece
+    if len(data) != member.file_size:
+        raise ValueError(f"{member.filename[:80]!r} of another length than the directory says")
+    return data
+
+
+def _parsed(header: HostArray, arrays: Collection[str] | None) -> dict[str, Any]:
+    """Return the header in its array of text, found to name no arrays but those that there are, if they are known."""
     parsed = json.loads(str(header))
     if not isinstance(parsed, dict):
         raise ValueError(f"a header that is a {type(parsed).__name__} instead of a JSON object")
+    named = parsed.pop(_ENTRIES, [])  # earlier versions have not written them
+    missing = [name for name in named if name not in arrays] if arrays is not None else []
+    if missing:
+        raise ValueError(f"no entry {str(missing[0])[:80]!r}, which its header names")
     return parsed

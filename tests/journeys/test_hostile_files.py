@@ -131,7 +131,7 @@ def crafted(whole):
         "an activation that is a number": layers(activation=3),
         "an input of text": with_header(whole, input_shape="six"),
         "a negative input": with_header(whole, input_shape=[-6]),
-        "an input of two dimensions": with_header(whole, input_shape=[3, 2]),
+        "an input of other dimensions": with_header(whole, input_shape=[3, 3]),
         "ten million layers": with_header(whole, layers=[{"kind": "Dense", "units": 1}] * 100_000),
         "an unknown cost": with_header(whole, cost="cubic"),
         "a cost that is a list": with_header(whole, cost=["quadratic"]),
