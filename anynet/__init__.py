@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anynet.activations import Activation
     from anynet.callbacks import Checkpoint, EarlyStopping
     from anynet.costs import Cost
+    from anynet.ensemble import Ensemble
     from anynet.examples import Dataset
     from anynet.formula import array_namespace, function, grad, pp
     from anynet.history import History, Report
@@ -62,6 +63,7 @@ _ROOMS = {  # what is public, and where it lies; a room that is public itself ha
     "Dataset": "examples",
     "Dense": "layers",
     "EarlyStopping": "callbacks",
+    "Ensemble": "ensemble",
     "Dropout": "layers",
     "Flatten": "layers",
     "GlobalAveragePool2D": "layers",

@@ -27,6 +27,7 @@ from anynet.typing import HostArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from anynet.ensemble import Ensemble
     from anynet.network import Network
 
 __all__ = ["as_text", "show", "show_errors", "show_filters", "show_layers"]
@@ -190,7 +191,9 @@ def show_filters(net: "Network", path: str | Path | None = None) -> "Figure":
     return figures.drawn(lambda figure: stack(figure, panels), path)
 
 
-def show_errors(net: "Network", x: Any, y: Any = None, path: str | Path | None = None, limit: int = 50) -> "Figure":
+def show_errors(
+    net: "Network | Ensemble", x: Any, y: Any = None, path: str | Path | None = None, limit: int = 50
+) -> "Figure":
     """Draw images that a network takes for what they are not, each with the truth and the answer.
 
     Args:

@@ -31,6 +31,7 @@ HOST_ROOMS = {
     "resuming",
     "weighting",
     "formula",
+    "ensemble",
     "gradient_check",
     "panels",
     "plots",

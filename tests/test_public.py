@@ -22,12 +22,13 @@ from anynet.schedules import SCHEDULES
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "History",
+        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "Ensemble", "History",
         "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize", "activations",
         "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers",
         "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
+    "anynet.ensemble": ["Ensemble"],
     "anynet.layers": ["LAYERS", "Dense", "Dropout", "Layer", "Standardize"],
     "anynet.augmentation": ["Brightness", "Flip", "Rotate", "Scale", "Shift"],
     "anynet.callbacks": ["Checkpoint", "EarlyStopping"],
