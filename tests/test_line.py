@@ -55,7 +55,7 @@ def adding_as_the_line_does(namespace):
         return out
 
     names = {name: getattr(namespace, name) for name in dir(namespace)}
-    names |= {"__name__": "symbolic", "sum": total, "windows": seen, "overlap_add": added}
+    names |= {"has_windows": True, "sum": total, "windows": seen, "overlap_add": added}
     return SimpleNamespace(**names)
 
 
