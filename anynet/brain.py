@@ -109,7 +109,9 @@ class Brain:
     num_layers = property(lambda net: len(net.shapes), doc="The number of layers, the input counted.")
 
     weights = _field(
-        "weights", "Of each layer that has some, (n_out, n_in), as read-only NumPy copies; assigning copies in."
+        "weights",
+        "Of each layer that has some, (n_out, n_in), or kernels (filters, rows, columns, channels): read-only NumPy "
+        "copies; assigning copies in.",
     )
     biases = _field(
         "biases", "Of each layer that has some, columns (n_out, 1): read-only NumPy copies; assigning copies in."
