@@ -121,7 +121,8 @@ def _weighted_difference(xp: Namespace, z: Array, a: Array, y: Array, weights: A
 
 def _categorical_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     """-sum(y ln a), from z: y . (ln sum(exp(z)) - z), shifted so that exp cannot overflow."""
-    z = z - xp.max(z, axis=1, keepdims=True)
+    half = 0.5 * z  # whose differences cannot overflow; and none is infinite, which 0 times would be NaN
+    z = 2.0 * xp.maximum(half - xp.max(half, axis=1, keepdims=True), -5e37)
     log_sum = xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
     return xp.sum(y * (log_sum - z), axis=1)
 

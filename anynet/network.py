@@ -44,7 +44,8 @@ class Network(BookFace):
             device and dtype too.
         device: An index or what the library calls it; None is the library's default.
         dtype: float32, which is twice as fast and enough to train by, or float64.
-        seed: Starts every backend from identical bits; None starts from chance.
+        seed: Starts every backend from identical bits; None starts from chance. A training ends at the same ones
+            again on the same machine, backend and number of threads: see `threads` of `fit`.
         hidden_activation: Before the last layer: a name of `activations.ACTIVATIONS` or an
             `Activation`. sigmoid is the book's. `hidden` for short.
         output_activation: Of the last layer, likewise. `output` for short.

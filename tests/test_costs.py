@@ -207,3 +207,16 @@ def test_a_cost_of_ones_own_goes_with_its_output():
 def test_what_is_no_cost(given, error, message):
     with pytest.raises(error, match=message):
         costs.get(given, "sigmoid")
+
+
+@pytest.mark.parametrize("large", [1e30, 1.6e38, 3.3e38])
+def test_softmax_with_cross_entropy_knows_no_nan_however_large_z_is(large, backend32):
+    xp, cost = backend32.xp, COSTS["softmax", "cross_entropy"]
+    z = backend32.copy_to_device([[large, -large, 0.0], [-large, large, 0.0], [large, large, large]])
+    y = backend32.copy_to_device([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    with np.errstate(over="ignore"):  # of the outputs, which are right none the less
+        a = ACTIVATIONS["softmax"].value(xp, z)
+    right, wrong, undecided = backend32.to_numpy(cost.value(xp, z, a, y)).tolist()
+    assert right == 0.0
+    assert min(2 * large, 1e38) <= wrong * (1 + 1e-6) < np.inf
+    assert undecided == pytest.approx(np.log(3), rel=1e-6)

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from anynet import __version__
+from anynet.checks import shown
 from anynet.commands import errors
 from anynet.commands.standard_input import taken_for_a_dash
 from anynet.commands.terminal import OutputError
@@ -65,7 +66,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that tells what was typed wrongly in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(errors.USAGE, f"{self.prog}: {message}. See {self.prog} --help.\n")
+        self.exit(errors.USAGE, f"{self.prog}: {shown(message, 1000)}. See {self.prog} --help.\n")
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

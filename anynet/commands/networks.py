@@ -34,7 +34,13 @@ def add_network(add: Callable[..., Any]) -> None:
     add("--output-activation", metavar="NAME", help=last)
     add("--cost", metavar="NAME", help=f"{costs}; by default what suits the output")
     add("--dtype", default="float32", metavar="NAME", help=f"{' or '.join(DTYPES)} (float32)")
-    add("--seed", type=int, default=0, metavar="N", help="of initial values and order (0)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of initial values and order; as many --threads, the same bits (0)",
+    )
 
 
 def each(names: Iterable[str]) -> list[str]:

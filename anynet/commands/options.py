@@ -18,6 +18,7 @@ from anynet.checks import is_name
 from anynet.commands.errors import UsageError
 from anynet.formats import npz
 from anynet.network import Network
+from anynet.resuming import MOST_THREADS
 
 AUGMENT = "done to images: 'shift 1' (pixels), 'rotate 10' (degrees), 'scale 10' or 'brightness 20' (%%), 'flip'"
 AUGMENT += ", several with commas"
@@ -34,6 +35,7 @@ def add_backend(parser: Any) -> None:
     add("--backend", default="numpy", metavar="NAME", help=f"array library: {names}")
     add("--device", type=_device, metavar="DEVICE", help="which of its devices: an index, or what it is called")
     threads = "of the processor, for matrix products; by default one to train small layers, else the library's choice"
+    threads += "; another number may give other last digits"
     add("--threads", type=_thread_count, metavar="N", help=threads)
 
 
@@ -109,9 +111,9 @@ def threads(n: int | None, backend: Backend) -> Iterator[None]:
 
 
 def _thread_count(text: str) -> int:
-    n = int(text) if text.isdecimal() else 0
-    if n < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number, at least 1, got {text!r}")
+    n = int(text) if text.isdecimal() and len(text) <= 4 else 0
+    if not 1 <= n <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 to {MOST_THREADS}, got {text[:100]!r}")
     return n
 
 
@@ -124,9 +126,9 @@ def positions(text: str) -> tuple[int, ...]:
 
 def n_bytes(text: str) -> int:
     """Return a size such as 100MB in bytes; a KB is 1,000 of them."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B)?", text.strip(), re.ASCII | re.IGNORECASE)
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([KMG]?B)?", text.strip(), re.ASCII | re.IGNORECASE)
     if found is None:
-        raise argparse.ArgumentTypeError(f"expected a number of bytes, or one with KB, MB or GB, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number of bytes, or one with KB, MB or GB, got {text[:100]!r}")
     number, unit = found.groups()
     return int(float(number) * 1000 ** ("B", "KB", "MB", "GB").index((unit or "B").upper()))
 
