@@ -18,7 +18,7 @@ from anynet.backends import to_numpy
 from anynet.checks import whole_number
 from anynet.data import by_name
 from anynet.datasets.framing import resampled
-from anynet.examples import as_dataset, rows_at
+from anynet.examples import Dataset, as_dataset, rows_at
 from anynet.layers import Conv2D, Dense, Dropout, Flatten, Standardize
 from anynet.metrics import decide
 from anynet.panels import FRAME, INK, Bars, Tiles, fitting, grid, stack
@@ -36,7 +36,8 @@ __all__ = ["as_text", "show", "show_errors", "show_filters", "show_layers"]
 _BLOCKS = np.array([[" ", "\u2591", "\u2584"], ["\u2591", "\u2592", "\u2584"], ["\u2580", "\u2580", "\u2588"]])
 _ASCII = np.array(list(" .:-=+*#%@"))
 
-_PER_ROW = 10  # images in a figure
+PER_ROW = 10  # images in a figure
+_SHOWN = 60  # of a data set
 
 
 def as_text(image: Any, width: int = 28, encoding: str | None = None) -> str:
@@ -84,13 +85,15 @@ def _takes_blocks(encoding: str | None) -> bool:
     return True
 
 
-def show(x: Any, y: Sequence[Any] | HostArray | None = None, path: str | Path | None = None) -> "Figure":
-    """Draw one image or several in a grid.
+def show(x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | Path | None = None) -> "Figure":
+    """Draw one image or several in a grid, or those of a data set.
 
     Args:
-        x: Images, (n, height, width), (height, width), or flat and square; uint8, or numbers in
-            [0, 1], drawn dark where they are high.
-        y: A label or text above each; None draws none.
+        x: Images, (n, height, width), (n, height, width, 3) in colour, (height, width), or flat and
+            square; uint8, or numbers in [0, 1], drawn dark where they are high. Or a `Dataset`, whose images
+            are drawn below their classes; those of pictures look as these do.
+        y: A label or text above each; None draws none. Of a data set how many are drawn, evenly
+            from the first to the last; None is 60.
         path: Where to save the picture. Without one a window shows it, where matplotlib has one
             to open.
 
@@ -107,11 +110,25 @@ def show(x: Any, y: Sequence[Any] | HostArray | None = None, path: str | Path | 
         >>> len(figure.axes)
         2
     """
+    if isinstance(x, Dataset):
+        return _contact_sheet(x, whole_number("y", _SHOWN if y is None else y), path)
     images = _as_images(x)
     titles = None if y is None else [str(label) for label in np.atleast_1d(np.asarray(y))]
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"y: expected {len(images)} titles, one per image, got {len(titles)}.")
     return figures.drawn(lambda figure: _draw(figure, images, titles), path)
+
+
+def _contact_sheet(data: Dataset, n: int, path: str | Path | None) -> "Figure":
+    """Draw so many examples of a data set, each below its class, or below its value."""
+    shown = data[np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(int)]
+    y, colours = to_numpy(shown.y), "gray_r" if data.pictures is None else "gray"
+    titles = None
+    if y.ndim == 1:
+        is_named = data.class_names is not None and y.dtype.kind in "iu" and int(y.max()) < len(data.class_names)
+        titles = [_short(data.class_names[i] if is_named and data.class_names else f"{i:.4g}", 11) for i in y.tolist()]
+    images = _as_images(shown.x)
+    return figures.drawn(lambda figure: _draw(figure, images, titles, colours), path)
 
 
 def show_layers(net: "Network", x: Any, path: str | Path | None = None) -> "Figure":
@@ -351,7 +368,7 @@ def _draw(
     figure: "Figure", images: HostArray, titles: list[str] | None, colours: str = "gray_r", heading: str = ""
 ) -> None:
     longest = max(map(len, titles or [""]))
-    n_columns = min(len(images), _PER_ROW, max(1, int(_PER_ROW * 11 / max(longest, 1))))
+    n_columns = min(len(images), PER_ROW, max(1, int(PER_ROW * 11 / max(longest, 1))))
     n_rows = math.ceil(len(images) / n_columns)
     side = max(0.9 if longest <= 11 else 9.0 / n_columns, 2.4 / n_columns)  # inches
     n_title, n_heading = 0.24 * bool(titles), 0.4 * bool(heading)

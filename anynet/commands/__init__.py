@@ -25,6 +25,7 @@ COMMANDS = {
     "find-rate": "try learning rates, and suggest one to train with",
     "curves": "draw the costs and metrics that a training wrote by --history",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
+    "show-data": "draw a contact sheet of data, and of what augmentation makes of them",
     "info": "versions and usable backends; or the layers of a saved network",
 }
 

@@ -15,6 +15,8 @@ from anynet.datasets import Dataset, folders, images, loading
 from anynet.formats.pictures import FITS, MODES, Pictures
 from anynet.network import Network
 
+FILES = "an .npz of x and y, a CSV file, IDX files of images and of labels, the book's mnist.pkl.gz, or a folder"
+FILES += " that has a folder of pictures for each class, or train/ and test/ with such"
 # What who has options is told, for what a reader of pictures says to who has arguments, before and after a training.
 RESIZE, RESIZED = "Read all in one size: --image-size 32, say", "Bring it to that size first"
 # Whole numbers are values, not classes, if there are more of them than this, and fewer examples of each than that.
@@ -47,9 +49,18 @@ class Asked(NamedTuple):
 
 def add_data(parser: Any, default: str) -> None:
     """Add `--data`, `--target` and `--skip-broken`."""
-    files = "an .npz of x and y, a CSV file, IDX files of images and of labels, the book's mnist.pkl.gz, or a folder"
-    files += " that has a folder of pictures for each class, or train/ and test/ with such"
-    parser.add_argument("--data", nargs="+", metavar="FILE", help=f"{files}; - is standard input ({default})")
+    parser.add_argument("--data", nargs="+", metavar="FILE", help=f"{FILES}; - is standard input ({default})")
+    _add_how(parser)
+
+
+def add_data_to_show(parser: Any) -> None:
+    """Add the files of data, and how they are read."""
+    parser.add_argument("data", nargs="+", metavar="FILE", help=f"{FILES}; - is standard input")
+    _add_how(parser)
+    add_pictures(parser)
+
+
+def _add_how(parser: Any) -> None:
     add_target(parser)
     options.add_switch(parser.add_argument, "--skip-broken", "leave out pictures of a folder that cannot be read")
 
@@ -132,6 +143,14 @@ def _pictures_to_judge_by(arguments: argparse.Namespace, net: Network) -> Datase
         )
     pair = folders.train_and_test(path)
     return _of_pictures(arguments, pair[1] if pair else path, net.class_names, net.pictures)
+
+
+def data_to_show(arguments: argparse.Namespace) -> Dataset:
+    """Return the data to draw: of a folder with `train` and `test` the former, of the book's file the training data."""
+    if _is_book(arguments.data):
+        return _book(arguments.data[0])[0]
+    pair = folders.train_and_test(arguments.data[0]) if _is_folder(arguments.data) else None
+    return _of_pictures(arguments, pair[0]) if pair else _read(arguments)
 
 
 def _renamed(data: Dataset, names: tuple[str, ...] | None, asked: "Asked") -> Dataset:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from anynet import backends
 from anynet.backends import Backend
 from anynet.checks import is_name
-from anynet.commands.errors import UsageError
+from anynet.commands.errors import UsageError, is_for_the_user
 from anynet.formats import npz
 from anynet.network import Network
 from anynet.resuming import MOST_THREADS
@@ -192,6 +192,8 @@ def drawing(path: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        if is_for_the_user(error):  # about what is drawn
+            raise
         raise ValueError(f"--output: expected the name of a picture, got {path}. {error}.") from error
 
 

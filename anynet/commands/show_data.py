@@ -1,0 +1,57 @@
+"""`anynet show-data`: draw a contact sheet of data, and of what augmentation makes of them."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from anynet import augmentation, plots, random
+from anynet.checks import whole_number
+from anynet.commands import options
+from anynet.commands.data import add_data_to_show, data_to_show
+from anynet.commands.errors import UsageError
+from anynet.commands.terminal import say
+from anynet.datasets import Dataset
+from anynet.examples import rows_at
+
+DEFAULT_OUTPUT = Path("data.png")
+PER_ROW = plots.PER_ROW
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_data_to_show(parser)
+    add = parser.add_argument
+    shown = f"how many, evenly from the first to the last (60; with --augment {PER_ROW}, {PER_ROW - 1} made of each)"
+    add("--count", type=int, metavar="N", help=shown)
+    add("--augment", metavar="HOW", help=f"{options.AUGMENT}: what would be learnt from stands behind each (nothing)")
+    add("--seed", type=int, default=0, metavar="N", help="of what is made of them (0)")
+    where = f"where to save the picture (PNG, PDF, SVG); by default {DEFAULT_OUTPUT}, numbered if it exists"
+    add("--output", "--out", metavar="FILE", help=where)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw them, and tell how many there are."""
+    transforms = None if arguments.augment is None else augmentation.typed(arguments.augment)
+    usual = 60 if transforms is None else PER_ROW
+    n, given = whole_number("count", usual if arguments.count is None else arguments.count), arguments.output
+    output = options.free_path(DEFAULT_OUTPUT) if given is None else options.picture_path(given)
+    data = data_to_show(arguments)
+    shown = data[np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(int)]
+    sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed)
+    with options.drawing(output):
+        plots.show(sheet, len(sheet), output)
+    say(f"{len(shown):,} of {len(data):,} examples. Saved the picture to {output}")
+
+
+def _augmented(data: Dataset, transforms: tuple[augmentation.Transform, ...], seed: int) -> Dataset:
+    """Return each example, followed by what is made of it."""
+    rows = np.repeat(np.arange(len(data)), PER_ROW)
+    x = rows_at(data.x, rows)
+    try:
+        made = augmentation.applied(transforms, x, random.spawn(seed).augmentation)
+    except ValueError as error:
+        raise UsageError(f"--augment: {error}") from None
+    made[::PER_ROW] = x[::PER_ROW]
+    return replace(data, x=made, y=data.y[rows])
