@@ -1,4 +1,4 @@
-"""`anynet evaluate`: count the right answers of a saved network, class by class, or tell the error of its values."""
+"""`anynet evaluate`: count right answers of saved networks, class by class, or tell the error of their values."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from anynet.commands.data import add_data, data_to_judge_by, n_classes_of
 from anynet.commands.errors import UsageError
 from anynet.commands.terminal import as_shown, columns_of, say, tell, to_the_right, width
 from anynet.datasets import Dataset
+from anynet.ensemble import Ensemble
 from anynet.network import Network
 from anynet.typing import HostArray
 
@@ -20,7 +21,10 @@ BLOCK = 1_000  # examples at a time
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    options.add_saved_network(parser, nargs="?")
+    several = "a saved network, such as train wrote, or several that answer together; - is standard input"
+    parser.add_argument("files", nargs="*", metavar="FILE", help=several)
+    options.add_combine(parser)
+    options.add_backend(parser)
     add_data(parser, "MNIST's test images")
     options.add_names(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -29,26 +33,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print how many answers are right, and what is taken for what."""
     _find_network_after_data(arguments)
-    net = options.load_network(arguments)
-    names = options.names(arguments.names, net.class_names, n_classes_of(net))
-    data = data_to_judge_by(arguments, net)
-    with options.threads(arguments.threads, net.backend):
+    net = options.load_together(arguments.files, arguments)
+    one, arguments.file = options.one_of(net), ", ".join(arguments.files)
+    names = options.names(arguments.names, one.class_names, n_classes_of(one))
+    data = data_to_judge_by(arguments, one)
+    with options.threads(arguments.threads, one.backend):
         result, confusion = _judged(net, data)
     if arguments.json:
         matrix = {} if confusion is None else {"confusion": confusion.tolist()}
-        tell(json.dumps({"file": arguments.file} | result | matrix))
+        judged = {"file": arguments.file} if len(arguments.files) == 1 else {"files": arguments.files}
+        tell(json.dumps(judged | result | matrix))
         return
     if "right" in result:
         say(f"{arguments.file}: {result['right']} / {result['total']} right, {100 * result['accuracy']:.2f} %")
     else:
-        error, cost = result["mean_squared_error"], result["cost"]
-        say(f"{arguments.file}: mean squared error {error:.6g}, cost {cost:.6g}, over {result['total']} examples")
+        cost = f", cost {result['cost']:.6g}" if "cost" in result else ""
+        error = f"mean squared error {result['mean_squared_error']:.6g}{cost}"
+        say(f"{arguments.file}: {error}, over {result['total']} examples")
     if confusion is not None:
         tell("\n" + _table(confusion, names, width()))
         say("(rows: what they are; columns: what they are taken for)")
 
 
-def _judged(net: Network, data: Dataset) -> tuple[dict[str, Any], HostArray | None]:
+def _judged(net: Network | Ensemble, data: Dataset) -> tuple[dict[str, Any], HostArray | None]:
     """Return figures by name, and for a classification what is taken for what."""
     total = len(data)
     if net.task == "regression":
@@ -57,9 +64,11 @@ def _judged(net: Network, data: Dataset) -> tuple[dict[str, Any], HostArray | No
         for begin in range(0, total, BLOCK):
             rows = slice(begin, begin + BLOCK)
             outputs, n = net.feedforward(data.x[rows]), len(y[rows])
-            sums[0] += n * net.gradients(data.x[rows], y[rows])[0]
-            sums[1] += n * float(np.mean((outputs - y[rows]) ** 2))
-        return {"total": total, "cost": sums[0] / total, "mean_squared_error": sums[1] / total}, None
+            sums[0] += n * float(np.mean((outputs - y[rows]) ** 2))
+            if isinstance(net, Network):  # several have no cost together
+                sums[1] += n * net.gradients(data.x[rows], y[rows])[0]
+        cost = {"cost": sums[1] / total} if isinstance(net, Network) else {}
+        return {"total": total} | cost | {"mean_squared_error": sums[0] / total}, None
     if net.task == "multilabel":
         right = net.evaluate(data)
         return {"right": right, "total": total, "accuracy": right / total}, None
@@ -70,9 +79,10 @@ def _judged(net: Network, data: Dataset) -> tuple[dict[str, Any], HostArray | No
 
 def _find_network_after_data(arguments: argparse.Namespace) -> None:
     """Let the network be the last of the files after `--data`, which takes all that follow, if it is none before."""
-    if arguments.file is None and len(arguments.data or ()) > 1:
-        *arguments.data, arguments.file = arguments.data
-    if arguments.file is None:
+    if not arguments.files and len(arguments.data or ()) > 1:
+        *arguments.data, last = arguments.data
+        arguments.files = [last]
+    if not arguments.files:
         raise UsageError("FILE: expected a saved network, such as train wrote, got none. Name it.")
 
 

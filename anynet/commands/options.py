@@ -16,6 +16,7 @@ from anynet import backends
 from anynet.backends import Backend
 from anynet.checks import is_name
 from anynet.commands.errors import UsageError, is_for_the_user
+from anynet.ensemble import COMBINE, Ensemble
 from anynet.formats import npz
 from anynet.network import Network
 from anynet.resuming import MOST_THREADS
@@ -51,6 +52,38 @@ def load_network(arguments: argparse.Namespace) -> Network:
     """Return the network in the file that was named, where it is to compute."""
     backends.get(arguments.backend, arguments.device)  # what was typed comes before what is in the file
     return Network.load(arguments.file, arguments.backend, arguments.device)
+
+
+def add_combine(parser: Any) -> None:
+    """Add `--combine`."""
+    ways = ", ".join(f"{name}: {what}" for name, what in COMBINE.items())
+    parser.add_argument("--combine", metavar="HOW", help=f"how several networks answer together, by {ways} (average)")
+
+
+def load_together(paths: Sequence[str], arguments: argparse.Namespace) -> Network | Ensemble:
+    """Return the network in a file, or what those in several files are together, where they are to compute."""
+    backends.get(arguments.backend, arguments.device)
+    if len(paths) > 1:
+        return Ensemble.load(paths, arguments.backend, arguments.device, arguments.combine or "average")
+    if arguments.combine is not None:
+        raise UsageError("--combine: expected several networks to answer together, got one. Leave it out.")
+    return Network.load(paths[0], arguments.backend, arguments.device)
+
+
+def one_of(net: Network | Ensemble) -> Network:
+    """Return a network itself, or of several together one that knows the names of classes, if any does."""
+    if isinstance(net, Network):
+        return net
+    return next((each for each in net.networks if each.class_names is not None), net.networks[0])
+
+
+def is_network(path: str) -> bool:
+    """Return whether a file that a command takes for data as well is an .npz file of a network."""
+    try:
+        arrays, header = npz.read(path, {npz.HEADER, "s"})
+    except (OSError, ValueError):
+        return False
+    return header is not None or "s" in arrays
 
 
 def add_names(parser: Any) -> None:

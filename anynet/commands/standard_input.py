@@ -18,7 +18,7 @@ from anynet.commands.terminal import called
 from anynet.formats.bounded import MAX_BYTES
 
 NAME = "standard input"
-_FILES = ("file", "images", "data")  # the arguments that name files to be read
+_FILES = ("file", "files", "images", "data")  # the arguments that name files to be read
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""What a network is to answer to: pictures and rows in files, made its inputs as it has learnt from such."""
+
+import argparse
+from collections.abc import Iterator
+
+from anynet import datasets
+from anynet.commands import errors
+from anynet.datasets import loading
+from anynet.network import Network
+from anynet.typing import HostArray
+
+N_PIXELS = 28 * 28
+
+
+def inputs_of(net: Network, path: str, arguments: argparse.Namespace) -> Iterator[tuple[str, HostArray]]:
+    """Yield (name, inputs (1, n_in)) of each image or row in a file."""
+    kind = loading.kind(path)
+    takes_digits = net.pictures is None and net.sizes[0] == N_PIXELS and net.task == "classification"
+    if kind in ("npz", "csv") or (kind == "idx" and not takes_digits):
+        x = loading.read_inputs(path, net.sizes[0], arguments.target, net.columns)
+        yield from ((f"{path}[{i}]", row[None]) for i, row in enumerate(x))
+        return
+    if net.pictures is not None:
+        yield path, datasets.read_images(path, net.pictures)
+        return
+    if not takes_digits:
+        raise ValueError(
+            f"{path}: expected an .npz, CSV or IDX file of rows, for {arguments.file} takes no images of 28 x 28 "
+            f"to classify, but {net.sizes[0]} numbers for {net.task}, {loading.instead(path)}"
+        )
+    digits = datasets.read_images(path)
+    for i, image in enumerate(digits):
+        name = path if len(digits) == 1 else f"{path}[{i}]"
+        try:
+            framed = datasets.to_mnist(image).reshape(1, -1)
+        except ValueError as error:
+            if not errors.is_for_the_user(error):
+                raise
+            raise ValueError(f"{name}: {error}") from None
+        yield name, framed
