@@ -31,10 +31,10 @@ class Shift:
     expands its training data (Nielsen, chapter 3).
 
     Args:
-        pixels: How far at most, from 1.
+        pixels: How far at most, 1 to 1000.
 
     Raises:
-        ValueError: It is below 1.
+        ValueError: It is out of these bounds.
         TypeError: It is no whole number.
 
     Example:
@@ -46,7 +46,7 @@ class Shift:
     pixels: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pixels", whole_number("pixels", self.pixels))
+        object.__setattr__(self, "pixels", whole_number("pixels", self.pixels, most=1000))
 
     def __call__(self, x: HostArray, rng: Generator) -> HostArray:
         """Return the images, moved."""
@@ -190,13 +190,13 @@ def _typed(name: str, number: str | None = None) -> Transform:
     field = next(iter(getattr(make, "__dataclass_fields__", {})), None)
     if (field is None) != (number is None):
         takes = f"a number after {name}, {name} 10 say" if field else f"{name} alone"
-        raise ValueError(f"augment: expected {takes}, got {number or name!r}.")
+        raise ValueError(f"augment: expected {takes}, got {(number or name)[:40]!r}.")
     if number is None:
         return make()
     try:
         return make(float(number) if "." in number else int(number))
     except (ValueError, TypeError) as error:
-        words = str(error) if str(error).startswith(f"{field}: ") else f"expected a number, got {number!r}."
+        words = str(error) if str(error).startswith(f"{field}: ") else f"expected a number, got {number[:40]!r}."
         raise ValueError(f"augment: {name}: {words}") from None
 
 

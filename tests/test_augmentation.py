@@ -184,6 +184,8 @@ def test_transforms_are_typed_by_name(text, values):
         ("scale 100", "augment: scale: percent: expected above 0 and up to 99, got 100"),
         ("brightness 1 2", "augment: brightness: expected a number, got '1 2'"),
         ("shift 1.5", "augment: shift: pixels: expected"),
+        ("shift 1001", "augment: shift: pixels: expected 1 to 1000, got 1001"),
+        (f"rotate {'9' * 5000}", f"augment: rotate: expected a number, got '{'9' * 40}'"),
         ("shift 1, turn 1", "augment: expected one of shift"),
     ],
 )

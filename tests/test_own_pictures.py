@@ -126,6 +126,8 @@ def code_of(words):
     [
         (f"{TRAIN} --data own", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Read all in one size: --image-s"),
         (f"{TRAIN} --data own --image-size 0", 2, "--image-size: expected a number of pixels, or two such as 32x48"),
+        (f"{TRAIN} --data own --image-size {'9' * 5000}", 2, "--image-size: expected a number of pixels, or two"),
+        (f"{TRAIN} --data own --image-size 99999999", 1, "size: expected from 1 to 67,108,864 pixels"),
         (f"{TRAIN} --data own --image-size 3x4x5", 2, "--image-size: expected a number of pixels"),
         (f"{TRAIN} --data own other", 1, "own: Is a directory"),
         (f"{TRAIN} --data own --image-size 8 --early-stopping 2", 2, "--early-stopping: expected data to judge each"),

@@ -82,8 +82,8 @@ def add_pictures(parser: Any) -> None:
 
 def _size(text: str) -> int | tuple[int, int]:
     sides = text.lower().replace("\xd7", "x").split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"expected a number of pixels, or two such as 32x48, got {text!r}")
+    if len(sides) > 2 or not all(side.isdecimal() and len(side) <= 8 and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"expected a number of pixels, or two such as 32x48, got {text[:100]!r}")
     return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
 
 

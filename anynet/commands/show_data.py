@@ -27,16 +27,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--count", type=int, metavar="N", help=shown)
     add("--augment", metavar="HOW", help=f"{options.AUGMENT}: what would be learnt from stands behind each (nothing)")
     add("--seed", type=int, default=0, metavar="N", help="of what is made of them (0)")
-    where = f"where to save the picture (PNG, PDF, SVG); by default {DEFAULT_OUTPUT}, numbered if it exists"
-    add("--output", "--out", metavar="FILE", help=where)
+    options.add_picture(parser, DEFAULT_OUTPUT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw them, and tell how many there are."""
     transforms = None if arguments.augment is None else augmentation.typed(arguments.augment)
     usual = 60 if transforms is None else PER_ROW
-    n, given = whole_number("count", usual if arguments.count is None else arguments.count), arguments.output
-    output = options.free_path(DEFAULT_OUTPUT) if given is None else options.picture_path(given)
+    n = whole_number("count", usual if arguments.count is None else arguments.count)
+    output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
     data = data_to_show(arguments)
     shown = data[np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(int)]
     sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed)
@@ -47,10 +46,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _augmented(data: Dataset, transforms: tuple[augmentation.Transform, ...], seed: int) -> Dataset:
     """Return each example, followed by what is made of it."""
-    rows = np.repeat(np.arange(len(data)), PER_ROW)
+    rows, chance = np.repeat(np.arange(len(data)), PER_ROW), random.spawn(seed).augmentation
     x = rows_at(data.x, rows)
     try:
-        made = augmentation.applied(transforms, x, random.spawn(seed).augmentation)
+        made = augmentation.applied(transforms, x, chance)
     except ValueError as error:
         raise UsageError(f"--augment: {error}") from None
     made[::PER_ROW] = x[::PER_ROW]
