@@ -21,11 +21,11 @@ from anynet.commands.terminal import OutputError
 COMMANDS = {
     "train": "train a network and save it",
     "evaluate": "count the right answers of a saved network, or tell its error",
-    "predict": "say which digits pictures show, or what a network answers to rows",
+    "predict": "say what pictures show, or what a network answers to rows",
     "find-rate": "try learning rates, and suggest one to train with",
     "curves": "draw the costs and metrics that a training wrote by --history",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
-    "show-data": "draw a contact sheet of data, and of what augmentation makes of them",
+    "show-data": "draw a contact sheet of data, and of what augments them",
     "info": "versions and usable backends; or the layers of a saved network",
 }
 
