@@ -370,10 +370,11 @@ def _draw(
     longest = max(map(len, titles or [""]))
     n_columns = min(len(images), PER_ROW, max(1, int(PER_ROW * 11 / max(longest, 1))))
     n_rows = math.ceil(len(images) / n_columns)
-    side = max(0.9 if longest <= 11 else 9.0 / n_columns, 2.4 / n_columns)  # inches
+    side = max(0.9, 0.082 * longest, 2.4 / n_columns)  # inches
     n_title, n_heading = 0.24 * bool(titles), 0.4 * bool(heading)
     aspect = images.shape[1] / images.shape[2]
-    figure.set_size_inches(n_columns * side, n_rows * (min(side, 1.6) * aspect + n_title) + n_heading)
+    width = max(n_columns * side, 0.075 * len(heading))  # a heading is not cut off
+    figure.set_size_inches(width, n_rows * (min(side, 1.6) * aspect + n_title) + n_heading)
     if heading:
         figure.suptitle(heading, fontsize=10, color=INK)
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()

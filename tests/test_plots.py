@@ -245,3 +245,17 @@ def test_pictures_of_layers_are_saved(n, tmp_path, rng):
         assert box.width / box.height == pytest.approx(columns / rows, rel=0.02)
     with Image.open(tmp_path / "layers.png") as picture:
         assert picture.width == 1185
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("names", [("a", "b"), ("an animal of a long name", "another animal of one")])
+def test_few_errors_are_drawn_with_all_that_is_written(n, names):
+    net = Network([64, 2])
+    net.class_names, net.biases = names, [np.array([[9.0], [0.0]])]
+    figure = plots.show_errors(net, np.zeros((n, 64)), np.ones(n, int))
+    figure.draw_without_rendering()
+    width = figure.get_size_inches()[0] * figure.dpi
+    written = [text.get_window_extent() for text in figure.texts]
+    written += [axes.title.get_window_extent() for axes in figure.axes if axes.get_visible()]
+    assert all(box.x0 >= 0 and box.x1 <= width for box in written)
+    assert all(a.x1 < b.x0 for a, b in pairwise(written[1:]) if a.y0 == b.y0)

@@ -26,6 +26,9 @@ COMMANDS = {
     "curves": "draw the costs and metrics that a training wrote by --history",
     "show-digit": "draw an image of MNIST, with its label, in the terminal",
     "show-data": "draw a contact sheet of data, and of what augments them",
+    "show-layers": "draw what each layer of a saved network makes of a picture",
+    "show-filters": "draw what a saved network looks for in pictures",
+    "show-errors": "draw pictures that a saved network takes for what they are not",
     "info": "versions and usable backends; or the layers of a saved network",
 }
 

@@ -208,6 +208,17 @@ def is_folder(given: str) -> bool:
     return given.endswith(tuple(filter(None, (os.sep, os.altsep)))) or Path(given).is_dir()
 
 
+def add_picture(parser: argparse.ArgumentParser, default: Path) -> None:
+    """Add `--output`, of a picture that is drawn."""
+    where = f"where to save the picture (PNG, PDF, SVG); by default {default}, numbered if it exists"
+    parser.add_argument("--output", "--out", metavar="FILE", help=where)
+
+
+def picture_to_write(given: str | None, default: Path) -> Path:
+    """Return where to save a picture: what was given, or the default, numbered if it exists."""
+    return free_path(default) if given is None else picture_path(given)
+
+
 def picture_path(given: str) -> Path:
     """Return where to save a picture, found new, with the ending that matplotlib adds to a name without one."""
     if is_folder(given):
