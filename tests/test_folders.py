@@ -137,8 +137,8 @@ def test_what_is_no_picture_is_left_out_and_counted(folder):
     with pytest.warns(UserWarning, match="left out") as found:
         assert len(image_folder(folder)) == 3
     assert told(found) == [
-        f"{folder}: left out of the files and folders in it: 4 hidden, 1 beside the folders of classes, "
-        "1 folders in folders, 1 no pictures."
+        f"{folder}: left out of the files and folders in it (hidden: 4, beside the folders of classes: 1, "
+        "folders in folders: 1, no pictures: 1)."
     ]
 
 
@@ -197,7 +197,7 @@ def test_folders_without_classes_are_told(tmp_path):
     with pytest.raises(ValueError, match="expected a folder of pictures for each class, got nothing"):
         image_folder(tmp_path)
     save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="expected a folder of pictures for each class, got 1 files alone"):
+    with pytest.raises(ValueError, match="expected a folder of pictures for each class, got files alone, 1 of them"):
         image_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         image_folder(tmp_path / "absent")
@@ -209,14 +209,14 @@ def test_folders_without_classes_are_told(tmp_path):
 def test_broken_pictures_are_left_out_only_when_asked(limit, folder):
     broken(folder)
     (folder / "cat" / "c.png").write_text("")
-    with pytest.warns(UserWarning, match=r"left out 2 broken pictures: cat/b.png, cat/c.png\."):
+    with pytest.warns(UserWarning, match=r"left out as broken \(2\): cat/b.png, cat/c.png\."):
         data = image_folder(folder, skip_broken=True, memory_limit=limit)
     assert data.y.tolist() == [0, 1, 1]
     assert data.x[:, 0, 0, 0].tolist() == [10, 20, 30] if limit is None else data.x[1:][0, 0, 0, 0] == 20
     (folder / "cat" / "a.png").write_text("")
     with (
         pytest.raises(ValueError, match="cat: expected pictures of a class, got broken ones alone"),
-        pytest.warns(UserWarning, match="left out 3"),
+        pytest.warns(UserWarning, match=r"left out as broken \(3\)"),
     ):
         image_folder(folder, skip_broken=True)
     save(folder / "dog" / "c.png", np.zeros((9, 8)))

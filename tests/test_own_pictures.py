@@ -104,6 +104,16 @@ def test_options_of_pictures_go_with_layers_and_augmentations(capsys, rng):
     assert "learning rate" in run("find-rate --data own --image-size 8", capsys)
 
 
+def test_options_of_pictures_are_written_and_read_again(capsys, rng):
+    write("own", rng)
+    Path("run.toml").write_text("data = 'own'\nimage-size = '5x7'\nimage-fit = 'squeeze'\naugment = 'flip'\n")
+    run(f"{TRAIN} --config run.toml", capsys)
+    first = Path("net.npz").read_bytes()
+    run(f"{TRAIN} --config net.npz.toml", capsys)
+    assert Path("net.npz").read_bytes() == first
+    assert Network.load("net").shapes[0] == (5, 7, 3)
+
+
 def test_rows_are_read_as_they_are_by_a_network_of_pictures(capsys, rng):
     write("own", rng, size=(28, 28))
     run(f"{TRAIN} --data own --image-mode grey", capsys)
@@ -163,6 +173,6 @@ def test_a_broken_picture_is_left_out_only_when_asked(capsys, rng):
     assert main(f"{TRAIN} --data own --skip-broken".split()) == 0
     told = capsys.readouterr()
     assert "8 examples\n" in told.out
-    assert "anynet: own: left out 1 broken pictures: red/1.png." in told.err
+    assert "anynet: own: left out as broken (1): red/1.png." in told.err
     assert code_of("evaluate net --data own") == 1
     assert code_of("evaluate net --data own --skip-broken") == 0

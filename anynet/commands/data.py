@@ -1,6 +1,7 @@
 """Which data a command works on: MNIST, or files of the user's, and what y asks of a network."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,7 @@ def add_pictures(parser: Any) -> None:
 
 
 def _size(text: str) -> int | tuple[int, int]:
-    sides = text.lower().replace("\xd7", "x").split("x")
+    sides = re.split("[x\xd7,]", text.lower())  # the comma is that of a file of options
     if len(sides) > 2 or not all(side.isdecimal() and len(side) <= 8 and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"expected a number of pixels, or two such as 32x48, got {text[:100]!r}")
     return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
