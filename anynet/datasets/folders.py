@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -207,8 +207,8 @@ def _check_classes(folder: Path, found: tuple[str, ...], known: tuple[str, ...] 
 
 
 def _is_picture(folder: Path, name: str) -> bool:
-    """Return whether a file is to be read: by its name, which of many thousands is quick, or else by its first bytes."""
-    if os.path.splitext(name)[1].lower() in ENDINGS:  # noqa: PTH122
+    """Return whether a file is to be read: by its name, which is quick for many, or else by its first bytes."""
+    if PurePath(name).suffix.lower() in ENDINGS:
         return True
     with regular(folder / name) as file:
         return kind_of(file.read(1000)).endswith("picture")
