@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,7 +25,7 @@ from anynet.formats.contents import kind_of
 from anynet.formats.pictures import Pictures
 from anynet.typing import HostArray
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif"}
+ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif")
 IN_MEMORY = 2**30  # bytes of pixels
 TRAIN, TEST = "train", "test"
 
@@ -208,7 +208,7 @@ def _check_classes(folder: Path, found: tuple[str, ...], known: tuple[str, ...] 
 
 def _is_picture(folder: Path, name: str) -> bool:
     """Return whether a file is to be read: by its name, which is quick for many, or else by its first bytes."""
-    if PurePath(name).suffix.lower() in ENDINGS:
+    if name.lower().endswith(ENDINGS):
         return True
     with regular(folder / name) as file:
         return kind_of(file.read(1000)).endswith("picture")
