@@ -34,7 +34,7 @@ TRAIN, TEST = "train", "test"
 class PicturesOnDisk:
     """Images (n, height, width, channels) of uint8 that are read from their files whenever rows are asked for.
 
-    `folder` is that of the data set, `files` are those of the pictures in it, (n,) of text, and
+    `folder` is that of the data set, `files` are those of the pictures in it, (n,) of texts, and
     `seen` is how each stood when it was read first: none may have changed since.
     """
 
@@ -134,9 +134,9 @@ def image_folder(
     wanted = how.asked_for(size, mode, fit)
     files, labels, names = _listed(folder, names_of_classes(class_names))
     pictures = _made(folder, files, *wanted) if pictures is None else pictures
-    x, is_whole = _read(folder, np.array(files), pictures, limit, skip_broken)
+    x, is_whole = _read(folder, np.array(files, object), pictures, limit, skip_broken)
     if not is_whole.all():
-        _tell_broken(folder, np.array(files)[~is_whole].tolist(), names, labels[is_whole])
+        _tell_broken(folder, np.array(files, object)[~is_whole].tolist(), names, labels[is_whole])
     return Dataset(x, labels[is_whole], names, pictures=pictures)
 
 
