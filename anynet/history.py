@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from anynet import figures, notebook
+from anynet.checks import shown
+from anynet.formats.bounded import read_bytes
+from anynet.formats.replacing import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -189,9 +192,7 @@ class Lines:
 
     def __init__(self, path: str | Path, known: Iterable[Report]) -> None:
         self.path = Path(path)
-        begun = self.path.with_name(f".{self.path.name}.new")  # what was there is replaced at once
-        begun.write_text("".join(map(_line, known)), encoding="utf-8")
-        begun.replace(self.path)
+        replace_file(self.path, lambda file: file.write("".join(map(_line, known)).encode()))
 
     def append(self, report: Report) -> None:
         """Write the line of an epoch, at once and whole."""
@@ -217,15 +218,15 @@ def read(path: str | Path) -> History:
         ValueError: It holds something else; the error has the line.
     """
     history = History()
-    text = Path(path).read_text(encoding="utf-8", errors="replace")  # what is no text is no line of a report
+    text = read_bytes(path).decode("utf-8", "replace")  # what is no text is no line of a report
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         if not line.endswith("\n"):
             break
         try:
             history.append(from_record(json.loads(line)))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(
-                f"{path}: expected a report of an epoch in line {number}, got another line: {error}. "
+                f"{path}: expected a report of an epoch in line {number}, got another line: {shown(str(error), 200)}. "
                 "Give a file that a training wrote its history to."
             ) from None
     return history

@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from anynet.datasets import read_data
 from anynet.formats import csv
 from anynet.formats.columns import Column, told
 
@@ -87,6 +88,20 @@ def test_what_is_no_table_is_told(text, target, message, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
         csv.read(written(tmp_path, text), target)
     assert "\n" not in str(caught.value)
+
+
+def test_a_header_without_rows_is_told(tmp_path):
+    with pytest.raises(ValueError, match="expected examples of at least one number"):
+        read_data(written(tmp_path, "size,colour,kind\n"))
+
+
+def test_lines_have_a_length_though_they_are_one_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "MAX_LINE", 20)
+    text = "a,b,c\n" + "1.234567,2,3\n" * 9
+    assert len(csv.read(written(tmp_path, text)).x) == 9
+    for long in ("a,b\n1," + 20 * "2", 'a,b\n"1\n' + 9 * "2,3\n"):
+        with pytest.raises(ValueError, match="expected lines of at most 20 characters, got a longer one"):
+            csv.read(written(tmp_path, long))
 
 
 def test_no_more_is_unpacked_than_is_allowed(tmp_path):

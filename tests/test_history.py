@@ -89,6 +89,16 @@ def test_other_lines_are_refused(line, tmp_path):
         read(path)
 
 
+def test_what_is_no_file_is_refused_and_a_number_of_many_digits_is(tmp_path):
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="zero: expected a file, got a pipe or a device"):
+        read(tmp_path / "zero")
+    line = json.dumps(as_record(Report(0, 1, 2, 2, 0.5, {"cost": 10**400}))) + "\n"
+    (tmp_path / "lines").write_text(line)
+    with pytest.raises(ValueError, match="lines: expected a report of an epoch in line 1"):
+        read(tmp_path / "lines")
+
+
 def test_a_record_is_of_one_level():
     assert from_record(as_record(LAST)) == LAST
     assert not any(isinstance(value, dict) for value in as_record(LAST).values())

@@ -5,7 +5,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -169,12 +169,16 @@ def _train(
             kept = f"{f'The network of {epoch},' if data.chooses and ends else 'What was learnt so far'} is in {path}."
         else:
             kept = "Nothing was learnt, and nothing saved."
-        print(f"{why}. {kept}", file=sys.stderr)
+        with suppress(OSError):  # of a terminal that has gone away
+            print(f"{why}. {kept}", file=sys.stderr)
+        check_for_interrupt()
         raise
     check_for_interrupt.hold_all()
     path = _save(net, output, arguments)
-    say(_summary(list(net.history) or ends, data, path))
-    check_for_interrupt()
+    try:
+        say(_summary(list(net.history) or ends, data, path))
+    finally:
+        check_for_interrupt()
 
 
 def _tried(net: Network, train: Dataset, how: dict[str, Any]) -> str:

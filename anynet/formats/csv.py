@@ -293,7 +293,7 @@ def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: Sequen
 def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lines: Sequence[int]) -> tuple[str, ...]:
     """Return the categories of column i, whose first cell is a text."""
     categories = tuple(sorted(set(cells)))
-    if not are_texts(cells):
+    if cells and not are_texts(cells):
         row = next(row for row, cell in enumerate(cells) if not is_number(cell))
         raise layout.no_number(lines[row], i, cells[row])
     if name in categories:

@@ -136,7 +136,7 @@ def read(path: Path) -> Moment:
     network = native.read(path)
     try:
         return _checked(network, arrays, told)
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: expected a whole checkpoint, got a faulty one: {str(error)[:200]}") from None
 
 

@@ -129,7 +129,7 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         ) from None
     except ImpossibleNetworkError as error:
         raise ValueError(f"{path}: {shown(str(error), 500)}") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a header of a network, got a faulty one: {shown(str(error), 300)}"
         ) from None

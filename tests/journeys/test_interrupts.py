@@ -171,6 +171,25 @@ def on_a_terminal(arguments, interrupt_at=None):
     return process.returncode, shown.decode()
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.4])
+def test_a_terminal_that_is_closed_loses_nothing(delay, tmp_path):
+    terminal, inside = pty.openpty()
+    run = {"stdin": inside, "stdout": inside, "stderr": inside, "start_new_session": True}
+    make_it_theirs = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with subprocess.Popen([sys.executable, "-c", make_it_theirs, *prepared(TRAIN)], **run) as process:
+        os.close(inside)
+        shown = b""
+        while b"examples" not in shown:
+            shown += os.read(terminal, 4096)
+        time.sleep(delay)
+        os.close(terminal)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+    assert Network.load(tmp_path / "network.npz").sizes == [784, 30, 10]
+
+
 def test_on_a_terminal_there_is_a_bar_that_fits_and_leaves_no_trace():
     code, shown = on_a_terminal(["--epochs", "2"])
     assert code == 0
