@@ -65,18 +65,18 @@ def test_a_recipe_of_ours_asks_the_test_images_once(rung):
 
 
 def test_an_ensemble_is_told_beside_each_of_its_members():
-    lines = lines_of("ensemble", "--epochs", "1", "--examples", "40")
+    lines = lines_of("ensemble", "--epochs", "1", "--examples", "100")
     assert sum(line.startswith("ours, at the epoch that validation chose (0): ") for line in lines) == 5
     assert lines[-2] == "the book, chapter 6, the vote of 5: 99.67%"
-    assert lines[-1].startswith("ours, the mean of their outputs, each at the epoch that validation chose: ")
+    assert lines[-1].startswith("ours, each at the epoch that validation chose, together: ")
 
 
 def test_a_rung_that_is_stopped_and_killed_ends_as_one_that_was_not(tmp_path):
-    options = ["--epochs", "30", "--examples", "300"]
+    options = ["--epochs", "20", "--examples", "300"]
     whole = lines_of("softmax", *options)
     options += ["--resume", tmp_path / "run"]
     parts = lines_of("softmax", *options, "--seconds", "0")
-    assert "not run to its end: 1 of 30 epochs" in parts
+    assert "not run to its end: 1 of 20 epochs" in parts
     with subprocess.Popen(command("softmax", *options), env=ENVIRONMENT, stdout=-1, stderr=-3, text=True) as running:
         for line in running.stdout:
             parts.append(line.rstrip())
