@@ -121,7 +121,7 @@ def show(x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | P
 
 def _contact_sheet(data: Dataset, n: int, path: str | Path | None) -> "Figure":
     """Draw so many examples of a data set, each below its class, or below its value."""
-    shown = data[np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(int)]
+    shown = data[evenly(len(data), n)]
     y, colours = to_numpy(shown.y), "gray_r" if data.pictures is None else "gray"
     titles = None
     if y.ndim == 1:
@@ -218,7 +218,7 @@ def show_errors(
         x: Images and
         y: their labels, as `Network.fit` takes them.
         path: As in `show`.
-        limit: How many are drawn at most, the first in the order of the data.
+        limit: How many are drawn at most, evenly from the first to the last in the order of the data.
 
     Returns:
         The figure, which is what a notebook shows.
@@ -247,9 +247,10 @@ def show_errors(
     heading = f"{len(wrong):,} of {len(data):,} wrong"
     if len(wrong) == 0:
         return figures.drawn(lambda figure: _head(figure, heading), path)
-    heading += f", the first {limit}" * (len(wrong) > limit) + "; what it is \u2192 what it was taken for"
-    titles = [f"{names[int(truth[i])]} \u2192 {names[int(answers[i])]}" for i in wrong[:limit]]
-    images = _as_images(to_numpy(rows_at(data.x, wrong[:limit])).reshape(-1, *shape))
+    heading += f", {limit} of them" * (len(wrong) > limit) + "; what it is \u2192 what it was taken for"
+    shown = wrong[evenly(len(wrong), limit)]
+    titles = [f"{names[int(truth[i])]} \u2192 {names[int(answers[i])]}" for i in shown]
+    images = _as_images(to_numpy(rows_at(data.x, shown)).reshape(-1, *shape))
     return figures.drawn(lambda figure: _draw(figure, images, titles, _inks(net), heading), path)
 
 
@@ -362,6 +363,11 @@ def _inks(net: Any) -> str:
 
 
 # Images in a grid.
+
+
+def evenly(n: int, most: int) -> HostArray:
+    """Return which of n examples are drawn, so many at most: evenly from the first to the last."""
+    return np.linspace(0, n - 1, min(n, most)).round().astype(int)
 
 
 def _draw(

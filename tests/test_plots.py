@@ -205,10 +205,10 @@ def test_wrong_answers_are_drawn_with_truth_and_answer(rng, tmp_path):
     net.class_names = ("cat", "dog", "an animal of a long name")
     x = rng.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
     figure = plots.show_errors(net, x, [1, 0, 2, 1, 2, 0], tmp_path / "errors.png", limit=3)
-    assert figure.get_suptitle() == "4 of 6 wrong, the first 3; what it is \u2192 what it was taken for"
+    assert figure.get_suptitle() == "4 of 6 wrong, 3 of them; what it is \u2192 what it was taken for"
     seen = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title() for axes in seen] == ["cat \u2192 dog", *["an animal of \u2026 \u2192 dog"] * 2]
-    for axes, i in zip(seen, (1, 2, 4), strict=True):
+    assert [axes.get_title() for axes in seen] == ["cat \u2192 dog", "an animal of \u2026 \u2192 dog", "cat \u2192 dog"]
+    for axes, i in zip(seen, (1, 4, 5), strict=True):
         np.testing.assert_allclose(axes.images[0].get_array(), x[i] / 255, atol=1e-6)
     assert (tmp_path / "errors.png").stat().st_size > 1000
     named = Dataset(x, [0, 1, 2, 0, 2, 1], ("dog", "cat", "an animal of a long name"))

@@ -80,8 +80,8 @@ def test_filters_are_drawn(net, drawn, capsys):
 def test_errors_are_drawn_of_a_folder(net, drawn, capsys):
     wrong = 6 - net.evaluate(datasets.image_folder("pets", size=8))
     assert main(["show-errors", "net.npz", "--data", "pets", "--limit", "1"]) == 0
-    first = ", the first 1" * (wrong > 1)
-    assert capsys.readouterr().out == f"{wrong} of 6 wrong{first}; saved the picture to errors.png\n"
+    drawn_of = ", 1 of them" * (wrong > 1)
+    assert capsys.readouterr().out == f"{wrong} of 6 wrong{drawn_of}; saved the picture to errors.png\n"
     assert drawn[0][1]["limit"] == 1
 
 
@@ -91,7 +91,7 @@ def test_errors_are_mnists_unless_other_data_are_named_and_may_be_those_of_sever
     assert main(["show-errors", "0.npz", "1.npz", "--combine", "votes", "--out", "errors.png"]) == 0
     both = Ensemble.load(["0.npz", "1.npz"], combine="votes")
     wrong = 10_000 - both.evaluate(datasets.mnist()[2])
-    assert capsys.readouterr().out == f"{wrong:,} of 10,000 wrong, the first 50; saved the picture to errors.png\n"
+    assert capsys.readouterr().out == f"{wrong:,} of 10,000 wrong, 50 of them; saved the picture to errors.png\n"
 
 
 @pytest.mark.parametrize(

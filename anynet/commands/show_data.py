@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     n = whole_number("count", usual if arguments.count is None else arguments.count)
     output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
     data = data_to_show(arguments)
-    shown = data[np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(int)]
+    shown = data[plots.evenly(len(data), n)]
     sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed)
     with options.drawing(output):
         plots.show(sheet, len(sheet), output)
