@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anynet import Conv2D, Dataset, Dropout, LayerNorm, MaxPool2D, Network, Standardize, plots
+from anynet import Conv2D, Dataset, Dropout, GlobalAveragePool2D, LayerNorm, MaxPool2D, Network, Standardize, plots
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -231,7 +231,7 @@ def test_pictures_in_colour_are_drawn_in_colour(rng):
 
 @pytest.mark.parametrize("n", [1, 20, 200])
 def test_pictures_of_layers_are_saved(n, tmp_path, rng):
-    net = Network([(12, 12, 1), Conv2D(n, 5), 10 * n, 10], output="softmax")
+    net = Network([(12, 12, 1), Conv2D(n, 5), GlobalAveragePool2D(), 10 * n, 10], output="softmax")
     figure = plots.show_layers(net, rng.random((12, 12)), tmp_path / "layers.png")
     width, height = figure.get_size_inches()
     assert width == pytest.approx(7.9)
