@@ -235,7 +235,7 @@ def test_pictures_of_layers_are_saved(n, tmp_path, rng):
     figure = plots.show_layers(net, rng.random((12, 12)), tmp_path / "layers.png")
     width, height = figure.get_size_inches()
     assert width == pytest.approx(7.9)
-    assert height < 16
+    assert height < 17
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     assert all(below.y1 < above.y0 for above, below in pairwise(boxes))  # none lies on another
     assert all(box.x0 >= 0 and box.x1 <= width * figure.dpi and box.y0 >= 0 for box in boxes)
