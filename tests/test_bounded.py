@@ -16,7 +16,7 @@ from python2_pickle import dumps
 from anynet import Network
 from anynet.datasets import read_data, read_idx, read_images
 from anynet.formats import bounded
-from anynet.formats.bounded import Reader, check_inflation, opened, read_bytes
+from anynet.formats.bounded import Held, Reader, check_inflation, opened, read_bytes
 from anynet.formats.pickle import load
 
 
@@ -67,6 +67,13 @@ def test_what_is_missing_or_left_over_is_told_with_its_place(pack):
 def test_a_length_that_is_announced_is_refused_before_it_is_read():
     with pytest.raises(ValueError, match=r"^name: expected at most 10 bytes once unpacked, got 11 or more"):
         Reader(io.BytesIO(b"abc"), "name", 10).take(11)
+
+
+def test_as_many_bytes_as_there_may_be_may_be_taken():
+    assert Reader(io.BytesIO(b"abc"), "name", 3).take(3) == b"abc"
+    assert Held(io.BytesIO(b"abc"), 3).read() == b"abc"
+    with pytest.raises(ValueError, match="BytesIO: expected at most 2 bytes, got more"):
+        Held(io.BytesIO(b"abc"), 2)
 
 
 def test_inflation_is_harmless_in_small_files_and_bounded_in_large_ones(monkeypatch):
