@@ -22,9 +22,9 @@ from anynet.schedules import SCHEDULES
 
 PUBLIC = {
     "anynet": [
-        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "Ensemble", "History",
-        "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize", "activations",
-        "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers",
+        "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "Ensemble",
+        "History", "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize",
+        "activations", "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers",
         "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
@@ -44,8 +44,8 @@ PUBLIC = {
         "METRICS", "TASKS", "Answers", "Metric", "chosen", "confusion_matrix", "decide", "get", "is_right",
     ],
     "anynet.datasets": [
-        "Dataset", "as_dataset", "image_folder", "load_data", "load_data_wrapper", "load_mnist", "mnist", "read_data", "read_idx",
-        "read_images", "read_npz_dataset", "split", "to_mnist", "vectorized_result",
+        "Dataset", "as_dataset", "image_folder", "load_data", "load_data_wrapper", "load_mnist", "mnist", "read_data",
+        "read_idx", "read_images", "read_npz_dataset", "split", "to_mnist", "vectorized_result",
     ],
     "anynet.backends": [
         "DTYPES", "Backend", "available", "diagnose_cupy", "get", "library_of", "to_numpy", "unavailable_reason",
