@@ -24,8 +24,8 @@ PUBLIC = {
     "anynet": [
         "SGD", "Activation", "Checkpoint", "Cost", "Dataset", "Dense", "Dropout", "EarlyStopping", "Ensemble",
         "History", "Initializer", "Layer", "Metric", "Network", "Optimizer", "Report", "Schedule", "Standardize",
-        "activations", "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad", "initializers",
-        "layers", "metrics", "optimizers", "plots", "pp", "schedules",
+        "activations", "array_namespace", "augmentation", "backends", "costs", "datasets", "function", "grad",
+        "initializers", "layers", "metrics", "optimizers", "plots", "pp", "schedules",
     ],
     "anynet.network": ["Network"],
     "anynet.ensemble": ["Ensemble"],
