@@ -56,7 +56,9 @@ def test_the_backward_of_each_layer(kind, backend, rng):
     shape = next(shape for shape in recipes.SHAPES if recipes.takes(layer, shape))
     parameters, state = layer.initialize(shape, rng)
     a, delta = rng.standard_normal((4, *shape)), rng.standard_normal((4, *layer.output_shape(shape)))
-    parameters, state, a, noise, delta = on(backend, [parameters, state, a, layer.noise(shape, 4, rng), delta])
+    parameters, state, a, delta = on(backend, [parameters, state, a, delta])
+    drawn = layer.noise(shape, 4, rng)
+    noise = None if drawn is None else backend.copy_to_device(drawn)  # as a training does
     with backend.active():
         found, error = backward_of(layer.forward, True)(backend.xp, parameters, state, a, noise, delta)
         _, residuals, _ = layer.forward(backend.xp, parameters, state, a, True, noise)

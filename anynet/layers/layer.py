@@ -93,6 +93,8 @@ class Layer(ABC):
     def noise(self, input_shape: Shape, n: int, rng: Generator) -> HostArray | None:
         """Return the random numbers that training needs for n examples, (n, ...), or None.
 
+        They may be decisions: `forward` is handed them in the dtype of the network, as 0 and 1.
+
         Args:
             input_shape: Of one example.
             n: How many examples.
