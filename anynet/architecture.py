@@ -124,6 +124,16 @@ class Architecture:
         """The kinds of those layers whose batch cannot be split: one example hangs on the others."""
         return tuple(type(layer).__name__ for layer in self.layers if layer.couples)
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether a layer makes more of an example than comes out of any: what kernels see."""
+        return self.working_shape not in self.shapes
+
+    @property
+    def shared_multiply_adds(self) -> float:
+        """Of the largest product, as far as it is worth sharing: of a convolution's step products are but the half."""
+        return self.multiply_adds / (10 if self.has_windows else 1)
+
     @cached_property
     def multiply_adds(self) -> int:
         """Of the largest matrix product that one example goes through."""

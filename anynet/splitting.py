@@ -46,8 +46,7 @@ def split_of(
 
 def _rows_in_cache(backend: Backend, architecture: Architecture) -> int | None:
     """Return of how many examples what kernels see stays in the cache, where that is faster; None is any number."""
-    has_windows = architecture.working_shape not in architecture.shapes
-    return backend.micro_batch_rows(architecture.working_shape) if has_windows else None
+    return backend.micro_batch_rows(architecture.working_shape) if architecture.has_windows else None
 
 
 def _checked(architecture: Architecture, batch_size: int, given: int) -> int:

@@ -133,8 +133,10 @@ def prepare(
     budget, examples = data.budget_of(memory_limit), as_dataset(examples)
     whole_number("epochs", epochs)
     size = _batch_size(batch_size, len(examples))
-    chosen = threads_for(backend, size * architecture.multiply_adds, threads)
+    chosen = threads_for(backend, math.inf, threads)
     split = split_of(backend, architecture, size, micro_batch_size, freeze, chosen.number)
+    if split.threads == 1:  # then products are all that can be shared
+        chosen = threads_for(backend, size * architecture.shared_multiply_adds, threads)
     batches.check_sizes(architecture, len(examples), size, split.frozen)
     if budget < math.inf:
         budget -= _held_bytes(backend, architecture, optimizer, size, split)

@@ -18,6 +18,7 @@ from anynet import (
     Standardize,
 )
 from anynet.backends import get as get_backend
+from anynet.backends.threads import SHARED_FROM, threads_for
 from anynet.splitting import Split, split_of
 from anynet.trees import arrays_of
 
@@ -159,6 +160,17 @@ def test_what_goes_wrong_on_a_thread_is_told():
     net = Network([(12, 12, 2), Conv2D(3, 3, activation=odd), 4], output="softmax", dtype="float64")
     with pytest.raises(ArithmeticError, match="three"):
         net.fit(*data(10), epochs=1, batch_size=10, micro_batch_size=7, threads=2)
+
+
+def test_products_of_a_convolution_are_not_shared_by_themselves():
+    """Half the step is none, and waiting for another thread beside other work takes many times as long."""
+    lenet = [(28, 28, 1), Conv2D(20, 5), MaxPool2D(2), Conv2D(40, 5), MaxPool2D(2), 100, 10]
+    architecture, backend = net_of(lenet, dtype="float32").architecture, get_backend("numpy", None, "float32")
+    assert 10 * architecture.multiply_adds > SHARED_FROM
+    assert threads_for(backend, 10 * architecture.shared_multiply_adds).number == 1
+    assert threads_for(backend, 10 * architecture.shared_multiply_adds, 2).number == 2
+    dense = net_of([784, 512, 10]).architecture
+    assert dense.shared_multiply_adds == dense.multiply_adds
 
 
 def test_small_parts_are_not_worth_a_thread():

@@ -3,8 +3,8 @@
 A product that is shared among threads waits for the last of them. Beside other work that is
 long: a step takes 5 to 30 times as long on two threads as on one, whatever its size. Alone,
 two threads gain nothing, or 15 %, below some five million multiply-adds, and 40 % and more
-from twelve million on. So smaller steps get one thread. The number is never found by timing:
-bits depend on it.
+from twelve million on. So smaller steps get one thread, and so do convolutions, unless parts of a mini-batch are large
+enough for a thread each, which wait for nobody in between. The number is never found by timing: bits depend on it.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Threads(NamedTuple):
 ONE_EACH = Threads(1, is_asked=True)  # for products, where there are several threads that multiply
 
 
-def threads_for(backend: "Backend", multiply_adds: int, asked: int | None = None) -> Threads:
+def threads_for(backend: "Backend", multiply_adds: float, asked: int | None = None) -> Threads:
     """Return on how many threads to train.
 
     Args:
