@@ -50,6 +50,7 @@ class AnyNet:
         self.data = Dataset(self.place(train.x), self.place(train.y))  # beforehand, as the others' are
         self.parts = {(0, len(self.data)): self.data}
         self.optimizer = self._optimizer()
+        self.threads: int | None = None
 
     def _optimizer(self) -> Optimizer:
         recipe, rate = self.recipe, self.recipe.learning_rate
@@ -62,6 +63,7 @@ class AnyNet:
         if (start, stop) not in self.parts:  # JAX copies what it cuts out
             self.parts[start, stop] = Dataset(self.data.x[start:stop], self.data.y[start:stop])
         how = {"epochs": 1, "batch_size": self.recipe.batch_size, "optimizer": self.optimizer, "progress": self.bar}
+        how["threads"] = self.threads
         train = self.net.partial_fit if self.optimizer.slots else self.net.fit
         train(self.parts[start, stop], **how)
 

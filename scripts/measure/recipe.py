@@ -30,6 +30,7 @@ class Recipe:
     dropout: float = 0.0
     dtype: str = "float32"
     seed: int = 0
+    tells_threads: bool = False
 
     def network(self, backend: str = "numpy") -> Network:
         """Return anynet's network; its weights, the same on every backend, are where everybody starts."""
@@ -63,7 +64,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class LeNet(Recipe):
-    """Two convolutions of 5x5, each with a pooling behind it, and two dense layers (the book's chapter 6)."""
+    """Two convolutions of 5x5, each with a pooling behind it, and two dense layers (the book's chapter 6).
+
+    anynet is told how many threads there are, as PyTorch is.
+    """
+
+    tells_threads: bool = True
 
     def network(self, backend: str = "numpy") -> Network:
         """Return anynet's network, likewise."""

@@ -82,7 +82,8 @@ class Performance:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
         self.name, self.recipe = name, recipe
         self.data, self.validation, _ = datasets.mnist()
-        self.contestant = CONTESTANTS[name].make(recipe, self.data)
+        self.threads = threads if recipe.tells_threads and name in ("anynet", "anynet_torch") else None
+        self.contestant = self._made(recipe)
         threadpool_limits(threads)  # after the contestant's libraries have been loaded
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(threads)
@@ -90,7 +91,13 @@ class Performance:
     def restart(self, seed: int) -> None:
         """Begin anew, from another seed."""
         self.recipe = replace(self.recipe, seed=seed)
-        self.contestant = CONTESTANTS[self.name].make(self.recipe, self.data)
+        self.contestant = self._made(self.recipe)
+
+    def _made(self, recipe: Recipe) -> Any:
+        contestant = CONTESTANTS[self.name].make(recipe, self.data)
+        if self.threads is not None:
+            contestant.threads = self.threads
+        return contestant
 
     def train(self, start: int, stop: int) -> float:
         """Return the seconds of one pass over those examples."""
