@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recipes import clusters
 
-from anynet import Dataset
+from anynet import Dataset, random
 from anynet.datasets import split
 
 
@@ -63,3 +63,10 @@ def test_values_are_split_as_they_come(rng):
     y = rng.standard_normal(50)
     train, validation = split(Dataset(np.arange(50)[:, None], y), 0.2, 0)
     assert sorted([*train.y, *validation.y]) == sorted(y)
+
+
+def test_a_seed_chooses_rows_by_the_stream_that_is_for_that():
+    data = Dataset(np.arange(40.0)[:, None], np.arange(40) % 2)
+    by_seed, by_stream = (split(data, 0.25, rng)[1].x.ravel().tolist() for rng in (7, random.spawn(7).split))
+    assert by_seed == by_stream
+    assert by_seed != split(data, 0.25, random.spawn(7).order)[1].x.ravel().tolist()

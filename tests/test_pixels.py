@@ -177,3 +177,20 @@ def test_so_are_those_of_data_that_are_streamed(at, is_warned, recwarn):
     x[at] = 0.5
     Network([64, 2]).fit((x, np.arange(150) % 2), epochs=1, batch_size=50, memory_limit=0)
     assert sum("which look like pixels" in str(w.message) for w in recwarn) == is_warned
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((8, 8), True), ((7, 7), False), ((8, 9), False), ((8, 8, 3), True), ((8, 8, 2), False), ((8, 8, 1, 1), False)],
+)
+def test_what_may_be_one_square_image(shape, expected):
+    assert pixels.is_square(shape) is expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "are_images"), [((64,), True), ((49,), False), ((65,), False), ((2, 3), True), ((2, 3, 1), True)]
+)
+def test_examples_in_the_shape_of_images_look_like_pixels(shape, are_images):
+    x = np.full((3, *shape), 200.0)
+    x[0].flat[0] = 0.0
+    assert (pixels.mistaken(x) is not None) is are_images
