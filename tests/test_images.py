@@ -174,3 +174,14 @@ def test_paths_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         read_images(tmp_path / "absent.png")
     with pytest.raises(IsADirectoryError):
         read_images(tmp_path)
+
+
+def test_nothing_that_threads_share_is_touched(
+    tmp_path: Path, gradient: HostArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "picture.png", Image.fromarray(gradient))
+    before = list(warnings.filters)
+    with monkeypatch.context() as patched:
+        patched.setattr(warnings, "catch_warnings", None)
+        assert read_images(path).shape[0] == 1
+    assert warnings.filters == before
