@@ -19,6 +19,7 @@ from anynet import (
 )
 from anynet.backends import get as get_backend
 from anynet.backends.threads import SHARED_FROM, threads_for
+from anynet.backends.traced import kept_lines
 from anynet.splitting import Split, split_of
 from anynet.trees import arrays_of
 
@@ -197,3 +198,14 @@ def test_other_classes_are_learnt_from_what_was_learnt():
     assert net.sizes[-1] == 4
     with pytest.raises(ValueError, match="a Dense as the last layer, got Dropout"):
         Network([4, 3, Dropout(0.5)]).with_outputs(3)
+
+
+def test_lines_of_parts_are_kept_from_fit_to_fit():
+    net, (x, y) = net_of(IMAGES), data(20)
+    how = {"epochs": 1, "batch_size": 20, "micro_batch_size": 10, "threads": 2, "optimizer": SGD(0.1)}
+    net.fit(x, y, **how)
+    before = kept_lines.cache_info()
+    net.fit(x, y, **how)
+    after = kept_lines.cache_info()
+    assert after.misses == before.misses
+    assert after.hits > before.hits

@@ -32,6 +32,18 @@ class _Gradients:
         return self.step.gradients(xp, train_state, batch, self.n, numbers)
 
 
+@dataclass(frozen=True)
+class _Applied:
+    """What a step makes of the gradients of parts: a value, likewise."""
+
+    step: Step
+
+    def __call__(
+        self, xp: Namespace, train_state: TrainState, gradients: list[list[Any]], numbers: Numbers
+    ) -> TrainState:
+        return self.step.applied(xp, train_state, gradients, numbers)
+
+
 class _Formula:
     """A formula as lines with storage of their own for each thread, or called as it is written."""
 
@@ -59,7 +71,7 @@ def _rows(batch: Batch, start: int, stop: int) -> Batch:
 
 def scan(make: MakeLine, backend: "Backend", step: Step) -> Run:
     """Return a run that takes the parts of each mini-batch of a chunk side by side."""
-    updates, gradients, threads = _Formula(make, backend, step.applied), {}, step.threads
+    updates, gradients, threads = _Formula(make, backend, _Applied(step)), {}, step.threads
     pool = ThreadPoolExecutor(threads - 1, "anynet")
 
     def take_step(train_state: TrainState, batch: Batch, numbers: Numbers) -> TrainState:
