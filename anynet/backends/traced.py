@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from anynet.backends import Backend
 
 _KEPT = 64  # steps, formulas, and shapes of one
-_MOST_SPARE = 2**24  # bytes of storage that a formula keeps between two calls: fresh memory is slow
+_SMALL, _MOST_SPARE = 2**20, 2**24  # bytes of storage that a formula keeps between two calls: fresh memory is slow
+_LARGE_KEPT = 4
 
 
 class Line(Protocol):
@@ -117,11 +118,26 @@ def compiled(make: MakeLine, backend: "Backend", f: Callable[..., Tree]) -> Call
         line, symbols, spare = found
         storage = spare.pop() if spare else line.make()
         values = line.run(storage, *arrays)
-        if line.n_bytes <= _MOST_SPARE:
-            spare.append(storage)  # no two threads meet in one
+        _keep(spare, storage, line.n_bytes)
         return filled(symbols, values)
 
     return run
+
+
+_large: deque[deque[Any]] = deque()  # where large storage was put last
+
+
+def _keep(spare: deque[Any], storage: Any, n_bytes: int) -> None:
+    """Put storage where the next call finds it, no two threads in one; what is large only for those called last."""
+    if n_bytes > _MOST_SPARE:
+        return
+    spare.append(storage)
+    if n_bytes > _SMALL:
+        _large.append(spare)
+        while len(_large) > _LARGE_KEPT:
+            other = _large.popleft()
+            if all(other is not one for one in _large):
+                other.clear()
 
 
 def _first_rows(tree: Tree, n: int) -> Tree:

@@ -69,7 +69,7 @@ def test_without_test_data_an_epoch_is_complete(book_data, capsys):
 
 def test_test_data_are_checked_and_moved_once(book_data, monkeypatch):
     to_device, calls = data.to_device, []
-    monkeypatch.setattr(data, "to_device", lambda *arguments: calls.append(1) or to_device(*arguments))
+    monkeypatch.setattr(data, "to_device", lambda *of, **how: calls.append(1) or to_device(*of, **how))
     for epochs in (1, 4):
         Network([784, 10]).SGD(book_data[0][:100], epochs, 10, 3.0, test_data=book_data[2][:50])
     assert len(calls) == 2 * 2  # training and test data, whatever the epochs
