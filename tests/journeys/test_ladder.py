@@ -11,6 +11,7 @@ import pytest
 LADDER = Path(__file__).parents[2] / "scripts" / "ladder.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 FEW = ["--epochs", "2", "--examples", "60"]
+pytestmark = pytest.mark.slow
 
 
 def command(rung, *options):
@@ -33,7 +34,7 @@ def seen_in(lines):
     ("rung", "figure", "options"),
     [
         ("1", "95.42%", ["--epochs", "1", "--examples", "300"]),
-        pytest.param("2", "96.59%", FEW, marks=pytest.mark.slow),
+        ("2", "96.59%", FEW),
         ("3", "98.04%", ["--epochs", "20", "--examples", "300"]),  # enough that not the last is the best
         ("softmax", "97.80%", FEW),
         ("conv", "98.78%", FEW),
