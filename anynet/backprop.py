@@ -83,25 +83,26 @@ def backprop(
     return last[:2], gradients, [s for _, _, _, s in passes]
 
 
-def accumulated(
+def part_gradients(
     xp: Namespace,
     stages: Stages,
     cost: "Cost",
-    parameters: Parameters,
-    state: list[Any],
-    batch: Batch,
-    size: int | None,
+    learnt: tuple[Parameters, list[Any]],
+    part: Batch,
+    n: int,
+    numbers: Numbers,
+    regularizers: Sequence[str] = (),
     frozen: Sequence[int] = (),
 ) -> tuple[list[Any], list[Any]]:
-    """Return the gradients of a mini-batch and the next state, taken from so many examples at a time.
+    """Return the gradients of a part of a mini-batch of n examples, and the next state.
 
-    Those of the parts are added, each divided by the number of all: a mean of means would be another.
+    What is learnt are parameters and state. The gradients of all parts are to be added: each is divided
+    by n, for a mean of means would be another.
     """
-    n, found = batch.x.shape[0], []
-    for part in parts_of(batch, size or n):
-        _, gradients, state = backprop(xp, stages, cost, parameters, state, part, n, frozen)
-        found.append(gradients)
-    return added(found), state
+    _, strengths = _apart(numbers, regularizers)
+    part = part._replace(y=smoothed(xp, cost.output, part.y, regularizers, strengths))
+    _, gradients, state = backprop(xp, stages, cost, *learnt, part, n, frozen)
+    return gradients, state
 
 
 def parts_of(batch: Batch, size: int) -> list[Batch]:
@@ -142,11 +143,13 @@ def step(
     Of the numbers the last are those of the regularizers. The gradients are taken from `size` examples
     at a time, None from all of them, and those of frozen layers not at all.
     """
-    _, strengths = _apart(numbers, regularizers)
-    batch = batch._replace(y=smoothed(xp, cost.output, batch.y, regularizers, strengths))
-    of_network = cost, train_state.parameters, train_state.state
-    gradients, state = accumulated(xp, stages, *of_network, batch, size, frozen)
-    return applied(xp, rule, train_state, gradients, state, numbers, regularizers, frozen)
+    n, state = batch.x.shape[0], train_state.state
+    total: list[Any] = []
+    for part in parts_of(batch, size or n):
+        learnt = train_state.parameters, state
+        gradients, state = part_gradients(xp, stages, cost, learnt, part, n, numbers, regularizers, frozen)
+        total = added([total, gradients]) if total else gradients
+    return applied(xp, rule, train_state, total, state, numbers, regularizers, frozen)
 
 
 def applied(

@@ -15,7 +15,7 @@ from anynet.backends import Backend
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
-from anynet.regularization import NOTHING, Regularization, smoothed
+from anynet.regularization import NOTHING, Regularization
 from anynet.splitting import WHOLE, Split
 from anynet.typing import Array, Batch, Namespace, Numbers, Rule, Shape, TrainState
 from anynet.weighting import ALIKE, Weights
@@ -62,10 +62,8 @@ class Step:
     def gradients(self, xp: Namespace, train_state: TrainState, batch: Batch, n: int, numbers: Numbers) -> list[Any]:
         """Return those of a part of a mini-batch of n examples, in their mean; no layer has a state that it changes."""
         cost, batch = self._told(batch)
-        strengths = numbers[len(numbers) - len(self.regularizers) :]
-        batch = batch._replace(y=smoothed(xp, cost.output, batch.y, self.regularizers, strengths))
-        learnt = train_state.parameters, train_state.state
-        return backprop.backprop(xp, self.architecture.stages, cost, *learnt, batch, n, self.split.frozen)[1]
+        of_part = (train_state.parameters, train_state.state), batch, n, numbers, self.regularizers, self.split.frozen
+        return backprop.part_gradients(xp, self.architecture.stages, cost, *of_part)[0]
 
     def applied(self, xp: Namespace, train_state: TrainState, gradients: list[Any], numbers: Numbers) -> TrainState:
         """Return the train state after a step along the sum of gradients of parts."""

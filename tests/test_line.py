@@ -351,3 +351,30 @@ def test_no_backend_warns_of_the_librarys_own_ways(rng):
             rng.normal(size=(20, 5)), rng.integers(0, 3, 20), epochs=1
         )
     assert backends.get("numpy").name == "numpy"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "minimum", "greater", "equal"])
+def test_many_rows_meet_a_few_numbers(name, dtype, rng):
+    """Several rows at a time: the same numbers come out, whatever the operation makes of them."""
+
+    def f(xp, a, b):
+        met = getattr(xp, name)(a * 2.0, b)  # into storage, for it is not what comes out
+        return xp.astype(met, a.dtype) + a
+
+    a, b = rng.integers(1, 9, (600, 12)).astype(dtype), rng.integers(1, 9, 12).astype(dtype)
+    got, expected = backends.get("numpy").compile(f)(a, b), f(xp, a, b)
+    assert got.dtype == expected.dtype
+    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_many_elements_meet_a_limit(name, dtype, rng):
+    def f(xp, a):
+        return getattr(xp, name)(a + a, 3) + a
+
+    a = rng.integers(0, 5, 5000).astype(dtype)
+    got = backends.get("numpy").compile(f)(a)
+    assert got.dtype == a.dtype
+    assert np.array_equal(got, f(xp, a))

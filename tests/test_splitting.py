@@ -16,6 +16,7 @@ from anynet import (
     MaxPool2D,
     Network,
     Standardize,
+    training,
 )
 from anynet.backends import get as get_backend
 from anynet.backends.threads import SHARED_FROM, threads_for
@@ -209,3 +210,10 @@ def test_lines_of_parts_are_kept_from_fit_to_fit():
     after = kept_lines.cache_info()
     assert after.misses == before.misses
     assert after.hits > before.hits
+
+
+def test_each_thread_holds_storage():
+    architecture = net_of(IMAGES).architecture
+    of_step = get_backend("numpy", None, "float64"), architecture, SGD(0.1), 32
+    one, two = (training._held_bytes(*of_step, Split(16, (), threads)) for threads in (1, 2))
+    assert two == 2 * one > 0

@@ -15,7 +15,7 @@ from anynet.backends.interface import Library, Run, Step
 from anynet.backends.line import StraightLine
 from anynet.operations import NUMBER, is_number
 from anynet.tracing import Symbol, call_of
-from anynet.typing import DeviceLike, HostArray, Namespace, Shape
+from anynet.typing import Batch, DeviceLike, HostArray, Namespace, Numbers, Shape, TrainState
 from anynet.windows import Pair, taps_of
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class NumpyLine(StraightLine):
             args = [self._as_array(a, written, symbol) for a, written in zip(symbol.args, args, strict=True)]
             if self._is_by_channel(symbol):
                 return self._by_channel(symbol, args)
-            if name in _LIMITS and symbol.size >= _MANY and is_number(symbol.args[1]):
-                low, high = _LIMITS[name].format(args[1]).split()
+            if self._is_limited(symbol):
+                low, high = (args[1], "inf") if name == "maximum" else ("minus_inf", args[1])
                 call = f"{self.constant(np.clip, 'clip')}({args[0]}, {low}, {high}"
                 return [f"{call}, out=OUT)"], f"{call})"
             call = f"{self.constant(getattr(np, name), name)}({', '.join(args)}"
@@ -104,6 +104,11 @@ class NumpyLine(StraightLine):
             return [call % "OUT"], call % "None"
         return [], f"{self.constant(call_of(standard, symbol), name)}({', '.join(args)})"
 
+    def _is_limited(self, symbol: Symbol) -> bool:
+        """Return whether many floats are compared with one number, which clip does faster."""
+        is_one = symbol.name in ("maximum", "minimum") and is_number(symbol.args[1])
+        return is_one and symbol.size >= _MANY and symbol.dtype.startswith("float")
+
     def _is_by_channel(self, symbol: Symbol) -> bool:
         """Return whether the same few numbers meet the last axis of many rows: NumPy would loop over each row."""
         if len(symbol.args) != 2 or symbol.size < _MANY or any(map(is_number, symbol.args)):
@@ -114,12 +119,12 @@ class NumpyLine(StraightLine):
 
     def _by_channel(self, symbol: Symbol, args: list[str]) -> tuple[list[str], str]:
         """Return what meets several rows at a time with the numbers, as often one after the other."""
-        n = symbol.shape[-1]
+        n, numbers = symbol.shape[-1], symbol.args[1]
         times = next(k for k in range(_MANY // n, 0, -1) if symbol.size // n % k == 0)
         tiled = f"tiled{len(self._kept)}"
-        self._kept += [f"{tiled} = empty({(times, n)}, {symbol.dtype!r})", f"flat_{tiled} = {tiled}.reshape(-1)"]
+        self._kept += [f"{tiled} = empty({(times, n)}, {numbers.dtype!r})", f"flat_{tiled} = {tiled}.reshape(-1)"]
         shape, f = (-1, times * n), self.constant(getattr(np, symbol.name), symbol.name)
-        call = f"{f}({args[0]}.reshape({shape}), flat_{tiled}, OUT.reshape({shape}))"
+        call = f"{f}({args[0]}.reshape({shape}), flat_{tiled}, out=OUT.reshape({shape}))"
         return [f"copyto({tiled}, {args[1]})", call], f"{f}({', '.join(args)})"
 
     def _as_array(self, a: Any, written: str, symbol: Symbol) -> str:
@@ -132,10 +137,9 @@ class NumpyLine(StraightLine):
         return self.constant(_as_array(a, repr(a), dtype), "number")
 
 
-_MANY = 2**12  # elements, from which on clip is faster than maximum and minimum, which compare a number slowly
+_MANY = 2**12  # elements, from which on it pays to spare NumPy its slow loops
 _SHORT = 128  # numbers: rows of more are quick enough one by one
 _FEW_CHANNELS = 3
-_LIMITS = {"maximum": "{} inf", "minimum": "minus_inf {}"}
 
 
 @cache
@@ -191,6 +195,11 @@ def _scan(backend: "Backend", step: Step) -> Run:
     return parts.scan(NumpyLine, backend, step) if step.threads > 1 else traced.scan(NumpyLine, backend, step, True)
 
 
+def _held_bytes(backend: "Backend", step: Step, train_state: TrainState, batch: Batch, numbers: Numbers) -> int:
+    """Return the bytes of storage that the lines of a step take, a part's on each thread."""
+    return step.threads * traced.held_bytes(NumpyLine, backend, step, train_state, batch, numbers, True)
+
+
 _DTYPES = STANDARD | named("float16", "longdouble")
 
 LIBRARY = Library(
@@ -206,6 +215,6 @@ LIBRARY = Library(
     to_numpy=np.array,
     compile=partial(traced.compiled, NumpyLine),
     scan=_scan,
-    held_bytes=partial(traced.held_bytes, NumpyLine, converts=True),
+    held_bytes=_held_bytes,
     window_bytes=2**21,  # measured: from twice as many bytes on, a step takes an eighth longer
 )
