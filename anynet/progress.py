@@ -3,10 +3,10 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from anynet import signals
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 1.0
 Reports: TypeAlias = Generator["Report", None, None]
+T = TypeVar("T")
 # What a narrow terminal cuts off stands last.
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} left{postfix}, {rate_fmt}"
 
@@ -80,6 +81,15 @@ def _with_bar(reports: Iterable["Report"], keep: bool) -> Reports:
         if bar is not None:
             bar.close()
         getattr(reports, "close", lambda: None)()
+
+
+def counted(items: Sequence[T], what: str, show: bool | None) -> Iterator[T]:
+    """Yield the items; where somebody watches, or `show` says so, a bar tells how many, once a second has passed."""
+    from tqdm import tqdm
+
+    is_drawn = _is_watched() if show is None else show
+    how = {"desc": what, "delay": 1.0, "leave": False, "disable": not is_drawn, "ncols": _size_of_screen()[0]}
+    yield from tqdm(items, **how)
 
 
 def _size_of_screen(_: object = None) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Folders of pictures: what is in them, in which order, as which numbers, and what is wrong with them."""
 
 import os
+import re
 import sys
 import unicodedata
 
@@ -317,7 +318,21 @@ def test_train_and_test_are_found(folder, tmp_path):
     assert train_and_test(folder) is None  # classes of these names
     save(folder / "train" / "cat" / "a.png")
     save(folder / "test" / "cat" / "a.png")
-    assert train_and_test(folder) == (folder / "train", folder / "test")
+    with pytest.warns(UserWarning, match=re.escape("beside train and test (2): cat, dog.")):
+        assert train_and_test(folder) == (folder / "train", folder / "test")
+
+
+def test_pictures_that_are_read_are_counted(folder, monkeypatch, capsys):
+    monkeypatch.setattr("tqdm.std.time", lambda clock=iter(range(1000)): next(clock))
+    image_folder(folder, progress=True)
+    assert "Reading pictures:  33%|" in capsys.readouterr().err
+    image_folder(folder, progress=False)
+    assert not capsys.readouterr().err
+
+
+def test_a_size_is_not_taken_for_what_is_done_to_pictures(folder):
+    with pytest.raises(TypeError, match=r"pictures: expected net\.pictures, got \(28, 28\)"):
+        read_images(folder / "dog" / "a.png", (28, 28))
 
 
 def test_a_hundred_thousand_files_are_listed_without_looking_into_them(tmp_path, monkeypatch):

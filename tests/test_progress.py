@@ -12,7 +12,7 @@ import pytest
 from anynet import Network, evaluation
 from anynet.backends import Backend
 from anynet.history import Report
-from anynet.progress import Figures, epoch_line, metrics_line, with_progress
+from anynet.progress import Figures, counted, epoch_line, metrics_line, with_progress
 
 REPORTS = [
     Report(0, 2, 60, 100, 1.0),
@@ -69,6 +69,17 @@ def test_a_terminal_whose_size_is_not_known_shows_a_bar_too(monkeypatch):
     list(with_progress(REPORTS, True))
     assert "Epoch 0:   0%|" in sys.stderr.getvalue()
     assert "Epoch 1: validation_accuracy 0.75\n" in sys.stderr.getvalue()
+
+
+def test_what_takes_more_than_a_second_is_counted(capsys, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
+    assert list(counted([5, 6, 7], "Reading", True)) == [5, 6, 7]
+    assert "Reading:  33%|" in capsys.readouterr().err
+    monkeypatch.setattr("tqdm.std.time", lambda: 0.0)
+    for show in (True, False, None):
+        assert list(counted([5, 6, 7], "Reading", show)) == [5, 6, 7]
+    assert not capsys.readouterr().err.strip("\r ")
 
 
 def test_a_bar_is_closed_when_training_is_left(capsys):

@@ -187,6 +187,7 @@ def _of_pictures(
     """Return the pictures in a folder, in memory or on disk: as was typed, or as is known of others."""
     how = {} if pictures else {name: getattr(arguments, f"image_{name}") for name in ("size", "mode", "fit")}
     how |= {"skip_broken": arguments.skip_broken is True, "memory_limit": getattr(arguments, "memory_limit", None)}
+    how["progress"] = False if getattr(arguments, "quiet", False) else None
     try:
         return datasets.image_folder(path, class_names=class_names, pictures=pictures, **how)
     except ValueError as error:

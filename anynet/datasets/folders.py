@@ -23,6 +23,7 @@ from anynet.formats import pictures as how
 from anynet.formats.bounded import regular
 from anynet.formats.contents import kind_of
 from anynet.formats.pictures import Pictures
+from anynet.progress import counted
 from anynet.typing import HostArray
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif")
@@ -81,6 +82,7 @@ def image_folder(
     class_names: Sequence[str] | None = None,
     pictures: Pictures | None = None,
     memory_limit: int | None = None,
+    progress: bool | None = None,
 ) -> Dataset:
     """Read a folder that has a folder for each class, and in it the pictures of that class.
 
@@ -104,6 +106,8 @@ def image_folder(
             done to these, in the place of size, mode and fit.
         memory_limit: In bytes of pixels: of more than this, each is read from its file whenever it
             is needed. None is 1 GiB.
+        progress: Whether a bar counts the pictures of a folder that takes more than a second; None:
+            where somebody watches, on a terminal or in a notebook.
 
     Returns:
         The data set: x (n, height, width, channels) of uint8, labels, and the names of the classes.
@@ -134,7 +138,7 @@ def image_folder(
     wanted = how.asked_for(size, mode, fit)
     files, labels, names = _listed(folder, names_of_classes(class_names))
     pictures = _made(folder, files, *wanted) if pictures is None else pictures
-    x, is_whole = _read(folder, np.array(files, object), pictures, limit, skip_broken)
+    x, is_whole = _read(folder, np.array(files, object), pictures, limit, skip_broken, progress)
     if not is_whole.all():
         _tell_broken(folder, np.array(files, object)[~is_whole].tolist(), names, labels[is_whole])
     return Dataset(x, labels[is_whole], names, pictures=pictures)
@@ -146,6 +150,10 @@ def train_and_test(path: str | Path) -> tuple[Path, Path] | None:
     for folder in (train, test):
         if not folder.is_dir() or not _entries(folder)[0]:
             return None
+    beside = sorted({*_entries(Path(path))[0]} - {TRAIN, TEST})
+    if beside:
+        shown = f"{', '.join(beside[:10])}{', ...' * (len(beside) > 10)}"
+        warn(f"{path}: left out of the folders in it, beside {TRAIN} and {TEST} ({len(beside)}): {shown}.")
     return train, test
 
 
@@ -235,13 +243,13 @@ def _made(folder: Path, files: list[str], size: tuple[int, int] | None, mode: st
 
 
 def _read(
-    folder: Path, files: HostArray, pictures: Pictures, limit: int, skip_broken: bool
+    folder: Path, files: HostArray, pictures: Pictures, limit: int, skip_broken: bool, progress: bool | None
 ) -> tuple[HostArray | PicturesOnDisk, HostArray]:
     """Return the images of all pictures that are whole, in memory or on disk, and which are, a mask (n,)."""
     keeps = len(files) * math.prod(pictures.shape) <= limit
     x = np.empty((len(files) if keeps else 0, *pictures.shape), np.uint8)
     seen, is_whole, n = np.zeros((len(files), 2), np.int64), np.zeros(len(files), bool), 0
-    for i, file in enumerate(files.tolist()):
+    for i, file in enumerate(counted(files.tolist(), "Reading pictures", progress)):
         try:
             with _opened(folder / file) as (picture, seen[i]):
                 image = images.read_picture(picture, folder / file, pictures)

@@ -88,7 +88,10 @@ def read_picture(file: BinaryIO, path: str | Path, pictures: Pictures) -> HostAr
         OSError: The file cannot be read.
         ImportError: Pillow is not installed.
         ValueError: It holds no whole picture, or one of a size that it should not have.
+        TypeError: `pictures` are none.
     """
+    if not isinstance(pictures, Pictures):
+        raise TypeError(f"pictures: expected net.pictures, got {str(pictures)[:100]}. A size is for image_folder.")
     pixels = _converted(file, path, partial(_fitted, pictures=pictures))
     if pixels.shape[:2] != pictures.shape[:2]:
         height, width = pixels.shape[:2]
@@ -213,11 +216,10 @@ def _laid_on(paper: str, picture: Any, mode: str) -> Any:
     """Return a picture that is transparent in parts, laid on a colour, in Pillow's mode L or RGB; strip by strip."""
     from PIL import Image
 
-    laid, height = Image.new(mode, picture.size), max(1, STRIP // picture.width)
+    laid, height = Image.new(mode, picture.size, paper), max(1, STRIP // picture.width)
     for top in range(0, picture.height, height):
         strip = picture.crop((0, top, picture.width, min(top + height, picture.height))).convert("RGBA")
-        on_paper = Image.alpha_composite(Image.new("RGBA", strip.size, paper), strip).convert("RGB")
-        laid.paste(on_paper.convert(mode), (0, top))
+        laid.paste(strip.convert(mode), (0, top), strip.getchannel("A"))
     return laid
 
 

@@ -168,9 +168,10 @@ def _read_table(path: str | Path, target: str | int, known: Columns | None) -> D
     x, cells, columns, lines = csv.read(path, target, columns=known)
     if cells is None:
         raise ValueError(f"target: expected a column of {path} besides those that are inputs, got none. Add one of y.")
-    for line, cell in zip(lines, cells, strict=True):
-        if cell.casefold() in csv.MISSING:
-            raise ValueError(f"{path}: line {line}: expected a target, got none. Fill it in, or leave the line out.")
+    missing = {cell for cell in set(cells) if cell.casefold() in csv.MISSING}
+    if missing:
+        line = next(line for line, cell in zip(lines, cells, strict=True) if cell in missing)
+        raise ValueError(f"{path}: line {line}: expected a target, got none. Fill it in, or leave the line out.")
     try:
         y = np.array(cells, np.float64)
         y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
@@ -220,7 +221,8 @@ def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tup
         unknown = set(y.ravel().tolist()) - set(names)
         if unknown:
             raise ValueError(f"y: expected names among classes, {', '.join(names)[:100]}, got {min(unknown)!r}.")
-        return np.array([names.index(name) for name in y.ravel().tolist()]), tuple(names)
+        number = {name: i for i, name in enumerate(names)}
+        return np.array([number[name] for name in y.ravel().tolist()]), tuple(names)
     if class_names is None:
         return y, None
     if y.ndim == 1 and y.dtype.kind in "iu" and y.size and int(y.max()) >= len(class_names):

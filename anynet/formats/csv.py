@@ -9,6 +9,7 @@ stands first in a column says whether it is one of numbers, or of texts, which a
 import csv
 import io
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -61,7 +62,7 @@ def read(
         ValueError: It is no table, has no such column, or a value in it is none of its column's.
     """
     rows = _rows(read_bytes(path, max_bytes), path)
-    begin = list(islice(rows, 2))
+    begin = [(line, [cell.strip() for cell in cells]) for line, cells in islice(rows, 2)]
     if not begin:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
     first = begin[0][1]
@@ -175,7 +176,7 @@ def _is_header(first: list[str], second: list[str], column: int | None) -> bool:
 
 
 def _rows(data: bytearray, path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (number of the line, its values) of each line that is not empty; the text is decoded piece by piece."""
+    """Yield (number of the line, its values) of each line that is not blank; the text is decoded piece by piece."""
     first = data[: 2**20].lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0].decode("utf-8", "replace")
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
     n_read = 0
@@ -192,8 +193,8 @@ def _rows(data: bytearray, path: str | Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in parser:
             n_read = 0
-            if any(cell.strip() for cell in cells):
-                yield parser.line_num, [cell.strip() for cell in cells]
+            if "".join(cells).strip():
+                yield parser.line_num, cells
     except UnicodeDecodeError:
         raise ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.") from None
     except csv.Error as error:
@@ -231,7 +232,7 @@ def is_number(cell: str) -> bool:
 
 def are_texts(cells: Sequence[str]) -> bool:
     """Return whether cells, among which there is a text, are meant as texts: fewer than half of them are numbers."""
-    return 2 * sum(map(is_number, cells)) < len(cells)
+    return 2 * sum(n for cell, n in Counter(cells).items() if is_number(cell)) < len(cells)
 
 
 def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
@@ -245,14 +246,16 @@ def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
         if len(cells) != n_cells:
             raise ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
         try:
-            numbers.extend([float(cells[i]) for i in are_numbers])
+            numbers.extend(map(float, map(cells.__getitem__, are_numbers)))
         except ValueError:
             i = next(i for i in are_numbers if not is_number(cells[i]))
-            raise layout.no_number(line, i, cells[i]) from None
+            raise layout.no_number(line, i, cells[i].strip()) from None
         for i, column in texts.items():
-            column.append(once.setdefault(cells[i], cells[i]))
+            cell = cells[i].strip()
+            column.append(once.setdefault(cell, cell))
         if target is not None:
-            targets.append(once.setdefault(cells[target], cells[target]))
+            cell = cells[target].strip()
+            targets.append(once.setdefault(cell, cell))
         lines.append(line)
     x = np.array(numbers).reshape(len(lines), len(are_numbers))
     _check_finite(x, layout, lines)

@@ -90,7 +90,6 @@ _INTEGER = re.compile(rb"[1-9][0-9]{0,8}")
 _JSON_NUMBER = rb"-?(?:0|[1-9][0-9]{0,31})(?:\.[0-9]{1,64})?(?:[eE][-+]?[0-9]{1,4})?"
 _NUMBER = re.compile(_JSON_NUMBER)
 _NUMBERS_BUT_LAST = re.compile(rb"(?:[ \t\r\n]*+" + _JSON_NUMBER + rb"[ \t\r\n]*+,)*+")
-_BETWEEN_COMMAS = re.compile(rb"[^, \t\r\n]++")
 
 
 class _Document:
@@ -183,7 +182,7 @@ class _Document:
         self.token(b"]")
         if self.data.count(b",", begin, end) + 1 != n:
             raise self.refused(f"{n} numbers", f"{self.data.count(b',', begin, end) + 1}")
-        return np.fromiter((float(m[0]) for m in _BETWEEN_COMMAS.finditer(self.data, begin, end)), np.float64, n)
+        return np.array(list(map(float, self.data[begin:end].split(b","))))
 
     def items(self, n: int) -> Iterator[int]:
         """Yield 0 to n - 1, with a comma in the text between one and the next."""
