@@ -323,7 +323,8 @@ def test_train_and_test_are_found(folder, tmp_path):
 
 
 def test_pictures_that_are_read_are_counted(folder, monkeypatch, capsys):
-    monkeypatch.setattr("tqdm.std.time", lambda clock=iter(range(1000)): next(clock))
+    clock = iter(range(1000))
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
     image_folder(folder, progress=True)
     assert "Reading pictures:  33%|" in capsys.readouterr().err
     image_folder(folder, progress=False)
