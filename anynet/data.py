@@ -29,6 +29,7 @@ from anynet.examples import (
     y_of,
 )
 from anynet.formats.columns import Columns
+from anynet.formats.pictures import Pictures
 from anynet.typing import Array, ArrayLike, HostArray, Namespace, Shape
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class DeviceData:
 
     Each of x and y is an array on the device, or `Streamed`. `kept` is how many bytes were
     put on the device, to stay there; `scale` is that of x, as in `pixels.scale_of`; `is_column`
-    says that y came as (n, 1); `columns` are those of the table that x is made of.
+    says that y came as (n, 1); `columns` are those of the table that x is made of, and
+    `pictures` what was done to the pictures that it is made of.
     """
 
     x: Array | Streamed
@@ -72,6 +74,7 @@ class DeviceData:
     scale: str | None
     is_column: bool
     columns: Columns | None = None
+    pictures: Pictures | None = None
     weights: Array | None = None  # (n,) of mean 1, of data to be judged by; None: all count alike
 
     def __len__(self) -> int:
@@ -125,7 +128,8 @@ def to_device(
     if not keeps_x and not isinstance(x, Streamed):
         x = Streamed(x if is_on_host(x) else backend.to_numpy(x), tuple(x.shape), "x")
     x, kept_of_x = _keep(backend, x, "x", budget - kept_of_y)
-    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column, data.columns)
+    read_as = data.columns, data.pictures
+    return DeviceData(x, y, data.class_names, kept_of_x + kept_of_y, scale, is_column, *read_as)
 
 
 def _keep(backend: "Backend", a: Array | Streamed, argument: str, budget: float) -> tuple[Array | Streamed, int]:

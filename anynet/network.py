@@ -248,8 +248,9 @@ class Network(BookFace):
             judged_by, how["validation_weight"] = with_weights(how["validation"])
             how["validation"] = self._by_name(judged_by, data.class_names, data)
         journey = training.arranged(self.backend, self.architecture, self.streams, data, names, **how)
-        self.input_scale, self.is_column = journey.examples.scale, journey.examples.is_column
-        self.class_names, self.columns, self.pictures, self.history = names, data.columns, data.pictures, History()
+        seen, self.class_names, self.history = journey.examples, journey.conduct.class_names, History()
+        self.input_scale, self.is_column = seen.scale, seen.is_column
+        self.columns, self.pictures = seen.columns, seen.pictures
         return self.backend.iterate_active(training.run(journey, self, self.history))
 
     @on_device

@@ -4,27 +4,20 @@ What is written is built between two chunks: arrays copied to the host, and the 
 they stand; that of the order as it stood when the epoch began, for the order is drawn again.
 """
 
-import hashlib
-import json
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from anynet import augmentation, backends, optimizers, random
+from anynet import augmentation, optimizers, random
+from anynet.agreement import exact_on, is_same_folder
 from anynet.averaging import ahead_of, averaged, with_ahead, without_average
-from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
 from anynet.checks import warn
-from anynet.examples import Dataset, is_sparse, rows_at
-from anynet.formats.replacing import sweep
 from anynet.history import History, Lines, Report
 from anynet.optimizers import Optimizer
 from anynet.parameters import all_finite
 from anynet.saving import checkpoint as files
-from anynet.saving import native
 from anynet.saving.checkpoint import Moment
 from anynet.saving.saved import SavedNetwork
 from anynet.schedules import Watched
@@ -33,10 +26,6 @@ from anynet.typing import HostArray, TrainState, Tree
 
 if TYPE_CHECKING:
     from anynet.training import Learner, Training
-
-_WITHOUT = {"transform": "none"}  # what trainings were made of when their checkpoints did not say so
-N_ROWS = 100  # of x, by which data are known
-MOST_THREADS = 1024  # that a file can ask for
 
 
 class Learnt(NamedTuple):
@@ -218,9 +207,9 @@ class Course:
         parameters, state, slots = map_arrays(to_numpy, self.learner.train_state)
         made_of = training.architecture, training.backend.dtype, training.conduct.class_names
         streams, (best, watched) = random.states(training.streams), self.stopping.learnt or ((), None)
-        examples = training.examples
+        seen = training.examples
         return Moment(
-            SavedNetwork(*made_of, parameters, state, examples.scale, examples.is_column, examples.columns),
+            SavedNetwork(*made_of, parameters, state, seen.scale, seen.is_column, seen.columns, seen.pictures),
             arrays_of(slots),
             [to_numpy(a) for a in arrays_of(best)],
             self.epoch,
@@ -232,7 +221,7 @@ class Course:
             None if self.watched is None else list(self.watched),
             list(self.history),
             training.made_of,
-            _exact_on(training),
+            exact_on(training),
         )
 
 
@@ -267,7 +256,7 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     course.epoch, course.examples, course.seconds = moment.epoch, moment.examples, moment.seconds
     course.learnt_before = moment.n_steps - course.n_steps
     course.asked = course.n_steps
-    course.written = course.n_steps if _is_same_folder(training.conduct.checkpoint, training.conduct.resume) else -1
+    course.written = course.n_steps if is_same_folder(training.conduct.checkpoint, training.conduct.resume) else -1
     course.watched = None if moment.watched is None else Watched(*moment.watched)
     course.history.extend(moment.history)
     network, put = moment.network, training.backend.copy_to_device
@@ -290,10 +279,6 @@ def _best(training: "Training", now: TrainState, arrays: list[HostArray]) -> Tra
     return TrainState(parameters, state, with_ahead(now.optimizer, ahead))
 
 
-def _is_same_folder(wanted: Checkpoint | None, resumed: str | Path | None) -> bool:
-    return wanted is not None and resumed is not None and Path(wanted.folder).resolve() == Path(resumed).resolve()
-
-
 def _filled(tree: Tree, arrays: list[HostArray], what: str) -> Tree:
     """Return a tree with other arrays in it, found to be as many, and to have the shapes of its own."""
     own, given = [tuple(a.shape) for a in arrays_of(tree)], [a.shape for a in arrays]
@@ -301,133 +286,3 @@ def _filled(tree: Tree, arrays: list[HostArray], what: str) -> Tree:
         raise ValueError(f"resume: expected arrays of floats ({what}) of the shapes {own}, got {given}. Start afresh.")
     rest = iter(arrays)
     return map_arrays(lambda a: next(rest), tree)
-
-
-# What a checkpoint must agree with.
-
-
-def found(training: "Training", data: Dataset, validation: Any) -> "Training":
-    """Return a training that knows what it is made of, and the checkpoint that it goes on from, if there is one.
-
-    Raises:
-        ValueError: The folder of new checkpoints holds those of another training, or the
-            checkpoint is of other data, another network, another optimizer, other settings, or
-            a newer version; or none of them is whole.
-        OSError: A folder cannot be read, or not made.
-    """
-    conduct = training.conduct
-    if conduct.checkpoint is None and conduct.resume is None:
-        return training
-    if conduct.checkpoint is not None:
-        check_free(conduct.checkpoint, conduct.resume)
-    made_of = _made_of(training, data, validation)
-    moment = None if conduct.resume is None else files.newest(Path(conduct.resume))
-    if moment is not None:
-        _check(moment, made_of, training)
-        training = replace(training, threads=_as_before(moment, training))
-        if moment.exact_on != (now := _exact_on(training)):
-            then = ", ".join(f"{name} {value}" for name, value in moment.exact_on.items())
-            here = ", ".join(f"{name} {value}" for name, value in now.items())
-            warn(
-                f"resume: the checkpoint was written on {then[:100]}, and training goes on on {here}. Its numbers will "
-                "be those of an uninterrupted training but for rounding, no longer bit for bit."
-            )
-    if conduct.checkpoint is not None:
-        folder = Path(conduct.checkpoint.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
-    return replace(training, made_of=made_of, moment=moment)
-
-
-def check_free(wanted: Checkpoint, resumed: str | Path | None) -> None:
-    """Raise ValueError if where checkpoints are to be written holds those of another training."""
-    folder = Path(wanted.folder)
-    if folder.is_dir() and files.numbered(folder) and not _is_same_folder(wanted, resumed):
-        raise ValueError(
-            f"checkpoint: expected a folder without checkpoints, got {folder}, which holds those of another "
-            "training. Go on from them with resume=..., or take another folder."
-        )
-
-
-def _as_before(moment: Moment, training: "Training") -> Threads:
-    """Return on how many threads to go on: as before, for bits depend on it, unless another number was asked for."""
-    then, now = moment.exact_on.get("threads"), training.threads
-    is_told = (
-        isinstance(then, int) and 1 <= then <= MOST_THREADS and moment.exact_on["backend"] == training.backend.name
-    )
-    return Threads(then, is_asked=True) if is_told and now.number is not None and not now.is_asked else now
-
-
-def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> None:
-    for name, now in made_of.items():
-        then = moment.made_of.get(name, _WITHOUT.get(name))
-        if name == "epochs" and then is not None and then != now:
-            raise ValueError(
-                f"resume: expected epochs={then[:20]}, got {now}: the learning rate is tied to the length of the "
-                "training. Give its schedule a length in steps or epochs from the start, or keep to that number."
-            )
-        if then != now:
-            raise ValueError(
-                f"resume: expected the {name} of the checkpoint, {str(then)[:300]}, got {now[:300]}. "
-                "Go on with the same, or start afresh in another folder."
-            )
-    if moment.epoch > training.epochs:
-        raise ValueError(
-            f"epochs: expected at least {moment.epoch}, for so many are over, got {training.epochs}. "
-            "It is the total, those before the checkpoint counted."
-        )
-
-
-def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, str]:
-    """Return what must be the same to go on, as texts, by what it is called."""
-    weights = training.weights
-    tied = training.optimizer.schedule is not None and training.optimizer.schedule.is_tied_to_length
-    return {
-        "network": json.dumps(native.described(training.architecture)),
-        "optimizer": _described(training.optimizer),
-        "training data": _fingerprint(data) + _told(weights.examples) + _told(weights.labels, " of labels"),
-        "validation data": "none" if validation is None else _fingerprint(validation) + _told(weights.validation),
-        "batch_size": str(training.batch_size),
-        "shuffle": str(training.conduct.shuffle),
-        "freeze": str([l + 1 for l in training.split.frozen]),
-        "transform": ", ".join(map(_described, training.conduct.transforms)) or "none",
-        "early_stopping": _described(training.conduct.early_stopping),
-        "regularization": _described(training.regularization),
-    } | ({"epochs": str(training.epochs)} if tied else {})
-
-
-def _described(value: Any) -> str:
-    """Return a value by its class and its fields, and those in it; a function by its name, all else by its class."""
-    if not is_dataclass(value):
-        plain = value is None or isinstance(value, (bool, int, float, str, tuple))
-        return repr(value) if plain else getattr(value, "__qualname__", type(value).__qualname__)
-    told = ", ".join(f"{each.name}={_described(getattr(value, each.name))}" for each in fields(value))
-    return f"{type(value).__name__}({told})"
-
-
-def _exact_on(training: "Training") -> dict[str, Any]:
-    backend = training.backend
-    split = {} if training.split.size is None else {"micro_batch_size": training.split.size}
-    return {"backend": backend.name, "dtype": backend.dtype, "threads": training.threads.number} | split
-
-
-def _fingerprint(data: Dataset) -> str:
-    """Return by what data are known: shapes, dtypes, and a checksum of y and of rows spread over x."""
-    n = len(data)
-    spread = np.unique(np.linspace(0, n - 1, min(n, N_ROWS)).round().astype(int))
-    rows = rows_at(data.x, spread)
-    rows = rows.toarray() if is_sparse(rows) else backends.to_numpy(rows)
-    y = backends.to_numpy(data.y)
-    told = [f"{a.dtype} {tuple(a.shape)}" for a in (data.x, data.y)]
-    return f"x {told[0]}, y {told[1]}, checksum {_checksum(rows, y)}"
-
-
-def _told(weights: HostArray | None, of: str = "") -> str:
-    return "" if weights is None else f", weights{of} {_checksum(weights)}"
-
-
-def _checksum(*arrays: HostArray) -> str:
-    digest = hashlib.sha256()
-    for a in arrays:
-        digest.update(np.ascontiguousarray(a).tobytes())
-    return digest.hexdigest()[:16]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Protocol
 
-from anynet import augmentation, batches, data, evaluation, optimizers, resuming, symptoms
+from anynet import agreement, augmentation, batches, data, evaluation, optimizers, resuming, symptoms
 from anynet.architecture import Architecture
 from anynet.averaging import averaged, averaging
 from anynet.backends import Backend, is_on_host
@@ -164,7 +164,7 @@ def prepare(
         )
     training = Training(*made_of, chosen, compiled, regularization, weights, doctor, conduct, wanted, split)
     conduct.check(_names(training))
-    return resuming.found(training, examples, validation)
+    return agreement.found(training, examples, validation)
 
 
 def _names(training: Training) -> list[str]:

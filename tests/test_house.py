@@ -29,6 +29,7 @@ HOST_ROOMS = {
     "examples",
     "saving",
     "resuming",
+    "agreement",
     "weighting",
     "formula",
     "ensemble",

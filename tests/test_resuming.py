@@ -123,26 +123,6 @@ def test_lines_of_the_history_are_those_of_an_uninterrupted_run(tmp_path):
     assert told(read(tmp_path / "lines")) == fitted()[1]
 
 
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ({"optimizer": SGD(0.1)}, "the optimizer of the checkpoint, Adam"),
-        ({"optimizer": Adam(Plateau(0.04, patience=0))}, "the optimizer of the checkpoint"),
-        ({"batch_size": 20}, "the batch_size of the checkpoint, 10, got 20"),
-        ({"shuffle": False}, "the shuffle of the checkpoint"),
-        ({"early_stopping": EarlyStopping(patience=3)}, "the early_stopping of the checkpoint"),
-        ({"l2": 0.1}, "the regularization of the checkpoint"),
-        ({"class_weight": {0: 1, 1: 1, 2: 1, 3: 2}}, "the training data of the checkpoint"),
-        ({"validation": data()[0]}, "the validation data of the checkpoint"),
-        ({"net": Network([12, 9, 4], output="softmax")}, "the network of the checkpoint"),
-    ],
-)
-def test_what_is_not_the_same_is_refused(other, message, tmp_path):
-    fitted(epochs=1, checkpoint=Checkpoint(tmp_path))
-    with pytest.raises(ValueError, match=f"resume: expected {message}"):
-        fitted(**{"resume": tmp_path} | other)
-
-
 def test_a_checkpoint_of_the_former_version_is_gone_on_from(tmp_path, monkeypatch):
     """It held parameters and state of the best epoch, and not what the optimizer remembered then."""
     write, n_kept = files.write, 4
@@ -163,32 +143,10 @@ def test_a_checkpoint_of_the_former_version_is_gone_on_from(tmp_path, monkeypatc
         fitted(resume=tmp_path / "other")
 
 
-@pytest.mark.parametrize("change", ["rows", "dtype", "labels", "fewer"])
-def test_other_data_are_refused(change, tmp_path):
-    fitted(epochs=1, checkpoint=Checkpoint(tmp_path))
-    (x, y), validation = data()
-    changed = {
-        "rows": (x + 1e-9, y),
-        "dtype": (x.astype("float32"), y),
-        "labels": (x, np.roll(y, 1)),
-        "fewer": (x[:-1], y[:-1]),
-    }[change]
-    net = Network(SIZES, output="softmax", seed=5)
-    how = {"optimizer": PLATEAU, "validation": validation, "early_stopping": EarlyStopping(patience=50)}
-    with pytest.raises(ValueError, match="resume: expected the training data of the checkpoint"):
-        net.fit(changed, epochs=2, resume=tmp_path, **how)
-
-
 def test_a_schedule_tied_to_the_length_keeps_it(tmp_path):
     fitted(epochs=2, optimizer=Adam(Cosine(0.1)), checkpoint=Checkpoint(tmp_path))
     with pytest.raises(ValueError, match="resume: expected epochs=2, got 3: the learning rate is tied to the length"):
         fitted(epochs=3, optimizer=Adam(Cosine(0.1)), resume=tmp_path)
-
-
-def test_a_folder_of_another_training_is_not_written_into(tmp_path):
-    fitted(epochs=1, checkpoint=Checkpoint(tmp_path))
-    with pytest.raises(ValueError, match="checkpoint: expected a folder without checkpoints"):
-        fitted(epochs=1, checkpoint=Checkpoint(tmp_path))
 
 
 @pytest.mark.parametrize("other", ["torch", "jax", "cupy", "array_api_strict"])

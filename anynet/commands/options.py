@@ -13,13 +13,13 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from anynet import backends
+from anynet.agreement import MOST_THREADS
 from anynet.backends import Backend
 from anynet.checks import is_name
 from anynet.commands.errors import UsageError, is_for_the_user
 from anynet.ensemble import COMBINE, Ensemble
 from anynet.formats import npz
 from anynet.network import Network
-from anynet.resuming import MOST_THREADS
 
 AUGMENT = "done to images: 'shift 1' (pixels), 'rotate 10' (degrees), 'scale 10' or 'brightness 20' (%%), 'flip'"
 AUGMENT += ", several with commas"

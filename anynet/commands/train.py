@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import augmentation, optimizers, resuming, signals, symptoms
+from anynet import agreement, augmentation, optimizers, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, whole_number
 from anynet.commands import config, networks, options, terminal
@@ -255,7 +255,7 @@ def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
     if arguments.checkpoint is not None:
         folder = Path(arguments.checkpoint)
         options.check_folder("--checkpoint", next(p for p in (folder, *folder.absolute().parents) if p.exists()))
-        resuming.check_free(Checkpoint(folder), arguments.resume)
+        agreement.check_free(Checkpoint(folder), arguments.resume)
 
 
 def _check_goes_together(arguments: argparse.Namespace, net: Network, data: TrainingData) -> None:
