@@ -53,12 +53,15 @@ def test_what_is_saved_though_training_is_stopped_is_said(monkeypatch, capsys):
                     raise KeyboardInterrupt
 
     monkeypatch.setattr(Network, "iter_fit", stopped)
-    assert main([*TRAIN.split(), "--epochs", "40", "--history", "lines", "--output", "net.npz"]) == 130
+    assert (
+        main([*TRAIN.split(), "--epochs", "40", "--history", "lines", "--checkpoint", "run", "--output", "net.npz"])
+        == 130
+    )
     right = read("lines")["n_correct"]
     best = int(np.argmax(right))
     assert best < 30
-    said = f"Interrupted. The network of epoch {best}, {max(right)} / 50 on the validation data, is in net.npz.\n"
-    assert capsys.readouterr().err == said
+    said = f"Interrupted. The network of epoch {best}, {max(right)} / 50 on the validation data, is in net.npz."
+    assert capsys.readouterr().err == f"{said} To go on, add --resume run.\n"
     _, held_out = datasets.split(datasets.read_data("data.npz"), 0.25, random.spawn(0).split)
     assert Network.load("net.npz").evaluate(held_out) == max(right)
 

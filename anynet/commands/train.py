@@ -163,14 +163,16 @@ def _train(
                 check_for_interrupt()
     except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
         check_for_interrupt.hold_all()
-        why = "Interrupted" if isinstance(stopped, KeyboardInterrupt) else "Stopped"
+        is_interrupt = isinstance(stopped, KeyboardInterrupt)
         if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
             path, (epoch, _, _) = _save(net, output, arguments), _saved(list(net.history) or ends, data)
             kept = f"{f'The network of {epoch},' if data.chooses and ends else 'What was learnt so far'} is in {path}."
         else:
             kept = "Nothing was learnt, and nothing saved."
+        if is_interrupt and arguments.checkpoint is not None:
+            kept += f" To go on, add --resume {arguments.checkpoint}."
         with suppress(OSError):  # of a terminal that has gone away
-            print(f"{why}. {kept}", file=sys.stderr)
+            print(f"{'Interrupted' if is_interrupt else 'Stopped'}. {kept}", file=sys.stderr)
         check_for_interrupt()
         raise
     check_for_interrupt.hold_all()
