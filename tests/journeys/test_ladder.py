@@ -56,7 +56,7 @@ def test_a_rung_shows_the_books_figure_beside_two_of_ours(rung, figure, options)
     ]
 
 
-@pytest.mark.parametrize("rung", ["dense", "best"])
+@pytest.mark.parametrize("rung", ["dense", "best", "deep"])
 def test_a_recipe_of_ours_asks_the_test_images_once(rung):
     lines = lines_of(rung, "--epochs", "5", "--examples", "200")
     seen = [float(each) for each in re.findall(r"^epoch \d+: validation (.*)%$", "\n".join(lines), re.MULTILINE)]
