@@ -75,7 +75,8 @@ class BatchNorm(Norm):
     batch cannot be split into micro-batches, and one in which a channel has a single value is refused.
 
     Args:
-        momentum: Which share of the running values stays in each step.
+        momentum: Which share of the running values stays in each step. While `fit(average=...)` averages the
+            parameters, the average lags behind those that the running values are of, unless both have one share.
         eps: Added to the variance.
         activation: A name or an `Activation`. None is that of hidden layers if a convolution that says
             none stands directly before, else none.
