@@ -7,14 +7,19 @@ Python's own: one of NumPy would promote float32 arrays to float64, and JSON tak
 import difflib
 import math
 import sys
+import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 MAX_NAME = 200  # characters of a name of a class, a column or a category
+NAMES = f"printable names of at most {MAX_NAME} characters"
 MAX_SHOWN = 2_000  # characters of a message
+_read: ContextVar[str] = ContextVar("_read", default="")
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian and emoji are written with them, and no terminal obeys them
 
 
@@ -137,15 +142,24 @@ def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None
         raise ValueError(f"class_names: expected different names, got {max(names, key=names.count)!r} twice.")
     for name in names:
         if name and not is_name(name):
-            raise ValueError(
-                f"class_names: expected printable names of at most {MAX_NAME} characters, got {name[:20]!r}. Rename it."
-            )
+            raise ValueError(f"class_names: expected {NAMES}, got {no_name(name)}. Rename it.")
     return names
 
 
 def is_name(text: object) -> bool:
     """Return whether this can be a name of a class, a column or a category: it can be shown, and is not too long."""
     return isinstance(text, str) and 0 < len(text) <= MAX_NAME and is_printable(text)
+
+
+def no_name(text: str) -> str:
+    """Return a text that is no name, for a message, and why it is none."""
+    if not text:
+        return "one of no characters"
+    culprit = next((c for c in text if not is_printable(c)), None)
+    if culprit is None:
+        return f"{text[:20]!r}..., of {len(text)}"
+    called = unicodedata.name(culprit, "a control character" if unicodedata.category(culprit) == "Cc" else "")
+    return f"{text[:20]!r}, which holds U+{ord(culprit):04X}{f' ({called.lower()})' if called else ''}"
 
 
 def is_printable(text: str) -> bool:
@@ -164,6 +178,26 @@ def shown(text: str, most: int = MAX_SHOWN) -> str:
     if is_printable(text):
         return text
     return "".join(c if c == "\n" or is_printable(c) else ascii(c)[1:-1] for c in text)
+
+
+def path_shown(path: object) -> str:
+    """Return a path, or a name of a file, in one line that a terminal shows all of, and obeys none."""
+    return shown(str(path).replace("\n", "\\n"))
+
+
+@contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Let warnings of a library that is given an open file be told with its path, for a `with` statement."""
+    token = _read.set(path_shown(path))
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def file_read() -> str:
+    """Return the path of the file that a library is reading; empty if none is."""
+    return _read.get()
 
 
 def warn(message: str) -> None:

@@ -57,7 +57,8 @@ def test_a_name_is_the_same_however_its_accents_are_written(folder):
     assert data.class_names == ("cat", "dog", "zoo", "\xe9lan")
     assert data.x[:, 0, 0, 0].tolist() == [10, 20, 30, 3, 2]
     save(folder / "\xe9lan" / "a.png", 2)
-    with pytest.raises(ValueError, match="class_names: expected different names"):
+    told = re.escape(f"{folder}: expected folders of different names, got \xe9lan twice, its accents written as ")
+    with pytest.raises(ValueError, match=told + r"'e\\u0301lan' and as '\\xe9lan'\. Put the pictures of both into one"):
         image_folder(folder)
 
 
@@ -173,7 +174,23 @@ FAULTS = {
     "other size": (lambda f: save(f / "dog" / "c.png", np.zeros((9, 8))), "c.png: expected 8 x 8 .* got 9 x 8.*size="),
     "empty": (empty, "bird: expected pictures of a class, got none"),
     "alone": (alone, "expected at least two classes, got only cat"),
-    "nested": (lambda f: save(f / "more" / "a" / "b.png"), "more: expected pictures of a class, got folders, a"),
+    "nested": (
+        lambda f: save(f / "more" / "a" / "b.png"),
+        r"more: expected pictures of a class, got folders, a\. Name .*/more if those are the classes",
+    ),
+    "newline": (
+        lambda f: save(f / "new\nline" / "a.png"),
+        r"/new\\nline: expected printable names .*, got 'new\\nline', which holds U\+000A \(a control character\)\. Re",
+    ),
+    "blank": (
+        lambda f: save(f / "a\xa0b" / "a.png"),
+        r"/a\\xa0b: expected printable .*, got 'a\\xa0b', which holds U\+00A0 \(no-break space\)\. Rename the folder",
+    ),
+    "long": (lambda f: save(f / ("n" * 201) / "a.png"), r"n: expected printable names .*, got 'n{20}'\.\.\., of 201\."),
+    "numbers": (
+        lambda f: Image.fromarray(np.ones((8, 8), np.int32)).save(f / "dog" / "c.tif"),
+        r"dog/c.tif: expected greys of 8 or 16 bits, or floats, got 32 bits, of any range\. Save it with 16",
+    ),
     "heic": (
         lambda f: (f / "dog" / "c.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50)),
         r"c.HEIC: expected .* got a HEIC picture\. Make a JPEG picture of it",
@@ -204,6 +221,133 @@ def test_folders_without_classes_are_told(tmp_path):
         image_folder(tmp_path / "absent")
     with pytest.raises(NotADirectoryError):
         image_folder(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("known", [None, ["cat", "dog"]])
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            ["pets/cat/a.png", "pets/dog/a.png"],
+            r"{}: .*, got only pets, which holds folders, cat, dog\. Name {}/pets\.$",
+        ),
+        (
+            ["train/cat/a.png", "train/dog/a.png"],
+            "Name {}/train, or add a folder test beside it, with a folder for each",
+        ),
+        (["test/cat/a.png"], r"{}: .*, got only test, which holds folders, cat\. Name {}/test\.$"),
+        (["Train/cat/a.png", "test/a.png"], None),
+        (
+            ["train/cat/a.png", "test/cat/a.png"],
+            "{}/test: .* got folders, cat. Read {}/train first, and then {}/test",
+        ),
+    ],
+)
+def test_a_folder_that_is_one_too_high_is_told_with_the_one_to_name(files, told, known, tmp_path):
+    for file in files:
+        save(tmp_path / file)
+    told = told or "{}/Train: .*, got folders, cat. Name {}/Train, or sort the pictures of {}/test into a folder for"
+    if known is None or len(list(tmp_path.iterdir())) == 1:
+        with pytest.raises(ValueError, match=told.replace("{}", re.escape(str(tmp_path)))):
+            image_folder(tmp_path, class_names=known)
+
+
+def test_one_class_that_holds_folders_beside_its_pictures_is_one_class(tmp_path):
+    save(tmp_path / "cat" / "a.png")
+    save(tmp_path / "cat" / "more" / "a.png")
+    with pytest.raises(ValueError, match="expected at least two classes, got only cat"):
+        image_folder(tmp_path)
+    with pytest.warns(UserWarning, match="folders in folders: 1"):
+        assert len(image_folder(tmp_path, class_names=["cat"])) == 1
+
+
+def dangling(path):
+    path.symlink_to("absent.png")
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such links and pipes")
+@pytest.mark.parametrize("ending", [".png", ""])
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (dangling, "a link to what is not there. Fetch that, or take it away."),
+        (loop, "a link to itself. Take it away."),
+        (os.mkfifo, "a pipe or a device. Save what it holds in a file."),
+    ],
+)
+def test_what_is_no_file_is_told_and_left_out_when_asked(make, told, ending, folder):
+    make(folder / "cat" / f"x{ending}")
+    with pytest.raises(ValueError, match=re.escape(f"cat/x{ending}: expected a picture, got {told}")):
+        image_folder(folder, 8)
+    with pytest.warns(UserWarning, match=re.escape(f"broken (1): cat/x{ending}. cat/x{ending}: got {told}")):
+        assert len(image_folder(folder, skip_broken=True)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
+@pytest.mark.parametrize("limit", [None, 0])
+def test_links_to_pictures_and_to_folders_are_followed(limit, folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    save(elsewhere / "birds" / "a.png", 40)
+    (folder / "bird").symlink_to(elsewhere / "birds", target_is_directory=True)
+    (folder / "cat" / "b.png").symlink_to(elsewhere / "birds" / "a.png")
+    data = image_folder(folder, memory_limit=limit)
+    assert (data.class_names, data.x[:][:, 0, 0, 0].tolist()) == (("bird", "cat", "dog"), [40, 10, 40, 20, 30])
+
+
+def test_names_that_a_terminal_obeys_are_shown_in_one_line(folder):
+    (folder / "cat" / "x\n\x1b[31m.png").write_text("")
+    with pytest.raises(ValueError, match=r"cat/x\\n\\x1b\[31m\.png: expected an image") as raised:
+        image_folder(folder)
+    assert str(raised.value).isprintable()
+    with pytest.warns(
+        UserWarning, match=r"broken \(1\): cat/x\\n\\x1b\[31m\.png\. cat/x.*: got an empty file"
+    ) as found:
+        image_folder(folder, skip_broken=True)
+    assert told(found)[0].isprintable()
+
+
+def test_of_what_is_left_out_it_is_said_what_else_than_broken_it_is(folder):
+    heic = b"\0\0\0\x18ftypheic" + bytes(50)
+    for name in ("c.jpg", "d.HEIC"):
+        (folder / "dog" / name).write_bytes(heic)
+    with pytest.raises(ValueError, match=r"dog/c.jpg: expected .* got a HEIC picture\. Make a JPEG picture of it"):
+        image_folder(folder)
+    broken(folder)
+    with pytest.warns(UserWarning, match="left out as broken") as found:
+        image_folder(folder, skip_broken=True)
+    assert told(found) == [
+        f"{folder}: left out as broken (3): cat/b.png, dog/c.jpg, dog/d.HEIC. dog/c.jpg: got a HEIC picture. Make a "
+        "JPEG picture of it: phones have a setting for that, and programs that show it can."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"fit": "squeeze"}, "fit: expected a size to bring pictures to, got none beside 'squeeze'"),
+        ({"pictures": Pictures(8, 8), "size": 8}, "pictures: expected no size, mode or fit beside them, got"),
+        ({"pictures": Pictures(8, 8), "mode": "grey"}, "pictures: expected no size"),
+    ],
+)
+def test_what_would_be_of_no_effect_is_told(how, told, folder):
+    with pytest.raises(ValueError, match=told):
+        image_folder(folder, **how)
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_pictures_of_sixteen_bits_can_be_compared(ending, limit, folder):
+    for i, top in enumerate((250, 260, 4095, 65535)):
+        ramp = Image.fromarray(np.linspace(0, top, 64).astype(np.uint16).reshape(8, 8))
+        ramp.save(folder / "dog" / f"{i}.{ending}")
+    data = image_folder(folder, mode="grey", memory_limit=limit)
+    assert data.x[1:5].max(axis=(1, 2, 3)).tolist() == [0, 1, 15, 255]
+    for i in range(4):
+        assert np.array_equal(read_images(folder / "dog" / f"{i}.{ending}", data.pictures), data.x[[1 + i]])
 
 
 @pytest.mark.parametrize("limit", [None, 0])
@@ -320,6 +464,10 @@ def test_train_and_test_are_found(folder, tmp_path):
     save(folder / "test" / "cat" / "a.png")
     with pytest.warns(UserWarning, match=re.escape("beside train and test (2): cat, dog.")):
         assert train_and_test(folder) == (folder / "train", folder / "test")
+    (folder / "train").rename(folder / "TRAIN")
+    (folder / "test").rename(folder / "Test")
+    with pytest.warns(UserWarning, match=re.escape("beside TRAIN and Test (2): cat, dog.")):
+        assert train_and_test(folder) == (folder / "TRAIN", folder / "Test")
 
 
 def test_pictures_that_are_read_are_counted(folder, monkeypatch, capsys):

@@ -33,6 +33,13 @@ def test_npz(save, dtype, pair, tmp_path):
     assert np.array_equal(data.y, y)
 
 
+@pytest.mark.parametrize(("content", "told"), [(b"", "an empty file"), (b"a,b\n1,\n", "expected a target")])
+def test_a_path_in_an_error_is_shown_in_one_line(content, told, tmp_path):
+    with pytest.raises(ValueError, match=rf"x\\n\\x1b\[31m: .*{told}") as raised:
+        read_data(written(tmp_path / "x\n\x1b[31m", content))
+    assert str(raised.value).isprintable()
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_idx_pair(pack, pair, tmp_path):
     x, y = pair
@@ -61,7 +68,7 @@ ARRAYS = {"x": np.ones((4, 3)), "y": np.zeros(4)}
         ({"x": None, "y": None}, "got no x"),
         ({"x": np.array([[object()]])}, "'x.npy' of object, which would need pickle"),
         ({"x": np.array([["a"]] * 4)}, "x: expected real numbers, got <U1"),
-        ({"y": np.array(["a", "b", "c", "\n"])}, "expected printable names of classes, got '.n'"),
+        ({"y": np.array(["a", "b", "c", "\n"])}, "classes: expected printable names .*, got '.n', which holds U.000A"),
         (
             {"y": np.array([0, 1, 2, 3]), "classes": ["a", "b"]},
             "classes: expected a name for each label up to 3, got 2",

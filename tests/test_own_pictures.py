@@ -176,3 +176,27 @@ def test_a_broken_picture_is_left_out_only_when_asked(capsys, rng):
     assert "anynet: own: left out as broken (1): red/1.png." in told.err
     assert code_of("evaluate net --data own") == 1
     assert code_of("evaluate net --data own --skip-broken") == 0
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_what_pillow_warns_of_is_told_with_the_file(capsys, rng):
+    write("own", rng, n=3, size=(8, 8))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + b"\x05\0" + b"\x0f\x01\x02\0"  # five entries are told, half of one is there
+    Image.new("RGB", (8, 8)).save("own/red/odd\n.jpg", exif=exif)
+    assert main(f"{TRAIN} --data own".split()) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("anynet: own/red/odd\\n.jpg: Corrupt EXIF data.")
+    assert main(["predict", "net", "own/red/odd\n.jpg"]) == 0
+    assert capsys.readouterr().err.startswith("anynet: own/red/odd\\n.jpg: Corrupt EXIF data.")
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_names_of_files_that_a_terminal_obeys_are_told_in_one_line(capsys, rng):
+    write("own", rng, n=3, size=(8, 8))
+    Path("own/red/x\n\x1b[31m.png").write_text("")
+    assert main(f"{TRAIN} --data own --skip-broken".split()) == 0
+    told = capsys.readouterr()
+    assert "left out as broken (1): red/x\\n\\x1b[31m.png. red/x\\n\\x1b[31m.png: got an empty file" in told.err
+    assert main(["predict", "net", "own/red/x\n\x1b[31m.png", "y\n"]) == 1
+    assert "anynet: own/red/x\\n\\x1b[31m.png: expected an image" in (said := capsys.readouterr().err)
+    assert "anynet: y\\n: No such file or directory.\n" in said

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from anynet import __version__
-from anynet.checks import shown
+from anynet.checks import file_read, shown
 from anynet.commands import errors
 from anynet.commands.standard_input import taken_for_a_dash
 from anynet.commands.terminal import OutputError
@@ -119,4 +119,5 @@ def _warnings_told(is_quiet: bool) -> Iterator[None]:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning; what it is called with is what Python hands to `warnings.showwarning`."""
-    errors.complain(str(message))
+    where = f"{file_read()}: " * bool(file_read())  # which a library that is given an open file does not know
+    errors.complain(where + " ".join(str(message).split()))

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from opcode import opmap
 
-from anynet.checks import shown
+from anynet.checks import path_shown, shown
 from anynet.commands.terminal import as_called
 
 FAILURE, USAGE, OUR_MISTAKE = 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
@@ -83,5 +83,5 @@ def complain(sentence: str) -> None:
 def _words_of(error: Exception) -> str:
     """Return what an error says, in one line."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
+        return f"{path_shown(error.filename)}: {error.strerror}."
     return " ".join(str(error).split()) or type(error).__name__

@@ -4,6 +4,7 @@ All are read once, so that what is wrong with one of them is told before a train
 What is larger than a limit stays on disk after that, and is read again whenever it is needed.
 """
 
+import errno
 import math
 import os
 import unicodedata
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from anynet.checks import names_of_classes, warn, whole_number
+from anynet.checks import NAMES, is_name, names_of_classes, no_name, path_shown, warn, whole_number
 from anynet.datasets import images
 from anynet.examples import Dataset
 from anynet.formats import pictures as how
@@ -29,6 +30,7 @@ from anynet.typing import HostArray
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif")
 IN_MEMORY = 2**30  # bytes of pixels
 TRAIN, TEST = "train", "test"
+AGAIN = "Fetch it again."  # the end of what is said of a picture that is broken indeed
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +89,11 @@ def image_folder(
     """Read a folder that has a folder for each class, and in it the pictures of that class.
 
     A picture is what is one by its content: PNG, JPEG, BMP, GIF, WebP, TIFF or PPM; of
-    an animation its first. It is turned as its EXIF data say, what is transparent is laid on white,
-    or on black where that alone shows it, and 16 bits become 8. Hidden files and folders,
-    `__MACOSX` and files that are no pictures are left out, and a warning counts them.
+    an animation its first. It is turned as its EXIF data say, and what is transparent is laid on
+    white, or on black where that alone shows it. Of 16 bits the upper 8 are taken, and floats lie
+    between 0 and 1, so that pictures can be compared; whole numbers of 32 bits are refused, for
+    no file says which of them is white. Hidden files and folders, `__MACOSX` and files that are
+    no pictures are left out, and a warning counts them.
 
     Args:
         path: The folder. Classes are numbered in the order of their names' code points.
@@ -117,7 +121,7 @@ def image_folder(
         ImportError: Pillow is not installed.
         ValueError: There is no folder of a class, or one alone, or an empty one, or one of a name that
             is not among `class_names`; a picture is broken, or has another size; the folder
-            changes while it is read.
+            changes while it is read; there is a fit without a size, or one of them beside `pictures`.
         TypeError: A size is no whole number.
 
     Example:
@@ -131,29 +135,48 @@ def image_folder(
         ...     data = datasets.image_folder(folder, size=8, mode="grey")
         >>> data.x.shape, data.y.tolist(), data.class_names
         ((2, 8, 8, 1), [0, 1], ('day', 'night'))
+
+        Where a folder holds `train` and `test`, the former is read first, and says how the latter is:
+
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("train/day", "train/night", "test/night"):
+        ...         path = pathlib.Path(folder) / name / "1.pgm"
+        ...         path.parent.mkdir(parents=True)
+        ...         size = path.write_bytes(b"P5 2 2 255 " + bytes(4))
+        ...     train = datasets.image_folder(f"{folder}/train", size=8)
+        ...     test = datasets.image_folder(
+        ...         f"{folder}/test", class_names=train.class_names, pictures=train.pictures
+        ...     )
+        >>> test.x.shape, test.y.tolist()
+        ((1, 8, 8, 3), [1])
     """
     folder, limit = Path(path), IN_MEMORY
     if memory_limit is not None:
         limit = whole_number("memory_limit", memory_limit, least=0, limits="a number of bytes from 0")
-    wanted = how.asked_for(size, mode, fit)
+    wanted = how.asked_for(size, mode, fit, pictures)
     files, labels, names = _listed(folder, names_of_classes(class_names))
     pictures = _made(folder, files, *wanted) if pictures is None else pictures
-    x, is_whole = _read(folder, np.array(files, object), pictures, limit, skip_broken, progress)
-    if not is_whole.all():
-        _tell_broken(folder, np.array(files, object)[~is_whole].tolist(), names, labels[is_whole])
+    x, is_whole, broken = _read(folder, np.array(files, object), pictures, limit, skip_broken, progress)
+    if broken:
+        _tell_broken(folder, broken, names, labels[is_whole])
     return Dataset(x, labels[is_whole], names, pictures=pictures)
 
 
 def train_and_test(path: str | Path) -> tuple[Path, Path] | None:
-    """Return the folders `train` and `test` in a folder, each with folders of classes; None if it has no two such."""
-    train, test = Path(path) / TRAIN, Path(path) / TEST
-    for folder in (train, test):
-        if not folder.is_dir() or not _entries(folder)[0]:
-            return None
-    beside = sorted({*_entries(Path(path))[0]} - {TRAIN, TEST})
+    """Return the folders `train` and `test` in a folder, in any case, each with folders of classes; None without."""
+    folder = Path(path)
+    inner = _entries(folder)[0]
+    named = {name.casefold(): name for name in inner}  # of several that of small letters, the last
+    if not {TRAIN, TEST} <= named.keys():
+        return None
+    train, test = folder / named[TRAIN], folder / named[TEST]
+    if not _entries(train)[0] or not _entries(test)[0]:
+        return None
+    beside = [name for name in inner if name not in (train.name, test.name)]
     if beside:
-        shown = f"{', '.join(beside[:10])}{', ...' * (len(beside) > 10)}"
-        warn(f"{path}: left out of the folders in it, beside {TRAIN} and {TEST} ({len(beside)}): {shown}.")
+        shown = f"{', '.join(map(path_shown, beside[:10]))}{', ...' * (len(beside) > 10)}"
+        left_out = f"left out of the folders in it, beside {train.name} and {test.name} ({len(beside)})"
+        warn(f"{path_shown(path)}: {left_out}: {shown}.")
     return train, test
 
 
@@ -170,62 +193,120 @@ def _entries(folder: Path) -> tuple[list[str], list[str], int]:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 n_hidden += 1
             else:
-                (folders if entry.is_dir() else files).append(entry.name)
+                (folders if _is_folder(entry) else files).append(entry.name)
     return sorted(folders), sorted(files), n_hidden
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _listed(folder: Path, known: tuple[str, ...] | None) -> tuple[list[str], HostArray, tuple[str, ...]]:
     """Return the files of pictures in a folder, the class of each, and the names of the classes."""
     classes, beside, n_hidden = _entries(folder)
     left_out = Counter({"hidden": n_hidden, "beside the folders of classes": len(beside)})
-    # One system takes names as they were typed, another takes accents apart.
-    names = {name: unicodedata.normalize("NFC", name) for name in classes}
-    found = names_of_classes(sorted(names.values())) or ()
+    names = _names(folder, classes)
+    found = tuple(sorted(names.values()))
     _check_classes(folder, found, known, beside)
     files, labels, numbers = [], [], {name: i for i, name in enumerate(known or found)}
     for name in sorted(classes, key=names.__getitem__):
         inner, given, n_hidden = _entries(folder / name)
         pictures = [file for file in given if _is_picture(folder / name, file)]
         if not pictures:
-            cure = "Name one of those: the classes are folders in it" if inner else "Add some, or take the folder away"
-            got = f"folders, {', '.join(inner)[:100]}" if inner else "none"
-            raise ValueError(f"{folder / name}: expected pictures of a class, got {got}. {cure}.")
+            raise ValueError(f"{path_shown(folder / name)}: expected pictures of a class, {_instead(folder / name)}.")
         files += [f"{name}/{picture}" for picture in pictures]
         labels += [numbers[names[name]]] * len(pictures)
         others = {"hidden": n_hidden, "folders in folders": len(inner), "no pictures": len(given) - len(pictures)}
         left_out.update(others)
     said = [f"{kind}: {n}" for kind, n in left_out.items() if n]
     if said:
-        warn(f"{folder}: left out of the files and folders in it ({', '.join(said)}).")
+        warn(f"{path_shown(folder)}: left out of the files and folders in it ({', '.join(said)}).")
     return files, np.array(labels), known or found
 
 
+def _names(folder: Path, classes: list[str]) -> dict[str, str]:
+    """Return the names of classes by those of their folders: one system takes accents apart, another does not."""
+    names = {name: unicodedata.normalize("NFC", name) for name in classes}
+    for name in classes:
+        if not is_name(names[name]):
+            cure = "Rename the folder"
+            raise ValueError(f"{path_shown(folder / name)}: expected {NAMES}, got {no_name(names[name])}. {cure}.")
+    first: dict[str, str] = {}
+    for name in classes:
+        if (other := first.setdefault(names[name], name)) != name:
+            raise ValueError(
+                f"{path_shown(folder)}: expected folders of different names, got {names[name]} twice, its accents "
+                f"written as {other!a} and as {name!a}. Put the pictures of both into one of the two."
+            )
+    return names
+
+
 def _check_classes(folder: Path, found: tuple[str, ...], known: tuple[str, ...] | None, beside: list[str]) -> None:
+    where = path_shown(folder)
     if not found:
         got = f"files alone, {len(beside)} of them" if beside else "nothing"
-        raise ValueError(f"{folder}: expected a folder of pictures for each class, got {got}. Sort them into folders.")
-    if known is None and len(found) < 2:
-        raise ValueError(f"{folder}: expected at least two classes, got only {found[0]}. Add a folder of another.")
+        raise ValueError(f"{where}: expected a folder of pictures for each class, got {got}. Sort them into folders.")
     unknown = [name for name in found if known is not None and name not in known]
+    is_one_too_high = len(found) == 1 and (known is None or bool(unknown))
+    if is_one_too_high and (inner := _folders_alone(folder)):
+        raise ValueError(f"{where}: expected a folder of pictures for each class, got only {found[0]}, {inner}.")
+    if known is None and len(found) < 2:
+        raise ValueError(f"{where}: expected at least two classes, got only {found[0]}. Add a folder of another.")
     if unknown:
         raise ValueError(
-            f"{folder / unknown[0]}: expected a class among {', '.join(known or ())[:100]}, got {unknown[0]}. "
-            "Rename the folder, or take it away."
+            f"{path_shown(folder / unknown[0])}: expected a class among {', '.join(known or ())[:100]}, got "
+            f"{unknown[0]}. Rename the folder, or take it away."
         )
+
+
+def _folders_alone(folder: Path) -> str:
+    """Return what is said of the one folder in a folder where it holds folders and no pictures; else nothing."""
+    [name], _, _ = _entries(folder)
+    inner, files, _ = _entries(folder / name)
+    if not inner or any(_is_picture(folder / name, file) for file in files):
+        return ""
+    train = f", or add a folder {TEST} beside it, with a folder for each class" * (name.casefold() == TRAIN)
+    return f"which holds folders, {_some(inner)}. Name {path_shown(folder / name)}{train}"
+
+
+def _instead(folder: Path) -> str:
+    """Return what is in a folder of no pictures, and what to do."""
+    inner = _entries(folder)[0]
+    if not inner:
+        return "got none. Add some, or take the folder away"
+    got, above = f"got folders, {_some(inner)}", folder.parent
+    named = {name.casefold(): above / name for name in _entries(above)[0]}
+    if not {TRAIN, TEST} <= named.keys():
+        return f"{got}. Name {path_shown(folder)} if those are the classes"
+    bare = [path for path in (named[TRAIN], named[TEST]) if not _entries(path)[0]]
+    if bare:
+        cure = f"sort the pictures of {path_shown(bare[0])} into a folder for each class"
+        return f"{got}. Name {path_shown(folder)}, or {cure}"
+    return f"{got}. Read {path_shown(named[TRAIN])} first, and then {path_shown(named[TEST])}"
+
+
+def _some(names: list[str]) -> str:
+    return path_shown(", ".join(names))[:100]
 
 
 def _is_picture(folder: Path, name: str) -> bool:
     """Return whether a file is to be read: by its name, which is quick for many, or else by its first bytes."""
     if name.lower().endswith(ENDINGS):
         return True
-    with regular(folder / name) as file:
-        return kind_of(file.read(1000)).endswith("picture")
+    try:
+        with regular(folder / name) as file:
+            return kind_of(file.read(1000)).endswith("picture")
+    except (OSError, ValueError):  # a link to nothing, a pipe: it may be one, and is told when it is read
+        return True
 
 
 def _changed(path: Path) -> ValueError:
     return ValueError(
-        f"{path}: expected a picture as it was when the folder was listed, got none, or another: it changes while it "
-        "is read. Wait until it is whole, and read it again."
+        f"{path_shown(path)}: expected a picture as it was when the folder was listed, got none, or another: it "
+        "changes while it is read. Wait until it is whole, and read it again."
     )
 
 
@@ -238,49 +319,69 @@ def _made(folder: Path, files: list[str], size: tuple[int, int] | None, mode: st
         return Pictures(*size, mode, fit)
     for file in files:
         with _opened(folder / file) as (picture, _), suppress(images.BrokenError):
-            return Pictures(*images.size_of(picture, folder / file), mode)
+            return Pictures(*images.size_of(picture, folder / file, mode), mode)
     return Pictures(1, 1, mode)  # none can be read, which is told when they are
 
 
 def _read(
     folder: Path, files: HostArray, pictures: Pictures, limit: int, skip_broken: bool, progress: bool | None
-) -> tuple[HostArray | PicturesOnDisk, HostArray]:
-    """Return the images of all pictures that are whole, in memory or on disk, and which are, a mask (n,)."""
+) -> tuple[HostArray | PicturesOnDisk, HostArray, dict[str, str]]:
+    """Return the images of all pictures that are whole, in memory or on disk, and what was said of the others."""
     keeps = len(files) * math.prod(pictures.shape) <= limit
     x = np.empty((len(files) if keeps else 0, *pictures.shape), np.uint8)
     seen, is_whole, n = np.zeros((len(files), 2), np.int64), np.zeros(len(files), bool), 0
+    broken: dict[str, str] = {}
     for i, file in enumerate(counted(files.tolist(), "Reading pictures", progress)):
         try:
             with _opened(folder / file) as (picture, seen[i]):
                 image = images.read_picture(picture, folder / file, pictures)
-        except images.BrokenError:
+        except images.BrokenError as error:
             if not skip_broken:
                 raise
+            broken[file] = str(error)
             continue
         if keeps:
             x[n] = image
         n, is_whole[i] = n + 1, True
     if keeps:
-        return x[:n], is_whole
-    return PicturesOnDisk(folder, files[is_whole], seen[is_whole], pictures), is_whole
+        return x[:n], is_whole, broken
+    return PicturesOnDisk(folder, files[is_whole], seen[is_whole], pictures), is_whole, broken
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, tuple[int, int]]]:
     """Open a file for a `with` statement; how it stands comes with it, its bytes and when it was changed."""
+    expected = f"{path_shown(path)}: expected a picture, got"
     try:
         file = regular(path)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise images.BrokenError(f"{expected} a link to what is not there. Fetch that, or take it away.") from None
         raise _changed(path) from None
+    except ValueError:
+        raise images.BrokenError(f"{expected} a pipe or a device. Save what it holds in a file.") from None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise images.BrokenError(f"{expected} a link to itself. Take it away.") from None
     with file:
         status = os.fstat(file.fileno())
         yield file, (status.st_size, status.st_mtime_ns)
 
 
-def _tell_broken(folder: Path, files: list[str], names: tuple[str, ...], labels: HostArray) -> None:
-    """Warn of broken pictures that are left out; ValueError if none of a class is left."""
-    warn(f"{folder}: left out as broken ({len(files)}): {', '.join(files[:10])}{', ...' * (len(files) > 10)}.")
-    for file in files:
+def _tell_broken(folder: Path, broken: dict[str, str], names: tuple[str, ...], labels: HostArray) -> None:
+    """Warn of broken pictures that are left out, by what was said of each; ValueError if none of a class is left."""
+    files = [path_shown(file) for file in broken]
+    said = f"left out as broken ({len(files)}): {', '.join(files[:10])}{', ...' * (len(files) > 10)}."
+    reasons: dict[str, str] = {}  # and a file of each, but where nothing is to be done but to fetch it again
+    for file, words in broken.items():
+        reason = words.partition(", got ")[2]
+        if not reason.endswith(AGAIN):
+            reasons.setdefault(reason, path_shown(file))
+    cures = [f" {file}: got {reason}" for reason, file in list(reasons.items())[:3]]
+    warn(f"{path_shown(folder)}: {said}{''.join(cures)}")
+    for file in broken:
         name = file.partition("/")[0]
         if names.index(unicodedata.normalize("NFC", name)) not in labels:
-            raise ValueError(f"{folder / name}: expected pictures of a class, got broken ones alone. Add some.")
+            where = path_shown(folder / name)
+            raise ValueError(f"{where}: expected pictures of a class, got broken ones alone. Add some.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anynet.checks import is_name
+from anynet.checks import NAMES, is_name, no_name, path_shown
 from anynet.data import check_finite
 from anynet.examples import Dataset
 from anynet.formats import csv, npz
@@ -80,12 +80,17 @@ def read_data(
     found = kind(path)
     if found == "idx":
         if labels_path is None:
-            raise ValueError(f"{path}: expected a file of labels with this IDX file of images, got none. Name both.")
+            raise ValueError(
+                f"{path_shown(path)}: expected a file of labels with this IDX file of images, got none. Name both."
+            )
         return _read_idx_pair(path, labels_path)
     if found not in ("npz", "csv"):
-        raise ValueError(f"{path}: expected an .npz, CSV or IDX file, {instead(path)}")
+        raise ValueError(f"{path_shown(path)}: expected an .npz, CSV or IDX file, {instead(path)}")
     if labels_path is not None:
-        raise ValueError(f"{labels_path}: expected no file of labels, for {path} holds its own y. Leave it out.")
+        raise ValueError(
+            f"{path_shown(labels_path)}: expected no file of labels, for {path_shown(path)} holds its own y. Leave it "
+            "out."
+        )
     return read_npz_dataset(path) if found == "npz" else _read_table(path, target, columns)
 
 
@@ -110,10 +115,12 @@ def read_inputs(path: str | Path, n_in: int, target: str | int = -1, columns: Co
     elif found == "idx":
         x = read_idx(path)
     else:
-        raise ValueError(f"{path}: expected examples in an .npz, CSV or IDX file, {instead(path)}")
-    check_finite(x, f"{path}: x")
+        raise ValueError(f"{path_shown(path)}: expected examples in an .npz, CSV or IDX file, {instead(path)}")
+    check_finite(x, f"{path_shown(path)}: x")
     if x.ndim < 2 or math.prod(x.shape[1:]) != n_in:
-        raise ValueError(f"{path}: expected rows of {n_in} numbers, as many as the network takes, got {x.shape[1:]}.")
+        raise ValueError(
+            f"{path_shown(path)}: expected rows of {n_in} numbers, as many as the network takes, got {x.shape[1:]}."
+        )
     return x.reshape(len(x), n_in)
 
 
@@ -147,19 +154,21 @@ def read_npz_dataset(path: str | Path) -> Dataset:
     x, y = _of_numbers(arrays, "x", path), _of_numbers(arrays, "y", path, or_names=True)
     names = arrays.get("classes")
     if names is not None and names.ndim != 1:
-        raise ValueError(f"{path}: classes: expected a name per class, (n,), got the shape {names.shape}.")
+        raise ValueError(f"{path_shown(path)}: classes: expected a name per class, (n,), got the shape {names.shape}.")
     return _checked(x, y, path, None if names is None else [str(name) for name in names.tolist()])
 
 
 def _of_numbers(arrays: dict[str, HostArray], name: str, path: str | Path, or_names: bool = False) -> HostArray:
     """Return an array of a file, found to be there and to hold what it should."""
     if name not in arrays and "s" in arrays:
-        raise ValueError(f"{path}: expected arrays x and y, got a saved network. Give the data.")
+        raise ValueError(f"{path_shown(path)}: expected arrays x and y, got a saved network. Give the data.")
     if name not in arrays:
-        raise ValueError(f"{path}: expected arrays x and y, got no {name}. Save them with np.savez(path, x=x, y=y).")
+        raise ValueError(
+            f"{path_shown(path)}: expected arrays x and y, got no {name}. Save them with np.savez(path, x=x, y=y)."
+        )
     a = arrays[name]
     if a.dtype.kind not in ("biufU" if or_names else "biuf"):
-        raise ValueError(f"{path}: {name}: expected real numbers, got {a.dtype}. Convert it first.")
+        raise ValueError(f"{path_shown(path)}: {name}: expected real numbers, got {a.dtype}. Convert it first.")
     return a
 
 
@@ -167,11 +176,15 @@ def _read_table(path: str | Path, target: str | int, known: Columns | None) -> D
     """Return the data set of a CSV file."""
     x, cells, columns, lines = csv.read(path, target, columns=known)
     if cells is None:
-        raise ValueError(f"target: expected a column of {path} besides those that are inputs, got none. Add one of y.")
+        raise ValueError(
+            f"target: expected a column of {path_shown(path)} besides those that are inputs, got none. Add one of y."
+        )
     missing = {cell for cell in set(cells) if cell.casefold() in csv.MISSING}
     if missing:
         line = next(line for line, cell in zip(lines, cells, strict=True) if cell in missing)
-        raise ValueError(f"{path}: line {line}: expected a target, got none. Fill it in, or leave the line out.")
+        raise ValueError(
+            f"{path_shown(path)}: line {line}: expected a target, got none. Fill it in, or leave the line out."
+        )
     try:
         y = np.array(cells, np.float64)
         y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
@@ -180,8 +193,8 @@ def _read_table(path: str | Path, target: str | int, known: Columns | None) -> D
         if not csv.are_texts(cells):
             line, cell = next((n, c) for n, c in zip(lines, cells, strict=True) if not csv.is_number(c))
             raise ValueError(
-                f"{path}: line {line}: expected a number as target, as in most lines, got {cell[:40]!r}. Leave the "
-                "line out, or make numbers, or names, of all."
+                f"{path_shown(path)}: line {line}: expected a number as target, as in most lines, got {cell[:40]!r}. "
+                "Leave the line out, or make numbers, or names, of all."
             ) from None
     return replace(_checked(x, y, path), columns=columns)
 
@@ -190,9 +203,13 @@ def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
     """Return the data set of a file of images and one of labels."""
     x, y = read_idx(path), read_idx(labels_path)
     if x.ndim < 2:
-        raise ValueError(f"{path}: expected images, (n, height, width), got the shape {x.shape}. Name them first.")
+        raise ValueError(
+            f"{path_shown(path)}: expected images, (n, height, width), got the shape {x.shape}. Name them first."
+        )
     if y.ndim != 1:
-        raise ValueError(f"{labels_path}: expected labels, (n,), got the shape {y.shape}. Name them second.")
+        raise ValueError(
+            f"{path_shown(labels_path)}: expected labels, (n,), got the shape {y.shape}. Name them second."
+        )
     return _checked(x.reshape(len(x), math.prod(x.shape[1:])), y, path)
 
 
@@ -200,16 +217,16 @@ def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str
     """Return the data set of two arrays; what is wrong with them is told with the path."""
     for name, array in (("x", x), ("y", y)):
         if array.dtype.kind == "f":
-            check_finite(array, f"{path}: {name}")
+            check_finite(array, f"{path_shown(path)}: {name}")
     if x.size == 0:
-        raise ValueError(f"{path}: x: expected examples of at least one number, got the shape {x.shape}.")
+        raise ValueError(f"{path_shown(path)}: x: expected examples of at least one number, got the shape {x.shape}.")
     for name in {*(class_names or ()), *(y.ravel().tolist() if y.dtype.kind == "U" else ())}:
         if not is_name(name):
-            raise ValueError(f"{path}: expected printable names of classes, got {name[:20]!r}. Rename it.")
+            raise ValueError(f"{path_shown(path)}: classes: expected {NAMES}, got {no_name(name)}. Rename it.")
     try:
         return Dataset(x, *_labels(y, class_names))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path_shown(path)}: {error}") from None
 
 
 def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tuple[str, ...] | None]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from anynet.checks import path_shown
 from anynet.formats import pickle
 from anynet.formats.bounded import MAX_BYTES
 from anynet.typing import HostArray
@@ -35,10 +36,10 @@ def read_mnist_pickle(path: str | Path, max_bytes: int = MAX_BYTES) -> tuple[tup
         OSError: The file cannot be read.
         ValueError: It holds anything else, or more than `max_bytes` once unpacked.
     """
-    content = pickle.load(path, max_bytes)
+    content, where = pickle.load(path, max_bytes), path_shown(path)
     if not isinstance(content, (tuple, list)) or len(content) != len(PARTS):
-        raise ValueError(f"{path}: expected three pairs (x, y), got {_described(content)}. {_CURE}")
-    return tuple(_checked(pair, f"{path}: {part}") for part, pair in zip(PARTS, content, strict=True))
+        raise ValueError(f"{where}: expected three pairs (x, y), got {_described(content)}. {_CURE}")
+    return tuple(_checked(pair, f"{where}: {part}") for part, pair in zip(PARTS, content, strict=True))
 
 
 _CURE = "Give the book's mnist.pkl.gz."

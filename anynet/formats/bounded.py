@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from anynet.checks import path_shown
+
 MAX_BYTES = 512 * 2**20  # once unpacked: nine times MNIST, and what any laptop has
 GZIP_MAGIC = b"\x1f\x8b"
 # Deflate packs a thousandfold at most, images of pen strokes tenfold, one-hot labels fiftyfold:
@@ -217,7 +219,7 @@ def regular(path: str | Path) -> BinaryIO:
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise ValueError(f"{path}: expected a file, got a pipe or a device. Save what it holds in a file.")
+    raise ValueError(f"{path_shown(path)}: expected a file, got a pipe or a device. Save what it holds in a file.")
 
 
 @contextmanager
@@ -236,7 +238,7 @@ def opened(path: Source, max_bytes: int = MAX_BYTES) -> Iterator[Reader]:
         ValueError: `max_bytes` is below 1.
     """
     with binary(path) as file:
-        yield Reader(file, str(path), max_bytes)
+        yield Reader(file, path_shown(path), max_bytes)
 
 
 def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytearray:

@@ -67,17 +67,25 @@ def checked(given: Any, n_inputs: int) -> Pictures | None:
     return pictures
 
 
-def asked_for(size: Any, mode: Any, fit: Any) -> tuple[tuple[int, int] | None, str, str]:
+def asked_for(
+    size: Any, mode: Any, fit: Any, pictures: Pictures | None = None
+) -> tuple[tuple[int, int] | None, str, str]:
     """Return what a user asks for, checked: (height, width), None for that of the pictures, and mode and fit.
 
+    Where `pictures` say what is done, nothing else may.
+
     Raises:
-        ValueError: There is no such mode or fit, or a size is below 1 or too large.
+        ValueError: There is no such mode or fit, a fit without a size, or a size is below 1 or too large.
         TypeError: A size is no whole number, nor two.
     """
     for what, value, known in (("mode", mode, tuple(MODES)), ("fit", fit, FITS)):
         if value not in known:
             raise ValueError(f"{what}: expected {' or '.join(known)}, got {value!r}.")
+    if pictures is not None and (size, mode, fit) != (None, "colour", "crop"):
+        raise ValueError(f"pictures: expected no size, mode or fit beside them, got {(size, mode, fit)}. Leave it out.")
     if size is None:
+        if fit != "crop":
+            raise ValueError(f"fit: expected a size to bring pictures to, got none beside {fit!r}. Give size=32, say.")
         return None, mode, fit
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(sides) != 2 or not all(hasattr(side, "__index__") and type(side) is not bool for side in sides):
