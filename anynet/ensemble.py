@@ -1,6 +1,6 @@
 """Ensembles: several networks that were trained apart, and answer together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from array_api_compat import numpy as xp
 from anynet import metrics as measures
 from anynet.architecture import Architecture
 from anynet.backends import Backend, to_numpy
-from anynet.checks import look_up
+from anynet.checks import look_up, path_shown
 from anynet.data import by_name
 from anynet.examples import as_dataset
 from anynet.formats import columns, pictures
@@ -48,6 +48,9 @@ class Ensemble:
     """
 
     def __init__(self, networks: Sequence[Network], combine: str = "average") -> None:
+        if isinstance(networks, (Network, str, bytes, Path)) or not isinstance(networks, Iterable):
+            files = " Ensemble.load opens files." * isinstance(networks, (str, bytes, Path))
+            raise TypeError(f"networks: expected several in a list, got {networks!r} alone. Write [it, ...].{files}")
         self.networks = tuple(networks)
         for net in self.networks:
             if not isinstance(net, Network):
@@ -55,10 +58,7 @@ class Ensemble:
         look_up(COMBINE, combine, "combine")
         if not self.networks:
             raise ValueError("networks: expected at least one, got none.")
-        names = self.networks[0].class_names
-        for number, net in enumerate(self.networks[1:], 2):
-            _check_go_together(self.networks[0], names, net, number)
-            names = names or net.class_names
+        _check_go_together(self.networks, [f"number {number}" for number in range(1, len(self.networks) + 1)])
         if combine == "votes" and self.task == "regression":
             raise ValueError('combine: expected "average" for networks that answer with values, got "votes".')
         self.combine = combine
@@ -74,7 +74,7 @@ class Ensemble:
         """Return the ensemble of the networks in some files.
 
         Args:
-            paths: What `Network.load` opens.
+            paths: Several of what `Network.load` opens.
             backend: As for a `Network`.
             device: Likewise.
             combine: As in the constructor.
@@ -82,8 +82,14 @@ class Ensemble:
         Raises:
             OSError: A file cannot be read.
             ValueError: One holds no network, or they do not go together.
+            TypeError: It is one path, and not several in a list.
         """
-        return cls([Network.load(path, backend, device) for path in paths], combine)
+        if isinstance(paths, (str, bytes, Path)) or not isinstance(paths, Iterable):
+            raise TypeError(f"paths: expected several in a list, got {str(paths)!r} alone. Write [it, ...].")
+        files = list(paths)
+        networks = [Network.load(path, backend, device) for path in files]
+        _check_go_together(networks, [path_shown(path) for path in files])
+        return cls(networks, combine)
 
     @property
     def architecture(self) -> Architecture:
@@ -231,6 +237,8 @@ class Ensemble:
     def _answers(self, x: Any, y: Any) -> Answers:
         """Return what all together answer to a data set, and what is right."""
         given, n_out = as_dataset(x, y), self.architecture.n_out
+        columns.check_same(given.columns, self.columns)
+        pictures.check_same(given.pictures, self.pictures)
         data = by_name(given, self.class_names, self.architecture)
         outputs = self.feedforward(data.x).reshape(-1, n_out)
         labels = checked(xp, to_numpy(data.y), self.architecture)
@@ -241,23 +249,31 @@ class Ensemble:
         )
 
 
-def _check_go_together(first: Network, names: tuple[str, ...] | None, net: Network, number: int) -> None:
-    """Raise ValueError unless a network, the so-manieth, can answer together with those before it."""
-    one, other = first.architecture, net.architecture
-    for what, wanted, got in (
-        ("task", one.task, other.task),
-        ("number of inputs", one.sizes[0], other.sizes[0]),
-        ("number of outputs", one.n_out, other.n_out),
-        ("range of outputs", _range(one), _range(other)),
-        ("classes", names or net.class_names, net.class_names or names),
-        ("columns", first.columns, net.columns),
-        ("pictures", first.pictures, net.pictures),
-    ):
-        if wanted != got:
-            raise ValueError(
-                f"networks: expected such as go together, the {what} of number {number} those of the others, "
-                f"{_told(wanted)}, got {_told(got)}. Leave one of the two out."
-            )
+def _check_go_together(networks: Sequence[Network], called: Sequence[str]) -> None:
+    """Raise ValueError unless networks can answer together; it names two that cannot, and what they differ in."""
+    named = 0  # the first that knows the names of its classes
+    for i, net in enumerate(networks):
+        if networks[named].class_names is None:
+            named = i
+        names = networks[named].class_names
+        is_other_order = names is not None and net.class_names is not None and sorted(names) == sorted(net.class_names)
+        classes = "order of classes" if is_other_order else "classes", named, names, net.class_names or names
+        besides = zip(_BESIDES, _besides(networks[0]), _besides(net), strict=True)
+        for what, first, wanted, got in (*((what, 0, *both) for what, *both in besides), classes):
+            if wanted != got:
+                raise ValueError(
+                    f"networks: expected such as go together, the {what} of {called[i]} as of {called[first]}, "
+                    f"{_told(wanted)}, got {_told(got)}. Leave one of the two out."
+                )
+
+
+_BESIDES = ("task", "pictures", "columns", "number of inputs", "number of outputs", "range of outputs")
+
+
+def _besides(net: Network) -> tuple[Any, ...]:
+    """Return what networks have to share besides the names of their classes."""
+    of = net.architecture
+    return of.task, net.pictures, net.columns, of.sizes[0], of.n_out, _range(of)
 
 
 def _range(architecture: Architecture) -> str:

@@ -1,9 +1,14 @@
 """Ensembles: what several networks say together, against what is worked out by hand."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from anynet import Conv2D, Dataset, Ensemble, Network
+from anynet.cli import main
+from anynet.formats.columns import Column
 from anynet.formats.pictures import Pictures
 
 
@@ -115,15 +120,15 @@ def test_values_are_averaged_and_scored(rng):
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (Network([5, 3]), "the number of inputs of number 2 those of the others, 4, got 5. Leave one of the two out."),
-        (Network([4, 2]), "the number of outputs of number 2 those of the others, 3, got 2"),
+        (Network([5, 3]), "the number of inputs of number 2 as of number 1, 4, got 5. Leave one of the two out."),
+        (Network([4, 2]), "the number of outputs of number 2 as of number 1, 3, got 2"),
         (
             Network([4, 3], task="multilabel"),
-            "the task of number 2 those of the others, classification, got multilabel",
+            "the task of number 2 as of number 1, classification, got multilabel",
         ),
         (
             Network([4, 3], output="tanh"),
-            "the range of outputs of number 2 those of the others, from 0 to 1, got from -1 to 1",
+            "the range of outputs of number 2 as of number 1, from 0 to 1, got from -1 to 1",
         ),
     ],
 )
@@ -135,17 +140,18 @@ def test_networks_that_do_not_go_together_are_told(other, told):
 def test_classes_and_pictures_are_the_same():
     one, other, nameless = networks(3, ((2, 2, 1), 3))
     one.class_names, other.class_names = ("a", "b", "c"), ("a", "c", "b")
-    with pytest.raises(ValueError, match="the classes of number 2 those of the others, a, b, c, got a, c, b"):
+    with pytest.raises(ValueError, match="the order of classes of number 2 as of number 1, a, b, c, got a, c, b"):
         Ensemble([one, other])
     assert Ensemble([nameless, one]).class_names == Ensemble([one, nameless]).class_names == ("a", "b", "c")
-    with pytest.raises(ValueError, match="the classes of number 3 those of the others, a, b, c, got a, c, b"):
+    with pytest.raises(ValueError, match="the order of classes of number 3 as of number 1, a, b, c, got a, c, b"):
         Ensemble([one, nameless, other])
-    with pytest.raises(ValueError, match="the classes of number 3"):
+    with pytest.raises(ValueError, match="the order of classes of number 3 as of number 2"):
         Ensemble([nameless, one, other])
+    other.class_names = ("a", "b", "d")
+    with pytest.raises(ValueError, match="the classes of number 2 as of number 1, a, b, c, got a, b, d"):
+        Ensemble([one, other])
     nameless.pictures = Pictures(2, 2, "grey")
-    with pytest.raises(
-        ValueError, match="the pictures of number 2 those of the others, none, got 2 x 2 pixels in grey"
-    ):
+    with pytest.raises(ValueError, match="the pictures of number 2 as of number 1, none, got 2 x 2 pixels in grey"):
         Ensemble([one, nameless])
 
 
@@ -154,6 +160,19 @@ def test_what_is_no_network_is_told():
         Ensemble([])
     with pytest.raises(TypeError, match=r"networks: expected networks, got 'a.npz'. Ensemble.load opens files"):
         Ensemble(["a.npz"])
+    [net] = networks(1)
+    for given in (net, 5):
+        with pytest.raises(
+            TypeError, match=r"networks: expected several in a list, got .* alone\. Write \[it, \.\.\.\]\.$"
+        ):
+            Ensemble(given)
+    for given in ("a.npz", Path("a.npz")):
+        with pytest.raises(TypeError, match=r"networks: expected several in a list, .* Ensemble\.load opens files"):
+            Ensemble(given)
+        with pytest.raises(
+            TypeError, match=r"paths: expected several in a list, got 'a.npz' alone\. Write \[it, \.\.\.\]"
+        ):
+            Ensemble.load(given)
     with pytest.raises(ValueError, match="combine: expected one of average, votes, got 'mean'"):
         Ensemble(networks(), "mean")
     with pytest.raises(ValueError, match="predict_names: expected networks that know the names"):
@@ -167,3 +186,50 @@ def test_files_are_opened(tmp_path, rng):
     both = Ensemble.load(paths, combine="votes")
     assert np.array_equal(both.feedforward(x), Ensemble(nets, "votes").feedforward(x))
     assert repr(both) == "<Ensemble of 2 networks, by votes>"
+
+
+def changed(net, what):
+    if what == "order":
+        net.class_names = ("b", "a", "c")
+    elif what == "pictures":
+        net.pictures = Pictures(2, 2, "grey", "crop")
+    return net
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("sizes", r"the number of inputs of {} as of {}, 4, got 5\. Leave one of the two out"),
+        ("order", "the order of classes of {} as of {}, a, b, c, got b, a, c"),
+        ("pictures", "the pictures of {} as of {}, none, got 2 x 2 pixels in grey, cropped"),
+    ],
+)
+def test_files_that_do_not_go_together_are_named(what, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    one, same, other = [Network([5 if what == "sizes" and i == 2 else 4, 3]) for i in range(3)]
+    one.class_names, same.class_names, other.class_names = [("a", "b", "c")] * 3
+    changed(other, what)
+    for name, net in (("one.npz", one), ("same.npz", same), ("other.npz", other)):
+        net.save(name)
+    told = f"networks: expected such as go together, {told.format('other.npz', 'one.npz')}"
+    with pytest.raises(ValueError, match=told):
+        Ensemble.load(["one.npz", "same.npz", Path("other.npz")])
+    np.savez("rows.npz", x=np.zeros((3, 4)), y=[0, 1, 2])
+    for words in ("evaluate {} --data rows.npz", "predict {} rows.npz", "show-errors {} --data rows.npz"):
+        assert main(words.format("one.npz same.npz other.npz").split()) == 1
+        assert re.search(told, capsys.readouterr().err)
+
+
+def test_what_was_done_to_data_is_what_was_done_for_the_networks():
+    nets = networks(2, ((2, 2, 3), 2))
+    for net in nets:
+        net.pictures = Pictures(2, 2)
+    grey = Dataset(np.zeros((4, 2, 2, 1), np.uint8), [0, 1, 0, 1], pictures=Pictures(2, 2, "grey"))
+    squeezed = Dataset(np.zeros((4, 2, 2, 3), np.uint8), [0, 1, 0, 1], pictures=Pictures(2, 2, "colour", "squeeze"))
+    for data in (grey, squeezed):
+        for judge in (Ensemble(nets).evaluate, Ensemble(nets).score, Ensemble(nets, "votes").confusion_matrix):
+            with pytest.raises(ValueError, match="x: expected pictures as the network has learnt from them"):
+                judge(data)
+    table = Dataset(np.zeros((4, 12)), [0, 1, 0, 1], columns=tuple(Column(f"{i}", ("a",)) for i in range(12)))
+    with pytest.raises(ValueError, match="x: expected columns as the network has learnt from them"):
+        Ensemble(networks(2, (12, 2))).evaluate(table)

@@ -74,8 +74,8 @@ def test_values_have_an_error_together(capsys):
         ("evaluate a.npz b.npz --combine mean", 2, "--combine: expected one of average, votes, got 'mean'."),
         ("predict a.npz b.npz", 2, "IMAGE: expected a picture or rows to answer to, got a saved network."),
         ("evaluate a.npz d.npz", 1, "networks: expected such as go together, the number of inputs of number 2 "),
-        ("evaluate b.npz e.npz", 1, "the classes of number 2 those of the others, x, y, z, got y, x, z."),
-        ("predict b.npz e.npz data.npz", 1, "the classes of number 2 those of the others, x, y, z, got y, x, z."),
+        ("evaluate b.npz e.npz", 1, "the order of classes of e.npz as of b.npz, x, y, z, got y, x, z."),
+        ("predict b.npz e.npz data.npz", 1, "the order of classes of e.npz as of b.npz, x, y, z, got y, x, z."),
     ],
 )
 def test_what_does_not_go_together_is_told(command, code, told, capsys):
