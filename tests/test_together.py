@@ -73,7 +73,11 @@ def test_values_have_an_error_together(capsys):
         ("evaluate a.npz --combine votes", 2, "--combine: expected several networks to answer together, got one."),
         ("evaluate a.npz b.npz --combine mean", 2, "--combine: expected one of average, votes, got 'mean'."),
         ("predict a.npz b.npz", 2, "IMAGE: expected a picture or rows to answer to, got a saved network."),
-        ("evaluate a.npz d.npz", 1, "networks: expected such as go together, the number of inputs of d.npz as of a.npz"),
+        (
+            "evaluate a.npz d.npz",
+            1,
+            "networks: expected such as go together, the number of inputs of d.npz as of a.npz",
+        ),
         ("evaluate b.npz e.npz", 1, "the order of classes of e.npz as of b.npz, x, y, z, got y, x, z."),
         ("predict b.npz e.npz data.npz", 1, "the order of classes of e.npz as of b.npz, x, y, z, got y, x, z."),
     ],
