@@ -49,17 +49,16 @@ def bar(hidden, output, cost):
 @pytest.mark.parametrize("hidden", FOR_HIDDEN)
 @pytest.mark.parametrize(("output", "cost"), FOR_CLASSES)
 def test_two_epochs_of_mnist_teach_any_network(hidden, output, cost):
-    """The median of three seeds, on validation data: two of them, and then the third need not be asked."""
+    """On validation data, from one seed; where that misses, two others: all three take six minutes of a processor."""
     train, validation, _ = datasets.mnist()
-    found, passed = [], 0
+    found = []
     for seed in range(3):
-        if passed == 2:
-            break
         net = Network([784, 30, 10], hidden=hidden, output=output, cost=cost, task="classification", seed=seed)
         net.fit(train, epochs=2, progress=False)
-        found.append(net.accuracy(validation))
-        passed += found[-1] >= bar(hidden, output, cost)
-    assert passed == 2, found
+        found.append(net.accuracy(validation) >= bar(hidden, output, cost))
+        if found in ([True], [False, True, True]):
+            return
+    raise AssertionError(found)
 
 
 @pytest.mark.slow
