@@ -31,7 +31,7 @@ class Shift:
     expands its training data (Nielsen, chapter 3).
 
     Args:
-        pixels: How far at most, 1 to 1000.
+        pixels: How far at most, 1 to 1000, and less than a side of the images.
 
     Raises:
         ValueError: It is out of these bounds.
@@ -51,6 +51,7 @@ class Shift:
     def __call__(self, x: HostArray, rng: Generator) -> HostArray:
         """Return the images, moved."""
         images = images_of(x)
+        _check_leaves(self, images, lambda side: side > self.pixels)
         ways = [(0, 1), *((by, axis) for axis in (1, 2) for k in range(1, self.pixels + 1) for by in (-k, k))]
         drawn, moved = rng.integers(0, len(ways), len(images)), images.copy()
         for way, (by, axis) in enumerate(ways[1:], 1):
@@ -95,7 +96,7 @@ class Scale:
     The factor is one of 65 in equal steps, all as likely; what comes in repeats the edge.
 
     Args:
-        percent: How much at most, above 0 and below 100.
+        percent: How much at most, above 0 and below 100, and such that a pixel is left of each side.
 
     Raises:
         ValueError: It is out of these bounds.
@@ -113,6 +114,7 @@ class Scale:
 
     def __call__(self, x: HostArray, rng: Generator) -> HostArray:
         """Return the images, larger or smaller."""
+        _check_leaves(self, images_of(x), lambda side: (100 - self.percent) * side >= 100)
         factors = 1 + np.linspace(-self.percent, self.percent, 2 * STEPS + 1) / 100
         return _resampled(x, rng, [((1 / factor, 0.0), (0.0, 1 / factor)) for factor in factors])
 
@@ -203,6 +205,16 @@ def _typed(name: str, number: str | None = None) -> Transform:
 def _check(value: Any, field: str, most: float) -> None:
     number = number_in(field, getattr(value, field), f"above 0 and up to {most}", lambda number: 0 < number <= most)
     object.__setattr__(value, field, number)
+
+
+def _check_leaves(transform: Transform, images: HostArray, leaves: Callable[[int], bool]) -> None:
+    """Raise ValueError unless a transform leaves a pixel at least of the shorter side of images."""
+    height, width = images.shape[1:3]
+    if not leaves(min(height, width)):
+        raise ValueError(
+            f"transform: expected one that leaves something of images of {height} x {width} pixels, got {transform}. "
+            "Take a smaller number."
+        )
 
 
 def _resampled(x: HostArray, rng: Generator, ways: Sequence[Any]) -> HostArray:

@@ -1,7 +1,9 @@
 """Folders of a user's own pictures at the command line: trained on, judged by, asked about, by the names of classes."""
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from PIL import Image
 
 from anynet import Network, datasets
 from anynet.cli import main
+from anynet.datasets import images
+from anynet.formats.pictures import Pictures
 
 TRAIN = "train --epochs 2 --batch-size 4 --output net --force"
 COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
@@ -139,13 +143,15 @@ def code_of(words):
         (f"{TRAIN} --data own --image-size {'9' * 5000}", 2, "--image-size: expected a number of pixels, or two"),
         (f"{TRAIN} --data own --image-size 99999999", 1, "size: expected from 1 to 67,108,864 pixels"),
         (f"{TRAIN} --data own --image-size 3x4x5", 2, "--image-size: expected a number of pixels"),
-        (f"{TRAIN} --data own other", 1, "own: Is a directory"),
+        (f"{TRAIN} --data own other", 2, "--data: expected one folder, or files, got 2 with the folder own among them"),
+        ("evaluate net --data text.png own", 2, "--data: expected one folder, or files, got 2 with the folder own amo"),
         (f"{TRAIN} --data own --image-size 8 --early-stopping 2", 2, "--early-stopping: expected data to judge each"),
         (f"{TRAIN} --data absent", 1, "absent: No such file or directory"),
         ("evaluate net --data other", 1, "other/pink: expected a class among blue, green, red, got pink."),
         ("evaluate net --data own", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Bring it to that size"),
         ("predict net own/red/odd.png", 1, "expected 8 x 8 pixels, as others have, got 9 x 8. Bring it to that size"),
-        ("predict net own/red", 1, "own/red: Is a directory"),
+        ("predict net own/red", 1, "own/red: expected a picture, or a file of rows, got a folder. Name files in it"),
+        ("show-layers net own/red", 1, "own/red: expected a picture, or a file of rows, got a folder. Name files in"),
         ("predict net same/red/0.png --top 0", 2, "--top: expected at least 1, got 0"),
         ("evaluate digits --data own", 2, "--data: expected a file, for digits has not learnt from a folder of pictu"),
         ("predict net text.png", 1, "text.png: expected an image .* got text"),
@@ -162,6 +168,105 @@ def test_what_is_wrong_is_told(words, code, told, capsys, rng):
     Network([784, 10]).save("digits")
     assert code_of(words) == code
     assert re.search(told.replace("(", r"\("), capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (f"{TRAIN} --image-size 3", "--image-size: expected a folder of pictures as data, got MNIST. Leave it out."),
+        (f"{TRAIN} --skip-broken", "--skip-broken: expected a folder of pictures as data, got MNIST."),
+        (f"{TRAIN} --target 3", "--target: expected a CSV file as data, got MNIST."),
+        (f"{TRAIN} --data x.npz --image-size 4", "--image-size: expected a folder of pictures as data, got x.npz."),
+        (f"{TRAIN} --data x.npz --image-mode colour", "--image-mode: expected a folder of pictures as data, got x.npz"),
+        (f"{TRAIN} --data own --target 3", "--target: expected a CSV file as data, got own. Leave it out."),
+        (f"{TRAIN} --data own --image-fit squeeze", "--image-fit: expected a size to bring pictures to, got none. Add"),
+        (f"{TRAIN} --config run.toml", "--image-fit: expected a folder of pictures as data, got MNIST."),
+        (f"{TRAIN} --data x.npz --sizes 4 2 --hidden-activation relu", "--hidden-activation: expected a hidden layer"),
+        ("find-rate --data x.npz --image-fit crop", "--image-fit: expected a folder of pictures as data, got x.npz."),
+        ("show-data x.npz --image-size 4", "--image-size: expected a folder of pictures as data, got x.npz."),
+        ("show-data x.npz --target 1", "--target: expected a CSV file as data, got x.npz."),
+        ("evaluate net --data x.npz --skip-broken", "--skip-broken: expected a folder of pictures as data, got x.npz."),
+        ("evaluate net --data own --target 1", "--target: expected a CSV file as data, got own."),
+        ("show-errors net --skip-broken", "--skip-broken: expected a folder of pictures as data, got MNIST."),
+        ("predict net own/red/0.png --target 1", "--target: expected a CSV file, got own/red/0.png. Leave it out."),
+        ("show-layers net own/red/0.png --target 1", "--target: expected a CSV file, got own/red/0.png. Leave it out."),
+        ("predict net own/red/0.png --json --top 2", "--top: expected no --json beside it, which prints all outputs"),
+        ("predict values x.npz --top 2", "--top: expected a network that tells classes apart, got one of values."),
+    ],
+)
+def test_an_option_that_would_be_of_no_effect_is_told(words, told, capsys, rng):
+    write("own", rng, n=1, size=(8, 8))
+    np.savez("x.npz", x=rng.random((4, 4)), y=[0, 1, 0, 1])
+    Path("run.toml").write_text("image-fit = 'crop'\n")
+    net = Network([(8, 8, 3), 3])
+    net.class_names, net.pictures = sorted(COLOURS), Pictures(8, 8)
+    net.save("net")
+    Network([4, 1], output="identity").save("values")
+    assert code_of(words) == 2
+    assert capsys.readouterr().err.startswith(f"anynet: {told}")
+
+
+@pytest.mark.parametrize("augment", ["shift 8", "scale 90", "flip, shift 9"])
+def test_what_leaves_nothing_of_the_pictures_is_told_before_a_training(augment, capsys, rng):
+    write("own", rng, n=2, size=(8, 9))
+    for words in (TRAIN.split(), ["train", "--memory-limit", "0", "--output", "net"]):
+        assert main([*words, "--data", "own", "--augment", augment]) == 2
+        told = capsys.readouterr()
+        assert "--augment: transform: expected one that leaves something of images of 8 x 9 pixels, got S" in told.err
+        assert not told.out
+    assert not Path("net.npz").exists()
+
+
+@pytest.mark.parametrize("folder", ["outer", "onlytrain", "bare"])
+def test_the_folder_to_name_is_told(folder, capsys, rng):
+    write("outer/pets", rng, n=2, size=(8, 8))
+    write("onlytrain/train", rng, n=2, size=(8, 8))
+    write("bare/train", rng, n=2, size=(8, 8))
+    Path("bare/test").mkdir()
+    Path("bare/train/red/0.png").rename("bare/test/0.png")
+    assert main(f"{TRAIN} --data {folder}".split()) == 1
+    assert {
+        "outer": "a folder of pictures for each class, got only pets, which holds folders, blue, green, red. Name "
+        "outer/pets.",
+        "onlytrain": "Name onlytrain/train, or add a folder test beside it, with a folder for each class.",
+        "bare": "Name bare/train, or sort the pictures of bare/test into a folder for each class.",
+    }[folder] in capsys.readouterr().err
+
+
+def test_train_and_test_are_found_in_any_case(capsys, rng):
+    write("own/Train", rng, size=(8, 8))
+    write("own/TEST", rng, n=2, size=(8, 8))
+    assert " / 6 on the test images" in run(f"{TRAIN} --data own", capsys)
+    assert " / 6 right" in run("evaluate net --data own", capsys)
+    Path("own/Train").rename("Train")
+    assert main(["evaluate", "net", "--data", "own"]) == 1
+    assert "got only TEST, which holds folders, blue, green, red. Name own/TEST." in capsys.readouterr().err
+
+
+def test_a_class_of_the_test_pictures_that_is_not_learnt_is_told(capsys, rng):
+    write("own/train", rng, n=2, size=(8, 8), names=["blue", "red"])
+    write("own/test", rng, n=2, size=(8, 8))
+    assert main(f"{TRAIN} --data own".split()) == 1
+    told = capsys.readouterr().err
+    assert told == (
+        "anynet: own/test/green: expected a class among blue, red, got green. Rename the folder, or take it away.\n"
+    )
+    assert not Path("net.npz").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", [f"{TRAIN} --data own", "evaluate net --data own"])
+def test_an_interrupt_while_a_folder_is_read_is_told(command, number, capsys, rng, monkeypatch):
+    write("own", rng, n=2, size=(8, 8))
+    run(f"{TRAIN} --data own", capsys)
+    Path("net.npz").rename("net")
+    read = images.read_picture
+    monkeypatch.setattr(images, "read_picture", lambda *given: os.kill(os.getpid(), number) or read(*given))
+    before = signal.getsignal(number)
+    assert main(command.split()) == 128 + number
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+    assert not Path("net.npz").exists()
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.filterwarnings("always::UserWarning")

@@ -2,14 +2,16 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from anynet import datasets, random
+from anynet import datasets, random, signals
 from anynet.commands import options
 from anynet.commands.errors import UsageError
 from anynet.datasets import Dataset, folders, images, loading
@@ -69,16 +71,21 @@ def _add_how(parser: Any) -> None:
 def add_target(parser: Any) -> None:
     """Add `--target`."""
     column = "column of y in a CSV file: its name, or its number from 0 (the last); texts in others are categories"
-    parser.add_argument("--target", default="-1", metavar="COLUMN", help=column)
+    parser.add_argument("--target", metavar="COLUMN", help=column)
 
 
 def add_pictures(parser: Any) -> None:
     """Add what is done to the pictures of a folder."""
     side = "to which pictures of a folder are brought: a side, or HEIGHTxWIDTH (theirs, where all have one)"
     parser.add_argument("--image-size", type=_size, metavar="SIZE", help=side)
-    parser.add_argument("--image-mode", default="colour", choices=tuple(MODES), help="of pictures (colour)")
+    parser.add_argument("--image-mode", choices=tuple(MODES), help="of pictures (colour)")
     fit = "how one of other proportions is brought to a size: by its middle, or by all of it, distorted (crop)"
-    parser.add_argument("--image-fit", default="crop", choices=FITS, help=fit)
+    parser.add_argument("--image-fit", choices=FITS, help=fit)
+
+
+def column_of(arguments: argparse.Namespace) -> str:
+    """Return which column of a table is y: by default the last."""
+    return "-1" if arguments.target is None else str(arguments.target)
 
 
 def _size(text: str) -> int | tuple[int, int]:
@@ -88,8 +95,33 @@ def _size(text: str) -> int | tuple[int, int]:
     return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
 
 
+def check_options(arguments: argparse.Namespace) -> None:
+    """Raise UsageError for an option that the data have no use for."""
+    files = arguments.data
+    for folder in (file for file in files or () if Path(file).is_dir()):
+        if len(files) > 1:
+            raise UsageError(
+                f"--data: expected one folder, or files, got {len(files)} with the folder {folder} among them. Name it "
+                "alone."
+            )
+    is_folder = files is not None and _is_folder(files)
+    for name in () if is_folder else ("image_size", "image_mode", "image_fit", "skip_broken"):
+        if getattr(arguments, name, None) not in (None, False):
+            _refuse(name, "a folder of pictures as data", files)
+    if arguments.target is not None and (files is None or is_folder or loading.kind(files[0]) != "csv"):
+        _refuse("target", "a CSV file as data", files)
+    if getattr(arguments, "image_fit", None) is not None and arguments.image_size is None:
+        raise UsageError("--image-fit: expected a size to bring pictures to, got none. Add --image-size 32, say.")
+
+
+def _refuse(name: str, expected: str, files: Sequence[str] | None) -> NoReturn:
+    got = "MNIST" if files is None else ", ".join(files)
+    raise UsageError(f"--{name.replace('_', '-')}: expected {expected}, got {got}. Leave it out.")
+
+
 def training_data(arguments: argparse.Namespace) -> TrainingData:
     """Return the data to train on, MNIST's or those of `--data`, and what they ask of a network."""
+    check_options(arguments)
     fraction, output, sizes = arguments.validation_fraction, arguments.output_activation, arguments.sizes
     if arguments.data is None or _is_book(arguments.data):
         if fraction is not None:
@@ -119,6 +151,7 @@ def training_data(arguments: argparse.Namespace) -> TrainingData:
 
 def data_to_judge_by(arguments: argparse.Namespace, net: Network) -> Dataset:
     """Return the data to judge a network by, MNIST's test images or those of `--data`, classes numbered as by it."""
+    check_options(arguments)
     if arguments.data is None:
         data = datasets.mnist()[2]
         if net.sizes[0] != data.x.shape[1] or net.task == "regression":
@@ -148,6 +181,7 @@ def _pictures_to_judge_by(arguments: argparse.Namespace, net: Network) -> Datase
 
 def data_to_show(arguments: argparse.Namespace) -> Dataset:
     """Return the data to draw: of a folder with `train` and `test` the former, of the book's file the training data."""
+    check_options(arguments)
     if _is_book(arguments.data):
         return _book(arguments.data[0])[0]
     pair = folders.train_and_test(arguments.data[0]) if _is_folder(arguments.data) else None
@@ -169,7 +203,7 @@ def _read(arguments: argparse.Namespace, columns: Any = None) -> Dataset:
         return _of_pictures(arguments, path)
     if labels and loading.kind(path) in ("npz", "csv", "pickle"):
         raise ValueError(f"--data: expected {path} alone, for it holds its own y, got {labels[0]} too. Leave that out.")
-    data = datasets.read_data(path, labels[0] if labels else None, arguments.target, columns)
+    data = datasets.read_data(path, labels[0] if labels else None, column_of(arguments), columns)
     is_column = data.y.ndim == 2 and data.y.shape[1] == 1
     return replace(data, y=data.y[:, 0]) if is_column else data
 
@@ -185,15 +219,37 @@ def _of_pictures(
     pictures: Pictures | None = None,
 ) -> Dataset:
     """Return the pictures in a folder, in memory or on disk: as was typed, or as is known of others."""
-    how = {} if pictures else {name: getattr(arguments, f"image_{name}") for name in ("size", "mode", "fit")}
-    how |= {"skip_broken": arguments.skip_broken is True, "memory_limit": getattr(arguments, "memory_limit", None)}
+    how: dict[str, Any] = {
+        "skip_broken": arguments.skip_broken is True,
+        "memory_limit": getattr(arguments, "memory_limit", None),
+    }
     how["progress"] = False if getattr(arguments, "quiet", False) else None
+    if pictures is None:
+        size, mode, fit = arguments.image_size, arguments.image_mode or "colour", arguments.image_fit or "crop"
+        how |= {"size": size, "mode": mode, "fit": fit}
     try:
-        return datasets.image_folder(path, class_names=class_names, pictures=pictures, **how)
+        with _told_if_interrupted():
+            return datasets.image_folder(path, class_names=class_names, pictures=pictures, **how)
     except ValueError as error:
         if images.RESIZE not in str(error):
             raise
         raise ValueError(str(error).replace(images.RESIZE, RESIZED if pictures else RESIZE)) from None
+
+
+@contextmanager
+def _told_if_interrupted() -> Iterator[None]:
+    """Say that an interrupt ends what may have taken minutes, for a `with` statement."""
+    try:
+        with signals.handled(_stop):
+            yield
+    except KeyboardInterrupt:
+        with suppress(OSError):  # of a terminal that has gone away
+            print("Interrupted.", file=sys.stderr)
+        raise
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt(number)
 
 
 def _is_book(files: Sequence[str]) -> bool:

@@ -17,6 +17,8 @@ from anynet.datasets import Dataset
 from anynet.layers import Dropout, Standardize
 from anynet.network import Network
 
+HIDDEN = "sigmoid"  # the activation of hidden layers, if no other is asked for
+
 
 def add_network(add: Callable[..., Any]) -> None:
     """Add the options of which a network is made."""
@@ -28,7 +30,7 @@ def add_network(add: Callable[..., Any]) -> None:
     scale = "let a first layer bring inputs to one scale: their means and deviations are those of the training data"
     options.add_switch(add, "--standardize", scale)
     add("--dropout", type=float, metavar="RATE", help="share of each hidden layer that a step leaves out (none)")
-    add("--hidden-activation", default="sigmoid", metavar="NAME", help=f"{hidden} (sigmoid)")
+    add("--hidden-activation", default=HIDDEN, metavar="NAME", help=f"{hidden} ({HIDDEN})")
     outputs = ", ".join(each(cost.output for cost in COSTS.values()))
     last = f"of the last layer: {outputs} (sigmoid; identity for values)"
     add("--output-activation", metavar="NAME", help=last)
@@ -86,6 +88,8 @@ def _sized(arguments: argparse.Namespace, train: Dataset, asked: Asked) -> list[
     n_in, *hidden, n_out = arguments.sizes or suitable
     if arguments.dropout is not None and not hidden:
         raise UsageError("--dropout: expected a hidden layer to leave some of out, got none. Leave the option out.")
+    if arguments.hidden_activation != HIDDEN and not hidden:
+        raise UsageError("--hidden-activation: expected a hidden layer, got none. Leave the option out.")
     layers: list[Any] = [Standardize()] if arguments.standardize else []
     for size in hidden:
         layers += [size] if arguments.dropout is None else [size, Dropout(arguments.dropout)]

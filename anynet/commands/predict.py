@@ -31,13 +31,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     options.add_names(parser)
     leading = f"how many outputs are shown, the answer's and those of the runners-up ({LEADING})"
-    parser.add_argument("--top", type=int, default=LEADING, metavar="N", help=leading)
+    parser.add_argument("--top", type=int, metavar="N", help=leading)
     parser.add_argument("--json", action="store_true", help="print one JSON object per image or row")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line per image or row; what is none is told, and the others follow."""
-    whole_number("top", arguments.top)
+    if arguments.top is not None and arguments.json:
+        raise UsageError("--top: expected no --json beside it, which prints all outputs, got both. Leave one out.")
+    leading = whole_number("top", LEADING if arguments.top is None else arguments.top)
     paths = [arguments.file, *takewhile(options.is_network, arguments.images)]
     pictures = arguments.images[len(paths) - 1 :]
     net = options.load_together(paths, arguments)
@@ -45,12 +47,14 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("IMAGE: expected a picture or rows to answer to, got a saved network. Name one behind it.")
     one, arguments.file = options.one_of(net), ", ".join(paths)
     names = options.names(arguments.names, one.class_names, n_classes_of(one))
+    if arguments.top is not None and net.task == "regression":
+        raise UsageError("--top: expected a network that tells classes apart, got one of values. Leave it out.")
     codes = []
     with options.threads(arguments.threads, one.backend), called(images.RESIZE, RESIZED):
         for path in pictures:
             try:
                 for name, x in inputs_of(one, path, arguments):
-                    _tell(net, names, name, x, arguments)
+                    _tell(net, names, name, x, None if arguments.json else leading)
             except (OSError, ValueError) as error:
                 if isinstance(error, (BrokenPipeError, OutputError)) or not errors.is_for_the_user(error):
                     raise
@@ -68,20 +72,20 @@ def _kind_of_outputs(net: Network | Ensemble) -> str:
     return "probabilities" if all(each.architecture.output_name == "softmax" for each in networks) else "outputs"
 
 
-def _tell(net: Network | Ensemble, names: Sequence[str] | None, name: str, x: HostArray, arguments: Any) -> None:
-    """Print what the network answers, and its leading outputs."""
+def _tell(net: Network | Ensemble, names: Sequence[str] | None, name: str, x: HostArray, top: int | None) -> None:
+    """Print what the network answers, and so many leading outputs, or all as JSON."""
     outputs, kind = net.feedforward(x)[0], _kind_of_outputs(net)
     if net.task == "classification" and len(outputs) == 1:  # it tells the second class from the first
         lowest = -1 if net.architecture.output_name == "tanh" and kind != "votes" else 0
         outputs = np.array([1 + lowest - outputs[0], outputs[0]])
     names = names or [str(i) for i in range(len(outputs))]
-    leading = np.argsort(-outputs)[: arguments.top]
+    leading = np.argsort(-outputs)[:top]
     answer: Any = names[leading[0]]
     if net.task == "regression":
         answer = [float(f"{value:.6g}") for value in outputs]
     elif net.task == "multilabel":
         answer = [name for name, fires in zip(names, net.predict(x)[0], strict=True) if fires]
-    if arguments.json:
+    if top is None:
         values = {names[i]: round(float(outputs[i]), 6) for i in range(len(outputs))}
         tell(json.dumps({"image": name, "answer": answer, kind: values}))
     elif net.task == "regression":

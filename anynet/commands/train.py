@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import agreement, augmentation, optimizers, signals, symptoms
+from anynet import agreement, augmentation, optimizers, random, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
 from anynet.checks import look_up, whole_number
 from anynet.commands import config, networks, options, terminal
@@ -19,6 +19,7 @@ from anynet.commands.errors import UsageError
 from anynet.commands.keeping import keep
 from anynet.costs import COSTS
 from anynet.datasets import Dataset
+from anynet.examples import rows_at
 from anynet.formats import columns, pictures
 from anynet.history import Report
 from anynet.metrics import METRICS
@@ -268,6 +269,13 @@ def _check_goes_together(arguments: argparse.Namespace, net: Network, data: Trai
         shape = data.train.x.shape[1:]
         if len(shape) < 2 and math.isqrt(shape[0]) ** 2 != shape[0]:
             raise UsageError(f"--augment: expected square images in rows, got {shape[0]} numbers. Leave it out.")
+        transforms = augmentation.typed(arguments.augment)
+        try:  # on the first of them, before anything is written
+            augmentation.applied(
+                transforms, rows_at(data.train.x, slice(0, 1)), random.spawn(arguments.seed).augmentation
+            )
+        except ValueError as error:
+            raise UsageError(f"--augment: {error}") from None
     weight, has_classes = arguments.class_weight, net.task == "classification" and data.train.y.ndim == 1
     if weight not in (None, "balanced"):
         raise UsageError(f"--class-weight: expected balanced, got {weight!r}.")
