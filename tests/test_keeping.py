@@ -1,6 +1,7 @@
 """What was learnt is kept, though the file that was named cannot be written."""
 
 import errno
+import os
 import tempfile
 from pathlib import Path
 
@@ -80,3 +81,39 @@ def test_where_nothing_can_be_written_the_first_error_is_told(places, refuse):
     refuse(lambda path, is_new: True)
     with pytest.raises(OSError, match=r"No space left on device: .*out/net\.npz"):
         keep(write, places / "out" / "net.npz", replaces=False)
+
+
+def of_a_device(path):
+    path.symlink_to("/dev/null")
+
+
+def leading_nowhere(path):
+    path.symlink_to("nowhere/file")
+
+
+@pytest.mark.parametrize("takes", [os.mkfifo, os.mkdir, of_a_device, leading_nowhere])
+@pytest.mark.parametrize("replaces", [True, False])
+def test_whatever_has_taken_the_name_meanwhile_the_network_is_beside_it(takes, replaces, places, capsys):
+    path = places / "out" / "net.npz"
+    takes(path)
+    before = path.lstat().st_mode
+    kept = keep(write, path, replaces)
+    assert (kept, kept.read_bytes(), path.lstat().st_mode) == (path.with_name("net-1.npz"), b"learnt", before)
+    assert (f"It was written to {kept} instead.\n" in capsys.readouterr().err) is replaces
+
+
+def test_no_pipe_or_link_in_a_place_for_the_rest_ends_the_search(places, refuse):
+    for name in ("here", "home"):
+        os.mkfifo(places / name / "network.npz")
+    leading_nowhere(places / "home" / "network-1.npz")
+    refuse(lambda path, is_new: path.parent.name in ("out", "here"))
+    kept = keep(write, places / "out" / "net.npz", replaces=True)
+    assert (kept, kept.read_bytes()) == (places / "home" / "network-2.npz", b"learnt")
+
+
+def test_a_mistake_of_whoever_writes_is_told_as_it_is(places):
+    def mistaken(file):
+        raise KeyError("epoch")
+
+    with pytest.raises(KeyError, match="epoch"):
+        keep(mistaken, places / "out" / "net.npz", replaces=True)

@@ -103,6 +103,13 @@ def test_what_a_link_leads_to_is_replaced_and_other_hard_links_keep_what_they_he
     assert (target.parent / "fresh").read_bytes() == b"first"
 
 
+def test_a_new_file_is_none_that_a_link_leads_to(tmp_path):
+    (tmp_path / "link").symlink_to("fresh")
+    with pytest.raises(FileExistsError):
+        replace_file(tmp_path / "link", writing(b"new"), is_new=True)
+    assert names(tmp_path) == ["link"]
+
+
 def test_what_is_no_regular_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")

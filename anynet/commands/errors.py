@@ -59,7 +59,7 @@ def tell(error: Exception, arguments: argparse.Namespace) -> int:
         words = _with_option(error, vars(arguments))
         complain(words)
         return USAGE if isinstance(error, UsageError) or words.startswith("--") else FAILURE
-    what = f"{type(error).__name__}: {_words_of(error)}".rstrip(".")
+    what = f"{type(error).__name__}: {words_of(error)}".rstrip(".")
     cure = "Report it, with the lines above" if arguments.traceback else "Run again with --traceback, and report it"
     complain(f"this is a mistake of anynet's own, not yours: {what}. {cure}.")
     return OUR_MISTAKE
@@ -67,7 +67,7 @@ def tell(error: Exception, arguments: argparse.Namespace) -> int:
 
 def _with_option(error: Exception, options: Collection[str]) -> str:
     """Return the words of an error, which name an option where the error names its argument."""
-    words = _words_of(error)
+    words = words_of(error)
     argument, colon, rest = words.partition(":")
     name = argument.replace(" ", "_")
     is_option = isinstance(error, (ValueError, TypeError)) and name in options
@@ -80,7 +80,7 @@ def complain(sentence: str) -> None:
         print(f"anynet: {shown(as_called(sentence))}", file=sys.stderr)
 
 
-def _words_of(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """Return what an error says, in one line."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{path_shown(error.filename)}: {error.strerror}."

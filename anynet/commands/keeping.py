@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from anynet.checks import path_shown
 from anynet.commands import errors
 from anynet.commands.options import DEFAULT_OUTPUT, numbered
 from anynet.formats.replacing import replace_file
 
 
 def keep(write: Callable[[BinaryIO], Any], path: Path, replaces: bool) -> Path:
-    """Write a file, and return where: hours of training may be in it, so that a full disk is no reason to give up.
+    """Write a file, and return where: hours of training may be in it, so that no failure is a reason to give up.
 
     Args:
         write: `write(file)` writes it.
@@ -20,19 +21,20 @@ def keep(write: Callable[[BinaryIO], Any], path: Path, replaces: bool) -> Path:
 
     Raises:
         OSError: It cannot be written anywhere.
+        ValueError: Nor where there is no regular file to replace, but a pipe, say.
     """
     try:
         if not replaces:
             return _as_new(write, path)
         replace_file(path, write)
         return path
-    except OSError as error:
+    except Exception as error:  # a disk that is full, a pipe that has the name: whatever it is
         for other in _elsewhere(path):
             try:
                 kept = _as_new(write, other)
-            except OSError:
+            except Exception:  # the first is told
                 continue
-            errors.complain(f"{path}: {error.strerror}. It was written to {kept} instead.")
+            errors.complain(f"{errors.words_of(error).rstrip('.')}. It was written to {path_shown(kept)} instead.")
             return kept
         raise
 

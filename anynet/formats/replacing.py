@@ -32,16 +32,16 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any], is_new: bool = Fa
             they held. Its permissions are kept, but for the bits that let it run as somebody else; a new file has
             those that the process gives any.
         write: `write(file)` writes it.
-        is_new: Replace nothing.
+        is_new: Replace nothing: whatever has the name, a link that leads nowhere too, keeps it.
 
     Raises:
         OSError: It cannot be written; a FileExistsError if it should be new, and is not.
         ValueError: What is there is no regular file, but a pipe or a device, say.
     """
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    target = Path(os.path.realpath(path)) if path.is_symlink() and not is_new else path
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder; create it first", str(target.parent))
-    mode = _mode(target)
+    mode = None if is_new else _mode(target)
     sweep(target.parent)
     try:
         _write_beside(target, write, mode, is_new)
