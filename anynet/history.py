@@ -196,7 +196,8 @@ class Lines:
 
     def append(self, report: Report) -> None:
         """Write the line of an epoch, at once and whole."""
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        wait_for_no_reader = getattr(os, "O_NONBLOCK", 0)  # of a pipe that has taken the name
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | wait_for_no_reader, 0o666)
         try:
             os.write(file, _line(report).encode())
         finally:

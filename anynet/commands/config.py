@@ -84,13 +84,13 @@ def resolved_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.toml")
 
 
-def write_resolved(values: Mapping[str, Any], output: Path) -> None:
-    """Write the options of a run beside its output, whole or not at all, as `--config` reads them."""
+def write_resolved(values: Mapping[str, Any], output: Path, is_new: bool) -> None:
+    """Write the options of a run beside its output, whole or not at all, as `--config` reads them; over nothing new."""
     lines = ["# The options of the run that wrote the file of this name, without .toml.\n"]
     for name, value in sorted(values.items()):
         if value is not None and name not in OF_ONE_RUN and not callable(value):
             lines.append(f"{name.replace('_', '-')} = {_as_toml(value)}\n")
-    replace_file(resolved_path(output), lambda file: file.write("".join(lines).encode("utf-8", "replace")))
+    replace_file(resolved_path(output), lambda file: file.write("".join(lines).encode("utf-8", "replace")), is_new)
 
 
 def _as_toml(value: Any) -> str:

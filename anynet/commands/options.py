@@ -184,12 +184,26 @@ def output_path(given: str | None, force: bool) -> Path:
         if given == "-":
             raise ValueError("--output: expected a file, got '-', and standard output takes no network. Name a file.")
         path = npz.with_suffix(given)
-        if path.exists() and not path.is_file():
-            raise ValueError(f"--output: expected a file, got {path}, a folder, a pipe or a device. Give another name.")
-        if path.exists() and not force:
-            raise ValueError(f"--output: expected a new file, got {path}, which exists. Add --force to replace it.")
-    check_folder("--output", path.parent)
+    check_file("--output", path, force)
     return path
+
+
+def check_file(option: str, path: Path, replaces: bool) -> None:
+    """Check that a file can be written: that it is new, or may be replaced, in a folder that can be written to."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{option}: expected a file, got {path}, a folder, a pipe or a device. Give another name.")
+    if os.path.lexists(path) and not replaces:
+        raise ValueError(f"{option}: expected a new file, got {path}, which exists. Add --force to replace it.")
+    check_folder(option, path.parent)
+
+
+def check_differ(paths: dict[str, Path]) -> None:
+    """Check that options do not name one file, or folder, for two things."""
+    taken: dict[str, str] = {}
+    for option, path in paths.items():
+        other = taken.setdefault(os.path.normcase(os.path.realpath(path)), option)
+        if other != option:
+            raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both. Rename one.")
 
 
 def check_folder(option: str, folder: Path) -> None:
@@ -243,7 +257,7 @@ def drawing(path: Path) -> Iterator[None]:
 
 def free_path(path: Path) -> Path:
     """Return the path, or the first of its numbered forms that does not exist."""
-    return next(free for free in numbered(path) if not free.exists())
+    return next(free for free in numbered(path) if not os.path.lexists(free))
 
 
 def numbered(path: Path) -> Iterator[Path]:

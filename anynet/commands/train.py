@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from anynet import agreement, augmentation, optimizers, random, signals, symptoms
+from anynet import agreement, augmentation, history, optimizers, random, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
-from anynet.checks import look_up, whole_number
-from anynet.commands import config, networks, options, terminal
+from anynet.checks import look_up, path_shown, whole_number
+from anynet.commands import config, errors, networks, options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, add_pictures, classes_told, training_data
 from anynet.commands.errors import UsageError
 from anynet.commands.keeping import keep
@@ -108,7 +109,7 @@ def _add_regularization(add: Callable[..., Any]) -> None:
 def _add_output(add: Callable[..., Any]) -> None:
     file = f"where to save the network; by default {options.DEFAULT_OUTPUT}, numbered if it exists"
     add("--output", "--out", metavar="FILE", help=file)
-    options.add_switch(add, "--force", "replace the file if it exists")
+    options.add_switch(add, "--force", "replace files that exist")
     options.add_switch(add, "--quiet", "print nothing but errors")
 
 
@@ -153,7 +154,8 @@ def _train(
     check_for_interrupt: signals.Interrupts,
 ) -> None:
     """Let the network learn, and save it, whatever happens."""
-    ends = []
+    ends: list[Report] = []
+    report: Report | None = None
     try:
         # It is closed at once, whatever happens: then the best is taken, and a checkpoint written.
         with closing(with_progress(reports, False if arguments.quiet else None, keep=False)) as watched:
@@ -165,7 +167,8 @@ def _train(
     except (KeyboardInterrupt, Exception) as stopped:  # whatever it is, what was learnt is worth keeping
         check_for_interrupt.hold_all()
         is_interrupt = isinstance(stopped, KeyboardInterrupt)
-        if ends or not isinstance(stopped, FloatingPointError):  # which takes back the epoch that it stops
+        # What is not finite takes back the epoch that it stops.
+        if ends or not (report is None or isinstance(stopped, FloatingPointError)):
             path, (epoch, _, _) = _save(net, output, arguments), _saved(list(net.history) or ends, data)
             kept = f"{f'The network of {epoch},' if data.chooses and ends else 'What was learnt so far'} is in {path}."
         else:
@@ -198,9 +201,14 @@ def _tried(net: Network, train: Dataset, how: dict[str, Any]) -> str:
 
 def _save(net: Network, path: Path, arguments: argparse.Namespace) -> Path:
     """Save the network, under a number if another run has taken the path since this one began; options beside it."""
-    saved = keep(net.save, path, replaces=arguments.force is True)
+    replaces = arguments.force is True
+    saved = keep(net.save, path, replaces)
     if arguments.config is not None:
-        config.write_resolved(arguments.resolved, saved)
+        try:
+            config.write_resolved(arguments.resolved, saved, is_new=not replaces)
+        except Exception as error:  # which the network, that is kept, has no part in
+            why = errors.words_of(error).rstrip(".")
+            errors.complain(f"{why}. So the options were not written; the network is in {path_shown(saved)}.")
     return saved
 
 
@@ -248,13 +256,17 @@ def _badness(report: Report) -> float:
 
 def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
     """Check all but the output that is to be written, before anything is."""
-    resolved = config.resolved_path(output)
-    if arguments.config is not None and not arguments.force and resolved.exists():
+    resolved, lines, folder = config.resolved_path(output), arguments.history, arguments.checkpoint
+    named = {"--output": output, "--config": arguments.config and resolved, "--history": lines, "--checkpoint": folder}
+    options.check_differ({option: Path(path) for option, path in named.items() if path is not None})
+    if arguments.config is not None and not arguments.force and os.path.lexists(resolved):
         raise UsageError(f"--config: expected to write the options anew, got {resolved}, which exists. Add --force.")
-    if arguments.history is not None:
-        if options.is_folder(arguments.history):
-            raise UsageError(f"--history: expected a file, got the folder {arguments.history!r}. Name a file in it.")
-        options.check_folder("--history", Path(arguments.history).parent)
+    if lines is not None:
+        if options.is_folder(lines):
+            raise UsageError(f"--history: expected a file, got the folder {lines!r}. Name a file in it.")
+        options.check_file("--history", Path(lines), arguments.force or arguments.resume is not None)
+        if Path(lines).exists() and not arguments.force:
+            history.read(lines)  # to go on with: no other file is written over
     if arguments.checkpoint is not None:
         folder = Path(arguments.checkpoint)
         options.check_folder("--checkpoint", next(p for p in (folder, *folder.absolute().parents) if p.exists()))
