@@ -8,8 +8,11 @@ import unicodedata
 import numpy as np
 import pytest
 from PIL import Image
+from test_resuming import StopAt
+from test_training import set_chunk_bytes
 
-from anynet import Network
+from anynet import Checkpoint, Network
+from anynet.augmentation import Flip, Rotate, Shift
 from anynet.datasets import image_folder, read_images, split
 from anynet.datasets.folders import PicturesOnDisk, train_and_test
 from anynet.formats.pictures import Pictures
@@ -403,6 +406,25 @@ def test_training_from_disk_gives_the_same_network(folder, rng):
         nets[-1].fit(data, epochs=2, batch_size=4, validation=data)
         nets[-1].evaluate(data)
     assert all(np.array_equal(*pair) for pair in zip(nets[0].weights, nets[1].weights, strict=True))
+
+
+def test_stopped_and_resumed_on_pictures_on_disk_it_ends_at_the_same_bits(folder, rng, monkeypatch, tmp_path_factory):
+    for i in range(30):
+        save(folder / ("cat", "dog")[i % 2] / f"{i}.png", rng.integers(0, 256, (8, 8, 3)))
+    set_chunk_bytes(monkeypatch, 8 * 8 * 3 * 4 * 8)
+
+    def fitted(limit=0, **how):
+        net, data = Network([(8, 8, 3), 4, 2]), image_folder(folder, memory_limit=limit)
+        how |= {"transform": [Shift(2), Flip(), Rotate(20)], "validation": data}
+        net.fit(data, epochs=4, batch_size=4, progress=False, **how)
+        return [*net.weights, *net.biases]
+
+    whole, kept = fitted(), tmp_path_factory.mktemp("run")
+    for n in (2, 9, 5):
+        with pytest.raises(KeyboardInterrupt):
+            fitted(checkpoint=Checkpoint(kept), resume=kept, callbacks=[StopAt(n)])
+    for other in (fitted(resume=kept), fitted(limit=None)):
+        assert all(np.array_equal(*pair) for pair in zip(whole, other, strict=True))
 
 
 def gone(path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from idx_writer import idx
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from anynet import Network, datasets
 from anynet.cli import main
@@ -85,6 +85,57 @@ def test_validation_data_are_of_each_class_in_its_proportion(capsys, rng):
     write("both/test", rng)
     out = run(f"{TRAIN} --data both --image-size 8 --validation-fraction 0.2 --early-stopping 1", capsys)
     assert " / 12 on the validation data" in out
+
+
+def test_a_folder_of_mnists_digits_is_mnist(mnist):
+    x, y = mnist[2].x[:200], mnist[2].y[:200]
+    for i, (row, digit) in enumerate(zip(x, y, strict=True)):
+        Path(f"digits/{digit}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(row.reshape(28, 28)).save(f"digits/{digit}/{i:03}.png")
+    data, order = datasets.image_folder("digits", mode="grey"), np.argsort(y, kind="stable")
+    assert np.array_equal(data.x.reshape(200, 784), x[order])
+    assert np.array_equal(data.y, y[order])
+    assert data.class_names == tuple("0123456789")
+    net = Network([784, 10], output="softmax")
+    net.fit(x[order], y[order], epochs=20, progress=False)
+    again = Network([(28, 28, 1), 10], output="softmax")
+    again.fit(data, epochs=20, progress=False)
+    assert np.array_equal(net.weights[0], again.weights[0])
+    assert again.evaluate(data) == net.evaluate(x, y) > 150
+
+
+def draw_shapes(folder, rng, n):
+    """Draw discs, squares and triangles of any bright colour, somewhere on a dark one."""
+    for name in ("disc", "square", "triangle"):
+        Path(folder, name).mkdir(parents=True)
+        for i in range(n):
+            side = int(rng.integers(14, 20))
+            left, top = (int(rng.integers(1, 31 - side)) for _ in range(2))
+            right, bottom, middle = left + side, top + side, left + side // 2
+            picture = Image.new("RGB", (32, 32), tuple(map(int, rng.integers(0, 60, 3))))
+            draw, ink = ImageDraw.Draw(picture), tuple(map(int, rng.integers(150, 256, 3)))
+            if name == "triangle":
+                draw.polygon([(left, bottom), (right, bottom), (middle, top)], ink)
+            else:
+                (draw.ellipse if name == "disc" else draw.rectangle)((left, top, right, bottom), ink)
+            picture.save(f"{folder}/{name}/{i}.{('png', 'bmp', 'tif')[i % 3]}")
+
+
+def test_shapes_in_colour_are_told_apart(capsys, rng):
+    draw_shapes("shapes/train", rng, 90)
+    draw_shapes("shapes/test", rng, 20)
+    words = "train --data shapes --image-size 16 --epochs 40 --output-activation softmax --hidden-activation relu"
+    words = [*words.split(), "--layers", "conv 5x8, pool 2, dense 20", "--output", "net"]
+    assert main(words) == 0
+    capsys.readouterr()
+    told = json.loads(run("evaluate net --data shapes --json", capsys))
+    assert told["total"] == 60
+    assert told["right"] >= 50
+    files = sorted(map(str, Path("shapes/test").glob("*/*")))
+    lines = run(f"predict net {' '.join(files)}", capsys).splitlines()
+    assert (
+        sum(line.split()[1] == Path(file).parent.name for line, file in zip(lines, files, strict=True)) == told["right"]
+    )
 
 
 @pytest.mark.parametrize("limit", ["1KB", "1GB"])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,26 @@ def test_training_the_books_network_takes_less_than_250_megabytes():
     peak = peak_megabytes("from anynet.cli import main; main(['train', '--epochs', '2'])")
     print(f"peak memory of anynet train: {peak:.0f} MB")
     assert peak < 250
+
+
+@needs_proc
+@pytest.mark.parametrize(("limit", "most"), [("100MB", 350), ("20MB", 110)])  # all of them in memory, and on disk
+def test_training_on_twenty_thousand_pictures_takes_no_more_memory_than_it_may(limit, most, pictures):
+    words = ["train", "--data", str(pictures), "--memory-limit", limit, "--epochs", "1", "--batch-size", "100"]
+    peak = peak_megabytes(f"from anynet.cli import main; assert main({words}) == 0")
+    print(f"peak memory with --memory-limit {limit}: {peak:.0f} MB")
+    assert peak < most
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of 20,000 pictures 32x32x3 in two classes, a dark one and a light one."""
+    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for name, lightest in (("dark", 128), ("light", 256)):
+        (folder / name).mkdir()
+        for i, pixels in enumerate(rng.integers(0, lightest, (10_000, 32, 32, 3), np.uint8)):
+            (folder / name / f"{i}.ppm").write_bytes(b"P6 32 32 255 " + pixels.tobytes())
+    return folder
 
 
 @needs_proc
