@@ -12,7 +12,7 @@ import greedy
 import numpy as np
 import pytest
 
-from anynet.formats import npz
+from anynet.formats import json, npz
 
 
 @pytest.mark.parametrize("dtype", ["u1", "f4", ">f8", "f2", "?", "<U3"])
@@ -155,13 +155,42 @@ def test_a_directory_that_tells_less_than_there_is_is_refused(tmp_path):
         npz.read(path)
 
 
-def test_a_header_is_no_longer_than_one_is_unless_the_file_could_hold_it_as_it_stands(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz, "_MAX_HEADER", 100)
+def test_a_header_is_no_longer_than_one_that_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(json, "MAX_LENGTH", 1100)
     path = npz.write(tmp_path / "net", {"s": [3, 2]}, {"a": 1000 * "b"})
     assert npz.read(path)[1] == {"a": 1000 * "b"}
-    np.savez_compressed(path, header=np.array('{"a": "' + 1000 * "b" + '"}'))
-    with pytest.raises(ValueError, match="got a header of 1009 characters"):
-        npz.read(path)
+    with pytest.raises(ValueError, match=r"header: expected what is read again, got JSON of 1,1[0-9]{2} characters"):
+        npz.write(path, {"s": [3, 2]}, {"a": 1100 * "b"})
+    for save in (np.savez, np.savez_compressed):
+        save(path, header=np.array('{"a": "' + 1100 * "b" + '"}'))
+        with pytest.raises(ValueError, match="got a header of 1109 characters"):
+            npz.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" + "[]," * 2**19 + "[]]", "got JSON of more than 1,048,576 values"),
+        ('{"a": ' + "9" * 101 + "}", "got a whole number of 101 digits"),
+        ("[" * 100_000, "got maximum recursion depth exceeded"),
+    ],
+    ids=itertools.count(),
+)
+def test_a_header_that_would_take_much_is_refused(text, message, tmp_path):
+    np.savez(tmp_path / "own.npz", header=np.array(text))
+    with pytest.raises(ValueError, match=message):
+        npz.read(tmp_path / "own.npz")
+
+
+def test_as_many_columns_as_a_table_may_have_fit_into_a_header(tmp_path):
+    columns = [[f"column {i} of them", ["a", "b"]] for i in range(100_000)]
+    path = npz.write(tmp_path / "net", {}, {"columns": columns})
+    assert npz.read(path)[1] == {"columns": columns}
+
+
+def test_numbers_that_are_whole_and_long_are_read(tmp_path):
+    path = npz.write(tmp_path / "net", {}, {"a": [10**99, -(2**64)]})
+    assert npz.read(path)[1] == {"a": [10**99, -(2**64)]}
 
 
 def test_large_data_that_pack_well_are_no_bomb(tmp_path, monkeypatch):
@@ -198,6 +227,15 @@ def says(shape, descr="<f8"):
         (archive(npy(says((4, 4)), bytes(96))), "got 'x.npy' of the shape .4, 4. in .* bytes instead of"),
         (archive(npy(says((-4, -3)), bytes(96))), "got 'x.npy' of the shape .-4, -3."),
         (archive(npy(says((2**70, 3)), bytes(96))), "got 'x.npy' of the shape"),
+        (archive(npy(says(f"({10**30},)"), bytes(96))), "got 'x.npy', which does not say what it is"),
+        (archive(npy(says("(" + f"{10**29}," * 64 + ")"), bytes(96))), "got 'x.npy' of the shape"),
+        (archive(npy(says("(" + "1," * 65 + ")"), bytes(8))), "got 'x.npy' of 65 dimensions"),
+        (archive(npy(says((4,), "M8[D/0]"), bytes(32))), "got 'x.npy' of datetime64, which"),  # NumPy divides
+        (archive(npy(says((4,), "<m8[s/0]"), bytes(32))), "got 'x.npy' of timedelta64, which"),
+        (archive(npy(says((4,), "<f8[D/0]"), bytes(32))), "got 'x.npy', which does not say what it is"),
+        (archive(npy(says((4,), "<f3"), bytes(32))), "got 'x.npy' of float24, which"),
+        (archive(npy(says((4,), "<i16"), bytes(32))), "got 'x.npy' of i16, which"),
+        (archive(npy(says((4,), "<U4294967297"), bytes(32))), "got 'x.npy' of U4294967297, which"),
         (archive(npy(says((4,), "|O"), bytes(32))), "got 'x.npy' of object"),
         (archive(npy(says((4,), "<f16"), b"\xff" * 64)), "got 'x.npy' of (float128|longdouble|float64), which"),
         (archive(npy(says((1,), "<U1"), b"\0\0\x11\0")), "got text in 'x.npy' that is none"),

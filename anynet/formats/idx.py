@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from anynet.checks import path_shown
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Reader, check_inflation, opened
+from anynet.formats.byte_order import native
 from anynet.formats.contents import got
 from anynet.typing import HostArray
 
@@ -58,15 +60,15 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = 
         try:
             check_inflation(n_bytes, packed)
         except ValueError as error:
-            raise ValueError(f"{path}: expected an IDX file, got {error}.") from None
+            raise ValueError(f"{path_shown(path)}: expected an IDX file, got {error}.") from None
         data = reader.take(n_bytes)
         reader.finish()
     if sha256 is not None:
         digest = hashlib.sha256(head)
         digest.update(data)
         if digest.hexdigest() != sha256:
-            raise ValueError(f"{path}: expected the published file, got other contents. Install anynet-nn anew.")
-    array = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+            raise ValueError(f"{path_shown(path)}: expected the published file, got other contents. Install anynet-nn anew.")
+    array = native(np.frombuffer(data, dtype)).reshape(shape)
     array.flags.writeable = False
     return array
 

@@ -6,7 +6,6 @@ holds either the old file or the new one, whole. Reading trusts nothing: what an
 declares is checked before any of it is unpacked.
 """
 
-import json
 import math
 import os
 import re
@@ -18,13 +17,16 @@ from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from json import dumps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from anynet.checks import shown
+from anynet.checks import path_shown, shown
+from anynet.formats import json
 from anynet.formats.bounded import Source, binary, check_inflation
+from anynet.formats.byte_order import native
 from anynet.formats.contents import got
 from anynet.formats.replacing import replace_file
 from anynet.typing import HostArray
@@ -33,17 +35,19 @@ HEADER = "header"
 
 _ENTRIES = "entries"  # of the header: the names of all others, so that one that is lost is missed
 _MAX_DIRECTORY = 2**21  # bytes: thirty thousand entries
-_MAX_HEADER = 2**21  # characters, or as many as the file could hold as they stand
 _MAX_HEAD = 2**14  # bytes in which an array says what it is
 _PIECE = 2**20  # bytes that are unpacked at a time
-_ARRAY_KINDS = "biufU"  # numbers, and the text of the header
+_MAX_DIMENSIONS = 64  # of an array of NumPy
+_PLAIN = frozenset(["?", "b1", "f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))])
+_FOREIGN = {"O": "object", "M": "datetime64", "m": "timedelta64", "V": "records", "c": "complex", "f": "float"}
 
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}  # of what an array says, by the version of the format
 _NPY = re.compile(
     rb"""\s*+\{(?:\s*+(?:
-        'descr'\s*+:\s*+(?:'(?P<descr>[<>|=]?[?biufcmMOSUV][0-9]{0,10}(?:\[[^\]']{0,20}\])?)'|\[[^\[\]]*+\])
+        'descr'\s*+:\s*+(?:'(?P<order>[<>|=]?)(?P<kind>[?biufcmMOSUV])(?P<size>[0-9]{0,10})(?:(?<=[Mm]8)\[[^\]']{0,20}\])?'
+            |\[[^\[\]]*+\])
         |'fortran_order'\s*+:\s*+(?P<is_fortran>True|False)
-        |'shape'\s*+:\s*+\((?P<shape>(?:\s*+-?[0-9]++L?\s*+,)*+(?:\s*+-?[0-9]++L?)?+)\s*+\)
+        |'shape'\s*+:\s*+\((?P<shape>(?:\s*+-?[0-9]{1,30}+L?\s*+,)*+(?:\s*+-?[0-9]{1,30}+L?)?+)\s*+\)
     )\s*+,?+)*+\s*+\}\s*+""",
     re.VERBOSE,
 )
@@ -73,8 +77,12 @@ def write(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]
 
 def write_into(file: BinaryIO, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> None:
     """Write named arrays and a header into an open file; the arguments, and what is raised, are those of `write`."""
-    header = {**header, _ENTRIES: list(arrays)}
-    np.savez(file, allow_pickle=False, **{HEADER: np.array(json.dumps(header))}, **arrays)  # it comes first
+    text = dumps({**header, _ENTRIES: list(arrays)}, ensure_ascii=False)
+    try:
+        json.check(text)
+    except ValueError as error:
+        raise ValueError(f"header: expected what is read again, got {error}. Shorten names of classes.") from None
+    np.savez(file, allow_pickle=False, **{HEADER: np.array(text)}, **arrays)  # it comes first
 
 
 def with_suffix(path: str | Path) -> Path:
@@ -115,14 +123,15 @@ def read(path: Source, names: Collection[str] | None = None) -> tuple[dict[str, 
     with binary(path) as file:
         try:
             with zipfile.ZipFile(_Measured(file)) as archive:
-                size = file.seek(0, os.SEEK_END)
-                entries = _declared(archive, size, names)
-                _check_header(entries.get(HEADER), size)
+                entries = _declared(archive, file.seek(0, os.SEEK_END), names)
+                _check_header(entries.get(HEADER))
                 arrays = {name: _unpacked(archive, entry) for name, entry in entries.items()}
             header = arrays.pop(HEADER, None)
             return arrays, None if header is None else _parsed(header, arrays if names is None else None)
         except _DAMAGE as error:
-            raise ValueError(f"{path}: expected an .npz file of plain arrays, {_got(file, error)}") from None
+            raise ValueError(
+                f"{path_shown(path)}: expected an .npz file of plain arrays, {_got(file, error)}"
+            ) from None
 
 
 class _Measured:
@@ -184,6 +193,7 @@ class _Entry:
     dtype: np.dtype[Any]
     is_fortran: bool
     begin: int  # of the numbers, in bytes from the start of the member
+    data: bytearray | None  # all of it, where it is short
 
 
 def _declared(archive: zipfile.ZipFile, file_size: int, wanted: Collection[str] | None) -> dict[str, _Entry]:
@@ -207,16 +217,14 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Entry:
         raise ValueError(f"{name}, which is no .npy array")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{name} in an unusual compression")
-    with archive.open(member) as stream:
-        shape, dtype, is_fortran, begin = _said(stream.read(_MAX_HEAD), name)
-    if dtype.kind not in _ARRAY_KINDS or (dtype.kind == "f" and dtype.itemsize > 8):
-        why = "is bytes: save names with .astype(str)" if dtype.kind == "S" else "would need pickle or is no number"
-        raise ValueError(f"{name} of {dtype}, which {why}")
+    with _opened(archive, member) as stream:
+        head = stream.read(_MAX_HEAD)
+    shape, dtype, is_fortran, begin = _said(head, name)
     expected = begin + math.prod(shape) * dtype.itemsize
     if any(n < 0 for n in shape) or expected != member.file_size:
         described = f"{name} of the shape {str(shape)[:80]} in {member.file_size} bytes"
         raise ValueError(f"{described} instead of {str(expected)[:40]}")
-    return _Entry(member, shape, dtype, is_fortran, begin)
+    return _Entry(member, shape, dtype, is_fortran, begin, bytearray(head) if len(head) < _MAX_HEAD else None)
 
 
 def _said(head: bytes, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool, int]:
@@ -234,52 +242,69 @@ def _said(head: bytes, name: str) -> tuple[tuple[int, ...], np.dtype[Any], bool,
     found = _NPY.fullmatch(head[at:begin].replace(b'"', b"'"))
     if begin > len(head) or found is None or None in (found["shape"], found["is_fortran"]):
         raise ValueError(f"{name}, which does not say what it is")
-    dtype = np.dtype(object if found["descr"] is None else found["descr"].decode())
     shape = tuple(int(n) for n in re.findall(rb"-?[0-9]+", found["shape"]))
-    return shape, dtype, found["is_fortran"] == b"True", begin
+    if len(shape) > _MAX_DIMENSIONS:
+        raise ValueError(f"{name} of {len(shape)} dimensions")
+    order, kind, size = ((found[part] or b"").decode() for part in ("order", "kind", "size"))
+    return shape, _dtype(order, kind or "O", size, name), found["is_fortran"] == b"True", begin
 
 
-def _check_header(entry: _Entry | None, file_size: int) -> None:
+def _dtype(order: str, kind: str, size: str, name: str) -> np.dtype[Any]:
+    """Return the dtype of numbers or of text; NumPy hears of no other, for it divides by what some of them say."""
+    if kind + size in _PLAIN or (kind == "U" and 0 < len(size) < 9):
+        return np.dtype(order + kind + size)
+    if kind == "S":
+        raise ValueError(f"{name} of {order}S{size}, which is bytes: save names with .astype(str)")
+    bits = str(8 * int(size)) if kind in "cf" and size else ""
+    raise ValueError(f"{name} of {_FOREIGN.get(kind, kind + size)}{bits}, which would need pickle or is no number")
+
+
+def _check_header(entry: _Entry | None) -> None:
     """Check that a header is one text, and no longer than a header is."""
     if entry is None:
         return
     if entry.dtype.kind != "U" or entry.shape != ():
         raise ValueError(f"a header of {entry.dtype} and the shape {str(entry.shape)[:80]} instead of one text")
-    if entry.dtype.itemsize > max(4 * _MAX_HEADER, file_size):
+    if entry.dtype.itemsize > 4 * json.MAX_LENGTH:
         raise ValueError(f"a header of {entry.dtype.itemsize // 4} characters")
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: _Entry) -> HostArray:
     """Return the array of an entry, in the byte order of this machine."""
-    data = _bytes_of(archive, entry.member)
+    data = _bytes_of(archive, entry.member) if entry.data is None else entry.data
+    if len(data) != entry.member.file_size:
+        raise ValueError(f"{entry.member.filename[:80]!r} of another length than the directory says")
     if entry.dtype.kind == "U":
         codes = np.frombuffer(data, np.dtype("u4").newbyteorder(entry.dtype.byteorder), offset=entry.begin)
         if codes.size and codes.max() > sys.maxunicode:
             raise ValueError(f"text in {entry.member.filename[:80]!r} that is none")
-    array = np.frombuffer(data, entry.dtype, offset=entry.begin)
-    array = array.reshape(entry.shape, order="F" if entry.is_fortran else "C")
-    return array.astype(entry.dtype.newbyteorder("="), copy=False)
+    array = native(np.frombuffer(data, entry.dtype, offset=entry.begin))
+    return array.reshape(entry.shape, order="F" if entry.is_fortran else "C")
 
 
 def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
-    """Return the bytes of a member, whose checksum is verified; as many as the directory says, and no more follow."""
-    asked, data = copy(member), bytearray()
-    asked.file_size += 1
-    with archive.open(asked) as stream:
+    """Return the bytes of a member, whose checksum is verified; at most one more than the directory says."""
+    data = bytearray()
+    with _opened(archive, member) as stream:
         while piece := stream.read(_PIECE):
             data += piece
-    if len(data) != member.file_size:
-        raise ValueError(f"{member.filename[:80]!r} of another length than the directory says")
     return data
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Return a member, opened so that one byte more than the directory says is read, if there is one."""
+    asked = copy(member)
+    asked.file_size += 1
+    return archive.open(asked)
 
 
 def _parsed(header: HostArray, arrays: Collection[str] | None) -> dict[str, Any]:
     """Return the header in its array of text, found to name no arrays but those that there are, if they are known."""
-    parsed = json.loads(str(header))
-    if not isinstance(parsed, dict):
-        raise ValueError(f"a header that is a {type(parsed).__name__} instead of a JSON object")
-    named = parsed.pop(_ENTRIES, [])  # earlier versions have not written them
+    told = json.parsed(str(header))
+    if not isinstance(told, dict):
+        raise ValueError(f"a header that is a {type(told).__name__} instead of a JSON object")
+    named = told.pop(_ENTRIES, [])  # earlier versions have not written them
     missing = [name for name in named if name not in arrays] if arrays is not None else []
     if missing:
         raise ValueError(f"no entry {str(missing[0])[:80]!r}, which its header names")
-    return parsed
+    return told
