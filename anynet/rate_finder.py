@@ -5,7 +5,6 @@ the step, and not by which examples it is judged.
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,10 +12,12 @@ from typing import Any
 
 from anynet import batches, evaluation, optimizers, stepping, training
 from anynet.backends import on_device
+from anynet.backends.errors import calm
 from anynet.backends.threads import iterate
 from anynet.data import by_name
 from anynet.evaluation import Trained
 from anynet.examples import as_dataset
+from anynet.formats import columns, pictures
 from anynet.optimizers import Optimizer
 from anynet.training import Training
 
@@ -92,12 +93,14 @@ def find_learning_rate(
     chosen = optimizers.get(default, architecture.book_learning_rate)
     if not hasattr(chosen, "learning_rate"):
         raise TypeError(f"optimizer: expected one that has a learning_rate, got {chosen!r}. Take another.")
-    data = by_name(as_dataset(x, y), net.class_names, architecture)
+    given = as_dataset(x, y)
+    columns.check_same(given.columns, net.columns or given.columns)
+    pictures.check_same(given.pictures, net.pictures)
+    data = by_name(given, net.class_names, architecture)
     made_of = copy.backend, architecture, copy.streams, data, net.class_names
     journey = training.arranged(*made_of, optimizer=_at(chosen, LOWEST), batch_size=batch_size)
     costs: list[float] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of overflow, where it diverges
+    with calm():  # where it diverges
         for cost in iterate(copy.backend, journey.threads, _costs(journey, copy)):
             if not cost <= TOO_MUCH * (costs[0] if costs else math.inf):
                 break

@@ -1,13 +1,16 @@
 """The learning-rate finder: it tries what it says, suggests what suits, and leaves the network as it was."""
 
 import pickle
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from recipes import clusters
 
-from anynet import Dropout, Network, Optimizer, Standardize
+from anynet import Dataset, Dropout, Network, Optimizer, Standardize
+from anynet.formats.columns import Column
+from anynet.formats.pictures import Pictures
 from anynet.optimizers import OPTIMIZERS, get
 from anynet.random import states
 from anynet.rate_finder import STEPS, FoundRate
@@ -53,6 +56,15 @@ def test_costs_are_those_of_a_step_at_each_rate(backend, rng):
         loop.update_mini_batch((x, y), rate)
         costs.append(loop.gradients(x, y)[0])
     assert found.costs == pytest.approx(costs, rel=1e-9)
+
+
+def test_where_it_diverges_nobody_is_warned_and_no_filters_are_touched_which_are_those_of_all_threads(rng):
+    x, y = clusters(rng)
+    net = Network([12, 30, 4], hidden="relu", output="identity", cost="quadratic")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(warnings, "catch_warnings", None)
+        found = net.find_learning_rate(1e15 * x, np.eye(4)[y], optimizer="sgd")
+    assert len(found.rates) < STEPS
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -111,3 +123,21 @@ def test_what_cannot_be_tried_is_refused(rng):
         net.find_learning_rate(x, y)
     with pytest.raises(ValueError, match="x: expected"):
         net.find_learning_rate(x[:, :5], y)
+
+
+def test_what_was_done_to_data_is_what_was_done_to_those_that_were_learnt_from():
+    net, x = Network([(2, 2, 1), 2]), np.full((8, 2, 2, 1), 200, np.uint8)
+    net.pictures = Pictures(2, 2, "grey", "crop")
+    assert net.find_learning_rate(Dataset(x, [0, 1] * 4, pictures=net.pictures))
+    for data in (
+        Dataset(x, [0, 1] * 4, pictures=Pictures(2, 2, "grey", "squeeze")),
+        Dataset(np.full((8, 2, 2, 3), 200, np.uint8), [0, 1] * 4, pictures=Pictures(2, 2)),
+    ):
+        with pytest.raises(ValueError, match="x: expected pictures as the network has learnt from them"):
+            net.find_learning_rate(data)
+    table = Dataset(np.eye(4)[[0, 1] * 4], [0, 1] * 4, columns=(Column("a", tuple("abcd")),))
+    assert Network([4, 2]).find_learning_rate(table)
+    net = Network([4, 2])
+    net.columns = (Column("a", tuple("abce")),)
+    with pytest.raises(ValueError, match="x: expected columns as the network has learnt from them"):
+        net.find_learning_rate(table)
