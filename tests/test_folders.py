@@ -272,7 +272,6 @@ def loop(path):
     path.symlink_to(path.name)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="has no such links and pipes")
 @pytest.mark.parametrize("ending", [".png", ""])
 @pytest.mark.parametrize(
     ("make", "told"),
@@ -290,7 +289,6 @@ def test_what_is_no_file_is_told_and_left_out_when_asked(make, told, ending, fol
         assert len(image_folder(folder, skip_broken=True)) == 3
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
 @pytest.mark.parametrize("limit", [None, 0])
 def test_links_to_pictures_and_to_folders_are_followed(limit, folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
