@@ -1,8 +1,9 @@
 """Pictures for people: a digit as text for a terminal, images in a figure of matplotlib.
 
-Images are uint8, 0 to 255, or numbers in [0, 1], drawn dark where they are high: (28, 28)
-or flat (784,) for one, with a leading n for several; (n, m) is flat if m is a square number
-other than n. Matplotlib is imported when first needed.
+Images are uint8, 0 to 255, or numbers, in [0, 1], or else from the least to the highest, drawn dark
+where they are high: (28, 28) or flat (784,) for one, with a leading n for several; (n, m) is flat if m
+is a square number other than n. What a data set holds, and what a network takes, is judged by the shape
+of an example alone. Matplotlib is imported when first needed.
 """
 
 import math
@@ -18,10 +19,10 @@ from anynet.backends import to_numpy
 from anynet.checks import whole_number
 from anynet.data import by_name
 from anynet.datasets.framing import resampled
-from anynet.examples import Dataset, as_dataset, rows_at
+from anynet.examples import Dataset, as_dataset, is_sparse, rows_at
 from anynet.layers import Conv2D, Dense, Dropout, Flatten, Standardize
 from anynet.metrics import decide
-from anynet.panels import FRAME, INK, Bars, Tiles, fitting, grid, stack
+from anynet.panels import Bars, Tiles, fitting, grid, sheet, stack
 from anynet.typing import HostArray
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ __all__ = ["as_text", "show", "show_errors", "show_filters", "show_layers"]
 _BLOCKS = np.array([[" ", "\u2591", "\u2584"], ["\u2591", "\u2592", "\u2584"], ["\u2580", "\u2580", "\u2588"]])
 _ASCII = np.array(list(" .:-=+*#%@"))
 
-PER_ROW = 10  # images in a figure
 _SHOWN = 60  # of a data set
 
 
@@ -85,17 +85,19 @@ def _takes_blocks(encoding: str | None) -> bool:
     return True
 
 
-def show(x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | Path | None = None) -> "Figure":
-    """Draw one image or several in a grid, or those of a data set.
+def show(
+    x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | Path | None = None, n: int | None = None
+) -> "Figure":
+    """Draw one image or several in a grid, or n of a data set: `show(data, n=20)`.
 
     Args:
         x: Images, (n, height, width), (n, height, width, 3) in colour, (height, width), or flat and
             square; uint8, or numbers in [0, 1], drawn dark where they are high. Or a `Dataset`, whose images
             are drawn below their classes; those of pictures look as these do.
-        y: A label or text above each; None draws none. Of a data set how many are drawn, evenly
-            from the first to the last; None is 60.
+        y: A label or text above each, drawn as it stands; None draws none. Of a data set n: `show(data, 20)`.
         path: Where to save the picture. Without one a window shows it, where matplotlib has one
             to open.
+        n: How many of a data set are drawn, evenly from the first to the last; None is 60.
 
     Returns:
         The figure, which is what a notebook shows.
@@ -103,32 +105,57 @@ def show(x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | P
     Raises:
         ImportError: matplotlib is not installed; the error has the install line.
         ValueError: They are no images, or y has another length.
+        TypeError: n is given, and x is no data set; or x is one, and y are titles.
 
     Example:
         >>> import numpy as np
+        >>> from anynet import Dataset
         >>> figure = show(np.zeros((2, 8, 8)), ["a", "b"])
-        >>> len(figure.axes)
-        2
+        >>> data = Dataset(np.zeros((100, 8, 8)), np.arange(100) % 2, ["cat", "dog"])
+        >>> figure = show(data, n=12)
+        >>> len(figure.axes), figure.axes[0].get_title()
+        (12, 'cat')
     """
     if isinstance(x, Dataset):
-        return _contact_sheet(x, whole_number("y", _SHOWN if y is None else y), path)
+        if n is not None and y is not None:
+            raise TypeError("y: expected nothing beside n, got both. The titles are the classes of the data set.")
+        asked = n if y is None else y
+        return contact_sheet(x, _SHOWN if asked is None else whole_number("n", asked), path)
+    if n is not None:
+        raise TypeError(f"n: expected a Dataset with it, got {type(x).__name__}. Choose images yourself: x[:{n}].")
     images = _as_images(x)
-    titles = None if y is None else [str(label) for label in np.atleast_1d(np.asarray(y))]
+    titles = None if y is None else [(str(label),) for label in np.atleast_1d(np.asarray(y))]
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"y: expected {len(images)} titles, one per image, got {len(titles)}.")
-    return figures.drawn(lambda figure: _draw(figure, images, titles), path)
+    return _drawn_sheet(path, images, titles)
 
 
-def _contact_sheet(data: Dataset, n: int, path: str | Path | None) -> "Figure":
-    """Draw so many examples of a data set, each below its class, or below its value."""
+def contact_sheet(data: Dataset, n: int, path: str | Path | None, per_row: int | None = None) -> "Figure":
+    """Draw so many examples of a data set, each below its class, or below its value.
+
+    Raises:
+        ValueError: They are no images.
+    """
+    shape = tuple(data.x.shape[1:])
+    image = _image_of(shape, data.columns)
+    if image is None:
+        got = f"rows of {shape[0]} numbers" if len(shape) == 1 else f"the shape {(len(data), *shape)}"
+        got = f"rows of a table of {len(data.columns)} columns" if data.columns else got
+        raise ValueError(f"x: expected images, got {got}. Give x as (n, height, width), or a folder of pictures.")
     shown = data[evenly(len(data), n)]
-    y, colours = to_numpy(shown.y), "gray_r" if data.pictures is None else "gray"
-    titles = None
+    y, titles = to_numpy(shown.y), None
     if y.ndim == 1:
-        is_named = data.class_names is not None and y.dtype.kind in "iu" and int(y.max()) < len(data.class_names)
-        titles = [_short(data.class_names[i] if is_named and data.class_names else f"{i:.4g}", 11) for i in y.tolist()]
-    images = _as_images(shown.x)
-    return figures.drawn(lambda figure: _draw(figure, images, titles, colours), path)
+        names, is_label = data.class_names or (), y.dtype.kind in "iu" and int(y.min()) >= 0
+        is_named = is_label and int(y.max()) < len(names)
+        titles = [(names[i] if is_named else f"{i:.4g}",) for i in y.tolist()]
+    return _drawn_sheet(path, _pixels_of(shown.x, image), titles, _inks(data), per_row=per_row)
+
+
+def _drawn_sheet(
+    path: str | Path | None, images: HostArray, titles: Sequence[Sequence[str]] | None, *how: Any, **named: Any
+) -> "Figure":
+    words = {word for title in titles or [] for word in title}
+    return figures.drawn(lambda figure: sheet(figure, images, titles, *how, **named), path, words)
 
 
 def show_layers(net: "Network", x: Any, path: str | Path | None = None) -> "Figure":
@@ -165,8 +192,8 @@ def show_layers(net: "Network", x: Any, path: str | Path | None = None) -> "Figu
     for l, (layer, values) in enumerate(zip(net.layers[:-1], made, strict=False), 1):
         if not isinstance(layer, (Flatten, Dropout)):
             panels.append(_of_values(f"{l} {type(layer).__name__}", values))
-    panels.append(_of_outputs(f"{len(made)} {type(net.layers[-1]).__name__}", net, made[-1]))
-    return figures.drawn(lambda figure: stack(figure, panels), path)
+    answer = _of_outputs(f"{len(made)} {type(net.layers[-1]).__name__}", net, made[-1])
+    return figures.drawn(lambda figure: stack(figure, [*panels, answer]), path, [answer.title, *answer.names])
 
 
 def show_filters(net: "Network", path: str | Path | None = None) -> "Figure":
@@ -238,20 +265,21 @@ def show_errors(
     net.architecture.check_classifies("show_errors")
     shape = _image_shape(net)
     if shape is None:
-        raise ValueError(f"net: expected a network that takes images, got one that takes {net.shapes[0]}.")
+        raise ValueError(
+            f"net: expected a network that takes images, got one that takes {net.shapes[0]}. Ask net.predict(x) which "
+            "answers are wrong."
+        )
     data = by_name(as_dataset(x, y), net.class_names, net.architecture)
     truth, answers = to_numpy(data.y), to_numpy(net.predict(data.x))
     truth = decide(np, truth, "classification", net.architecture.threshold) if truth.ndim == 2 else truth
     wrong = np.flatnonzero(answers != truth)
-    names = [_short(name, 14) for name in net.class_names or data.class_names or range(net.architecture.n_classes)]
+    names = [str(name) for name in net.class_names or data.class_names or range(net.architecture.n_classes)]
     heading = f"{len(wrong):,} of {len(data):,} wrong"
-    if len(wrong) == 0:
-        return figures.drawn(lambda figure: _head(figure, heading), path)
-    heading += f", {limit} of them" * (len(wrong) > limit) + "; what it is \u2192 what it was taken for"
+    if len(wrong) > 0:
+        heading += f", {limit} of them" * (len(wrong) > limit) + "; what it is \u2192 what it was taken for"
     shown = wrong[evenly(len(wrong), limit)]
-    titles = [f"{names[int(truth[i])]} \u2192 {names[int(answers[i])]}" for i in shown]
-    images = _as_images(to_numpy(rows_at(data.x, shown)).reshape(-1, *shape))
-    return figures.drawn(lambda figure: _draw(figure, images, titles, _inks(net), heading), path)
+    titles = [(names[int(truth[i])], f"\u2192 {names[int(answers[i])]}") for i in shown]
+    return _drawn_sheet(path, _pixels_of(rows_at(data.x, shown), shape), titles, _inks(net), heading)
 
 
 # What layers make of an example, as tiles.
@@ -266,12 +294,16 @@ _SMALLEST_IMAGE = 64  # values in a row that are a square image
 
 def _image_shape(net: Any) -> tuple[int, int, int] | None:
     """Return (height, width, channels) of the images that a network takes, flat squares too; None if it takes none."""
-    shape, columns = net.shapes[0], net.columns
-    side = math.isqrt(math.prod(shape))
+    return _image_of(net.shapes[0], net.columns)
+
+
+def _image_of(shape: Sequence[int], columns: Any) -> tuple[int, int, int] | None:
+    """Return (height, width, channels) of examples of a shape that are images; None if they are none."""
     if len(shape) == 3 and shape[2] in (1, 3):
         return shape[0], shape[1], shape[2]
     if len(shape) == 2:
-        return (*shape, 1)
+        return shape[0], shape[1], 1
+    side = math.isqrt(math.prod(shape))
     is_square = len(shape) == 1 and side * side == shape[0] and shape[0] >= _SMALLEST_IMAGE and columns is None
     return (side, side, 1) if is_square else None
 
@@ -283,8 +315,7 @@ def _of_input(net: "Network", a: HostArray) -> Tiles:
         return _of_values("input", a.reshape(net.shapes[0]))
     height, width, channels = shape
     title = f"input: {height} x {width}{' in colour' * (channels == 3)}"
-    image = _as_images(a.reshape(1, *shape))
-    return Tiles(title, image, 1, 1.3 * min(1.0, width / height), _inks(net))
+    return Tiles(title, _pixels_of(a[None], shape), 1, 1.3 * min(1.0, width / height), _inks(net))
 
 
 def _of_values(name: str, a: HostArray) -> Tiles:
@@ -308,7 +339,8 @@ def _of_kernels(name: str, kernels: HostArray, see_input: bool) -> Tiles:
     if is_colour:
         highest = float(np.max(np.abs(kernels)))
         shown = 0.5 + kernels[:_DRAWN] / (2 * highest or 1.0)
-        return Tiles(f"{title} in colour  (grey 0)", shown, *grid(min(n, _DRAWN), height / width, *_MAPS))
+        title += f" in colour  (dark {-highest:.3g}, grey 0, bright {highest:.3g} of red, green and blue)"
+        return Tiles(title, shown, *grid(min(n, _DRAWN), height / width, *_MAPS))
     tiles = kernels[:across, ..., :down].transpose(3, 0, 1, 2).reshape(-1, height, width)
     title += f" (across), on {_count(channels, down, 'map')} (down)"
     return _tiles(title, tiles, len(tiles), min(n, across), fitting(min(n, across), _MAPS[0]))
@@ -336,11 +368,11 @@ def _of_outputs(name: str, net: "Network", outputs: HostArray) -> Bars:
     if task == "classification" and len(outputs) == 1:  # it tells the second class from the first
         outputs = np.array([2 * threshold - outputs[0], outputs[0]])
     known = None if task == "regression" else net.class_names
-    names = [_short(name, 18) for name in known or range(len(outputs))]
+    names = [str(name) for name in known or range(len(outputs))]
     if task == "classification":
         said = names[int(np.argmax(outputs))]
     elif task == "multilabel":
-        said = ", ".join(names[i] for i in np.flatnonzero(outputs > threshold))[:60] or "none"
+        said = ", ".join(names[i] for i in np.flatnonzero(outputs > threshold)) or "none"
     else:
         said = ", ".join(f"{value:.4g}" for value in outputs[:6]) + ", ..." * (len(outputs) > 6)
     in_order = task == "regression" or len(outputs) <= _BARS
@@ -352,14 +384,9 @@ def _of_outputs(name: str, net: "Network", outputs: HostArray) -> Bars:
     return Bars(title, [names[i] for i in leading], values, ends, (low, high) == (0.0, 1.0))
 
 
-def _short(name: Any, most: int) -> str:
-    text = str(name)
-    return text if len(text) <= most else f"{text[: most - 1]}\u2026"
-
-
-def _inks(net: Any) -> str:
-    """Return how one channel is drawn: photographs as they are, else dark where it is high."""
-    return "gray_r" if net.pictures is None else "gray"
+def _inks(seen: Any) -> str:
+    """Return how one channel of a network's or a data set's is drawn: pictures as they are, else dark if it is high."""
+    return "gray_r" if seen.pictures is None else "gray"
 
 
 # Images in a grid.
@@ -368,36 +395,6 @@ def _inks(net: Any) -> str:
 def evenly(n: int, most: int) -> HostArray:
     """Return which of n examples are drawn, so many at most: evenly from the first to the last."""
     return np.linspace(0, n - 1, min(n, most)).round().astype(int)
-
-
-def _draw(
-    figure: "Figure", images: HostArray, titles: list[str] | None, colours: str = "gray_r", heading: str = ""
-) -> None:
-    longest = max(map(len, titles or [""]))
-    n_columns = min(len(images), PER_ROW, max(1, int(PER_ROW * 11 / max(longest, 1))))
-    n_rows = math.ceil(len(images) / n_columns)
-    side = max(0.9, 0.082 * longest, 2.4 / n_columns)  # inches
-    n_title, n_heading = 0.24 * bool(titles), 0.4 * bool(heading)
-    aspect = images.shape[1] / images.shape[2]
-    width = max(n_columns * side, 0.075 * len(heading))  # a heading is not cut off
-    figure.set_size_inches(width, n_rows * (min(side, 1.6) * aspect + n_title) + n_heading)
-    if heading:
-        figure.suptitle(heading, fontsize=10, color=INK)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axis in axes[len(images) :]:
-        axis.set_visible(False)
-    for i, axis in enumerate(axes[: len(images)]):
-        axis.imshow(images[i], cmap=colours, vmin=0, vmax=1, interpolation="nearest")
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set(color=FRAME, linewidth=0.6)
-        if titles:
-            axis.set_title(titles[i], fontsize=10, color=INK, pad=3)
-
-
-def _head(figure: "Figure", heading: str) -> None:
-    """Draw a figure of a heading alone."""
-    figure.set_size_inches(4.0, 0.6)
-    figure.suptitle(heading, fontsize=10, color=INK)
 
 
 def _as_images(x: Any) -> HostArray:
@@ -419,5 +416,20 @@ def _as_images(x: Any) -> HostArray:
         raise ValueError(
             f"x: expected images, (n, height, width), (n, height, width, 3) or flat squares, got the shape {a.shape}."
         )
-    scale = 255 if a.dtype == np.uint8 else 1
-    return np.asarray(np.clip(a / scale, 0, 1), np.float32)
+    return _scaled(a)
+
+
+def _pixels_of(x: Any, shape: tuple[int, int, int]) -> HostArray:
+    """Return examples as images of a shape (height, width, channels), as `_as_images` returns them."""
+    images = to_numpy(x.toarray() if is_sparse(x) else x).reshape(-1, *shape)
+    return _scaled(images[..., 0] if shape[2] == 1 else images)
+
+
+def _scaled(a: HostArray) -> HostArray:
+    """Return pixels in [0, 1]: bytes of 255, and numbers as they are, or from the least to the highest."""
+    if a.dtype == np.uint8:
+        return np.asarray(a / 255, np.float32)
+    low, high = (0.0, 1.0) if a.size == 0 else (float(a.min()), float(a.max()))
+    if low < high and math.isfinite(low) and math.isfinite(high) and (low < 0 or high > 1):
+        a = (a - low) / (high - low)
+    return np.asarray(np.clip(a, 0, 1), np.float32)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from anynet import Conv2D, Dataset, Dropout, GlobalAveragePool2D, LayerNorm, MaxPool2D, Network, Standardize, plots
+from anynet.formats.columns import Column
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -67,7 +68,9 @@ def test_figures_show_the_images_in_a_grid(n, rows, columns, tmp_path, mnist):
     figure = plots.show(images, labels, tmp_path / "digits.png")
     seen = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title() for axis in seen] == [str(label) for label in labels]
-    assert figure.axes[0].get_gridspec().get_geometry() == (rows, columns)
+    places = [axis.get_position() for axis in seen]
+    assert len({round(place.y0, 4) for place in places}) == rows
+    assert len({round(place.x0, 4) for place in places}) == columns
     for axis, image in zip(seen, images, strict=True):
         np.testing.assert_allclose(axis.images[0].get_array(), image.reshape(28, 28) / 255, atol=1e-6)
     with Image.open(tmp_path / "digits.png") as picture:
@@ -83,6 +86,93 @@ def test_figures_need_no_titles_and_take_one(mnist):
     assert plots.show(mnist[2].x[0], "seven").axes[0].get_title() == "seven"
     with pytest.raises(ValueError, match="y: expected 2 titles, one per image, got 3"):
         plots.show(mnist[2].x[:2], [1, 2, 3])
+
+
+# The examples of a data set.
+
+
+def shown(figure):
+    """The images of a figure."""
+    return np.array([axes.images[0].get_array() for axes in figure.axes])
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 1), (8, 3), (8, 3, 1), (8, 8, 3), (3, 3), (5, 3), (2, 2)])
+@pytest.mark.parametrize("n", [1, 3, 8, 64])
+def test_what_an_image_is_is_told_by_the_shape_of_one_whatever_their_number(shape, n, rng, drawn_sheets):
+    x = rng.random((n, *shape))
+    plots.show(Dataset(x, np.arange(n)), n=n)
+    [(images, titles)] = drawn_sheets
+    expected = x.reshape(n, 8, 8) if shape == (64,) else x.reshape(n, *shape[:2]) if shape[2:] == (1,) else x
+    np.testing.assert_allclose(images, expected, atol=1e-6)
+    assert [title for (title,) in titles] == [str(i) for i in range(n)]
+
+
+def test_rows_of_a_table_are_no_images(rng):
+    columns = tuple(Column(f"number {i}") for i in range(64))
+    for data, got in (
+        (Dataset(rng.random((9, 13)), np.zeros(9)), "rows of 13 numbers"),
+        (Dataset(rng.random((9, 4)), np.zeros(9)), "rows of 4 numbers"),
+        (Dataset(rng.random((9, 64)), np.zeros(9), columns=columns), "rows of a table of 64 columns"),
+        (Dataset(rng.random((9, 4, 4, 2)), np.zeros(9)), r"the shape \(9, 4, 4, 2\)"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"x: expected images, got {got}\. Give x as \(n, height, width\), or a fo"
+        ):
+            plots.show(data, 5)
+
+
+def test_a_number_says_how_many_of_a_data_set_are_drawn(rng, drawn_sheets):
+    data = Dataset(rng.random((70, 8, 8)), np.arange(70) - 1, [str(i) for i in range(80)])
+    for given, named in (((data, 5), {}), ((data,), {"n": 5}), ((data,), {})):
+        plots.show(*given, **named)
+    assert [len(images) for images, _ in drawn_sheets] == [5, 5, 60]
+    assert drawn_sheets[0][1] == [("-1",), ("16",), ("33",), ("51",), ("68",)]  # below 0 there is no name
+    with pytest.raises(
+        TypeError, match=r"n: expected a Dataset with it, got ndarray\. Choose images yourself: x\[:5\]"
+    ):
+        plots.show(data.x, n=5)
+    with pytest.raises(TypeError, match="y: expected nothing beside n, got both"):
+        plots.show(data, ["a"], n=1)
+    with pytest.raises(ValueError, match="n: expected at least 1, got 0"):
+        plots.show(data, n=0)
+
+
+def test_numbers_beyond_1_are_drawn_from_the_least_to_the_highest(drawn_sheets):
+    x = np.linspace(-2, 6, 2 * 64).reshape(2, 64)
+    plots.show(Dataset(x, [0, 1]))
+    np.testing.assert_allclose(drawn_sheets[0][0], ((x + 2) / 8).reshape(2, 8, 8), atol=1e-6)
+    plots.show(np.array([[0.25, 0.5], [0.5, 0.75]]))
+    np.testing.assert_allclose(drawn_sheets[1][0], [[[0.25, 0.5], [0.5, 0.75]]])
+    plots.show(np.full((2, 2), np.inf))
+    assert (drawn_sheets[2][0] == 1).all()
+
+
+def test_sparse_examples_are_drawn(drawn_sheets):
+    sparse = pytest.importorskip("scipy.sparse")
+    x = np.eye(64)[:5]
+    plots.show(Dataset(sparse.csr_array(x), np.arange(5)))
+    net = Network([64, 2])
+    net.biases = [np.array([[9.0], [0.0]])]
+    plots.show_errors(net, sparse.csr_array(x), np.ones(5, int))
+    for images, _ in drawn_sheets:
+        np.testing.assert_array_equal(images, x.reshape(5, 8, 8))
+
+
+def test_errors_of_narrow_images_are_no_picture_in_colour(rng, drawn_sheets):
+    net = Network([(5, 3), 2])
+    net.biases = [np.array([[9.0], [0.0]])]
+    x = rng.random((4, 5, 3))
+    plots.show_errors(net, x, np.ones(4, int))
+    np.testing.assert_allclose(drawn_sheets[0][0], x, atol=1e-6)
+    assert drawn_sheets[0][1] == [("1", "\u2192 0")] * 4
+
+
+@pytest.fixture
+def drawn_sheets(monkeypatch):
+    """The images and titles of the sheets that are drawn."""
+    seen = []
+    monkeypatch.setattr(plots, "sheet", lambda figure, images, titles, *_, **__: seen.append((images, titles)))
+    return seen
 
 
 def test_without_matplotlib_the_install_line_is_told(monkeypatch):
@@ -183,11 +273,13 @@ def test_kernels_are_drawn_and_weights_that_see_the_image(drawn):
     kernels = [p.weights for p in (net.parameters[1], net.parameters[2], net.parameters[3])]
     first, second, third = drawn
     assert [panel.title.partition("  (")[0] for panel in drawn] == [
-        "2 Conv2D: 2 filters of 5 x 5 in colour",
+        "2 Conv2D: 2 filters of 5 x 5 in colour",  # and what dark and bright are of its colours
         "3 Conv2D: 3 filters of 2 x 2 (across), on 2 maps (down)",
         "4 Conv2D: 40 of 50 filters of 2 x 2 (across), on 3 maps (down)",
     ]
     np.testing.assert_allclose((first.images - 0.5) * 2 * abs(kernels[0]).max(), kernels[0], atol=1e-6)
+    most = abs(kernels[0]).max()
+    assert first.title.endswith(f"  (dark {-most:.3g}, grey 0, bright {most:.3g} of red, green and blue)")
     assert second.n_columns == 3
     np.testing.assert_array_equal(second.images[3 * 1 + 0], kernels[1][0, :, :, 1])
     assert third.images.shape == (3 * 40, 2, 2)
@@ -207,7 +299,8 @@ def test_wrong_answers_are_drawn_with_truth_and_answer(rng, tmp_path):
     figure = plots.show_errors(net, x, [1, 0, 2, 1, 2, 0], tmp_path / "errors.png", limit=3)
     assert figure.get_suptitle() == "4 of 6 wrong, 3 of them; what it is \u2192 what it was taken for"
     seen = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title() for axes in seen] == ["cat \u2192 dog", "an animal of \u2026 \u2192 dog", "cat \u2192 dog"]
+    titles = [axes.get_title() for axes in seen]
+    assert titles == ["cat\n\u2192 dog", "an animal of a long name\n\u2192 dog", "cat\n\u2192 dog"]
     for axes, i in zip(seen, (1, 4, 5), strict=True):
         np.testing.assert_allclose(axes.images[0].get_array(), x[i] / 255, atol=1e-6)
     assert (tmp_path / "errors.png").stat().st_size > 1000

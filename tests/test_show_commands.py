@@ -8,6 +8,7 @@ from PIL import Image
 
 from anynet import Conv2D, Ensemble, Network, datasets, plots
 from anynet.cli import main
+from anynet.formats.pictures import Pictures
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -104,7 +105,26 @@ def test_errors_are_mnists_unless_other_data_are_named_and_may_be_those_of_sever
         ("show-layers net.npz nothing.png", 1, "nothing.png: No such file or directory"),
         ("show-layers net.npz pets/cat/0.png --out pets", 2, "--output: expected a file, got the folder 'pets'"),
         ("show-layers net.npz pets/cat/0.png --out net.npz", 2, "--output: expected a new file, got net.npz"),
-        ("show-layers net.npz pets/cat/0.png --out a.xyz", 2, "--output: expected the name of a picture, got a.xyz"),
+        (
+            "show-layers net.npz pets/cat/0.png --out a.xyz",
+            2,
+            "--output: expected the name of a picture, got a.xyz. Let ",
+        ),
+        ("show-filters net.npz --out a.xyz", 2, "--output: expected the name of a picture, got a.xyz. Let it end in"),
+        ("show-errors net.npz --data pets --out a.xyz", 2, "--output: expected the name of a picture, got a.xyz. Let "),
+        (
+            "show-layers odd.npz pets/cat/0.png",
+            1,
+            "pets/cat/0.png: expected 8 x 8 pixels, as others have, got 9 x 12. Br",
+        ),
+        (
+            "show-layers net.npz pets/cat",
+            1,
+            "pets/cat: expected a picture, or a file of rows, got a folder. Name files",
+        ),
+        ("show-layers pets pets/cat/0.png", 1, "pets: expected a file, got a folder. Name a file in it."),
+        ("show-filters pets", 1, "pets: expected a file, got a folder. Name a file in it."),
+        ("show-errors pets --data pets", 1, "pets: expected a file, got a folder. Name a file in it."),
         ("show-filters flat.npz", 1, "net: expected a network with a layer that looks at images, got <Network [5, 2]"),
         ("show-errors net.npz --data pets --limit 0", 2, "--limit: expected at least 1, got 0"),
         ("show-errors net.npz", 2, "--data: expected data for a network that takes 192 numbers"),
@@ -113,8 +133,43 @@ def test_errors_are_mnists_unless_other_data_are_named_and_may_be_those_of_sever
 )
 def test_what_cannot_be_drawn_is_told(command, code, told, net, capsys):
     Network([5, 2]).save("flat.npz")
+    odd = Network([(8, 8, 3), 2])
+    odd.pictures = Pictures(8, 8)
+    odd.save("odd.npz")
     assert main(command.split()) == code
-    assert f"anynet: {told}" in capsys.readouterr().err
+    seen = capsys.readouterr().err
+    assert f"anynet: {told}" in seen
+    assert "size=" not in seen  # which is no option
+
+
+def test_what_matplotlib_refuses_is_not_called_a_bad_name_of_a_file(net, monkeypatch, capsys):
+    def draw(net, path):
+        float("no number")
+
+    monkeypatch.setattr(plots, "show_filters", draw)
+    assert main(["show-filters", "net.npz"]) == 70
+    assert "this is a mistake of anynet's own, not yours: ValueError: could not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [("a$\\foo$b", "$5 to $6"), ("W" * 180 + "a", "W" * 180 + "b")])
+def test_classes_of_any_names_are_drawn(names, net, capsys):
+    net.class_names = names
+    net.save("names.npz")
+    np.savez("data.npz", x=np.zeros((4, 8, 8, 3), np.uint8), y=[0, 1, 0, 1], classes=names)
+    assert main(["show-layers", "names.npz", "data.npz"]) == 0
+    assert main(["show-errors", "names.npz", "--data", "data.npz"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_characters_that_no_font_has_are_told_in_one_line(net, capsys):
+    net.class_names = ("\u732b", "\u72d7")
+    net.save("names.npz")
+    assert main(["show-layers", "names.npz", "pets/cat/0.png"]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "anynet: picture: expected a font that has the characters of the names, got none with \u72d7 \u732b"
+    )
 
 
 @pytest.mark.parametrize("command", ["show-layers net.npz pets/cat/0.png", "show-filters net.npz"])

@@ -24,6 +24,6 @@ def run(arguments: argparse.Namespace) -> None:
     if not told:
         raise ValueError(f"{arguments.file}: expected at least one epoch, got none. Let train write it by --history.")
     tell(str(told))
-    with options.drawing(output):
+    with options.drawing():
         told.plot(output)
     say(f"Saved the picture to {output}")

@@ -82,6 +82,8 @@ def complain(sentence: str) -> None:
 
 def words_of(error: Exception) -> str:
     """Return what an error says, in one line."""
+    if isinstance(error, IsADirectoryError) and error.filename is not None:
+        return f"{error.filename}: expected a file, got a folder. Name a file in it."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{path_shown(error.filename)}: {error.strerror}."
     return " ".join(str(error).split()) or type(error).__name__

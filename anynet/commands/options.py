@@ -16,8 +16,9 @@ from anynet import backends
 from anynet.agreement import MOST_THREADS
 from anynet.backends import Backend
 from anynet.checks import is_name
-from anynet.commands.errors import UsageError, is_for_the_user
+from anynet.commands.errors import UsageError
 from anynet.ensemble import COMBINE, Ensemble
+from anynet.figures import PictureNameError
 from anynet.formats import npz
 from anynet.network import Network
 
@@ -245,14 +246,12 @@ def picture_path(given: str) -> Path:
 
 
 @contextmanager
-def drawing(path: Path) -> Iterator[None]:
-    """Tell of a name that is none of a picture: matplotlib knows which formats it writes."""
+def drawing() -> Iterator[None]:
+    """Tell of a name that is none of a picture as what was typed: only a figure knows which are."""
     try:
         yield
-    except ValueError as error:
-        if is_for_the_user(error):  # about what is drawn
-            raise
-        raise ValueError(f"--output: expected the name of a picture, got {path}. {error}.") from error
+    except PictureNameError as error:
+        raise UsageError(str(error).replace("path:", "--output:", 1)) from None
 
 
 def free_path(path: Path) -> Path:

@@ -16,7 +16,7 @@ from anynet.datasets import Dataset
 from anynet.examples import rows_at
 
 DEFAULT_OUTPUT = Path("data.png")
-PER_ROW = plots.PER_ROW
+PER_ROW = 10  # an example, and what is made of it
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     data = data_to_show(arguments)
     shown = data[plots.evenly(len(data), n)]
     sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed)
-    with options.drawing(output):
-        plots.show(sheet, len(sheet), output)
+    with options.drawing():
+        plots.contact_sheet(sheet, len(sheet), output, None if transforms is None else PER_ROW)
     say(f"{len(shown):,} of {len(data):,} examples. Saved the picture to {output}")
 
 

@@ -26,6 +26,6 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"{kind} image {i}: {y[i]}")
     tell(plots.as_text(x[i]))
     if output is not None:
-        with options.drawing(output):
+        with options.drawing():
             plots.show(x[i], [y[i]], output)
         say(f"Saved the picture to {output}")

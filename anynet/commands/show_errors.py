@@ -29,6 +29,6 @@ def run(arguments: argparse.Namespace) -> None:
     net = options.load_together(arguments.files, arguments)
     one, arguments.file = options.one_of(net), ", ".join(arguments.files)
     data = data_to_judge_by(arguments, one)
-    with options.threads(arguments.threads, one.backend), options.drawing(output):
+    with options.threads(arguments.threads, one.backend), options.drawing():
         figure = plots.show_errors(net, data, path=output, limit=arguments.limit)
     say(f"{figure.get_suptitle().partition(';')[0]}; saved the picture to {output}")

@@ -21,6 +21,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Draw the kernels of convolutions, or weights that see the picture itself."""
     output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
     net = Network.load(arguments.file)
-    with options.drawing(output):
+    with options.drawing():
         plots.show_filters(net, output)
     say(f"Saved the picture to {output}")

@@ -29,6 +29,6 @@ def run(arguments: argparse.Namespace) -> None:
     net = options.load_network(arguments)
     with options.threads(arguments.threads, net.backend), called(images.RESIZE, RESIZED):
         [(name, x)] = islice(inputs_of(net, arguments.images, arguments), 1)
-        with options.drawing(output):
+        with options.drawing():
             plots.show_layers(net, x, output)
     say(f"Saved the picture of {name} in the layers of {arguments.file} to {output}")

@@ -18,10 +18,13 @@ class OutputError(OSError):
 
 @contextmanager
 def called(path: str, name: str) -> Iterator[None]:
-    """Print another name in the place of a path, or of other words, for the `with` statement."""
+    """Print another name in the place of a path, or of other words, for the `with` statement, and in its errors."""
     _names[path] = name
     try:
         yield
+    except Exception as error:  # is told when the statement is left
+        error.args = tuple(as_called(each) if isinstance(each, str) else each for each in error.args)
+        raise
     finally:
         del _names[path]
 
