@@ -143,7 +143,7 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("show-digit 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
         ("show-digit 0 --output .", 2, "--output: expected a file, got the folder '.'"),
         ("evaluate absent.npz", 1, "absent.npz: No such file or directory"),
-        ("evaluate .", 1, "Is a directory"),
+        ("evaluate .", 1, ".: expected a file, got a folder. Name a file in it."),
         ("evaluate x.npz --backend strict", 2, "--backend: expected one of numpy"),
         ("predict x.npz x.png --device 7", 2, "--device: expected None or 'cpu' for numpy, got 7"),
         (f"{TRAIN} --output .", 2, "--output: expected a file, got the folder '.'"),
@@ -661,6 +661,42 @@ def test_a_confusion_matrix_stands_straight_whatever_the_terminal_shows(encoding
     assert (table[1].split()[0], table[2].split()[0]) == names
     widths = {len(line) + line.count("\u732b") for line in table[:5]}  # that character takes two columns
     assert len(widths) == 1
+
+
+@pytest.mark.parametrize("given", [["class number 1", "class number 2", "class number 3", "x"], None])
+def test_a_matrix_names_classes_so_that_they_are_told_apart_and_json_names_them_whole(given, capsys):
+    net = Network([6, 4])
+    net.class_names = given
+    net.save("four.npz")
+    assert main(["evaluate", "four.npz", "--data", DATA]) == 0
+    header = capsys.readouterr().out.split("\n\n", 1)[1].splitlines()[0]
+    seen = [header[place : place + 13].strip() for place in range(12, 64, 13)] if given else header.split()
+    assert seen == (
+        ["class\u2026mber 1", "class\u2026mber 2", "class\u2026mber 3", "x"] if given else ["0", "1", "2", "3"]
+    )
+    assert main(["evaluate", "four.npz", "--data", DATA, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == given
+
+
+def test_of_many_classes_the_most_frequent_confusions_are_listed(capsys, rng):
+    names = [f"class number {i:03}" for i in range(30)]
+    net = Network([3, 30])
+    net.weights, net.biases = [np.zeros((30, 3))], [np.eye(30)[:, [7]] * 9]  # all is taken for one
+    net.class_names = names
+    net.save("many.npz")
+    y = np.repeat(np.arange(30), np.arange(30) + 1)
+    np.savez("many-data.npz", x=np.zeros((len(y), 3)), y=y)
+    assert main(["evaluate", "many.npz", "--data", "many-data.npz"]) == 0
+    first, *listed, last = capsys.readouterr().out.splitlines()
+    assert first == "many.npz: 8 / 465 right, 1.72 %"
+    wrong = [i for i in range(29, -1, -1) if i != 7][:20]
+    assert listed == [f"  {names[i]} -> {names[7]}: {i + 1}" for i in wrong]
+    assert last == "(what they are -> what they are taken for, 20 of 29 confusions; --json prints all)"
+    np.savez("many-data.npz", x=np.zeros((4, 3)), y=[7, 7, 7, 7])
+    assert main(["evaluate", "many.npz", "--data", "many-data.npz"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "(what they are -> what they are taken for, 0 of 0 confusions; --json prints all)"
+    ]
 
 
 def test_help_says_that_nothing_is_judged_without_a_fraction(capsys, monkeypatch):

@@ -14,9 +14,12 @@ from anynet.commands.terminal import as_shown, columns_of, say, tell, to_the_rig
 from anynet.datasets import Dataset
 from anynet.ensemble import Ensemble
 from anynet.network import Network
+from anynet.shortening import MARK, shortened
 from anynet.typing import HostArray
 
 BLOCK = 1_000  # examples at a time
+IN_A_TABLE, LISTED = 20, 20  # classes whose confusions make a table that can be read, and confusions of more
+NAME = 12  # columns of a terminal, for the name of a class
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         matrix = {} if confusion is None else {"confusion": confusion.tolist()}
         judged = {"file": arguments.file} if len(arguments.files) == 1 else {"files": arguments.files}
-        tell(json.dumps(judged | result | matrix))
+        tell(json.dumps(judged | result | {"classes": names} | matrix))
         return
     if "right" in result:
         say(f"{arguments.file}: {result['right']} / {result['total']} right, {100 * result['accuracy']:.2f} %")
@@ -51,8 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         error = f"mean squared error {result['mean_squared_error']:.6g}{cost}"
         say(f"{arguments.file}: {error}, over {result['total']} examples")
     if confusion is not None:
-        tell("\n" + _table(confusion, names, width()))
-        say("(rows: what they are; columns: what they are taken for)")
+        _tell_confusion(confusion, [str(name) for name in names or range(len(confusion))])
 
 
 def _judged(net: Network | Ensemble, data: Dataset) -> tuple[dict[str, Any], HostArray | None]:
@@ -86,9 +88,25 @@ def _find_network_after_data(arguments: argparse.Namespace) -> None:
         raise UsageError("FILE: expected a saved network, such as train wrote, got none. Name it.")
 
 
-def _table(confusion: HostArray, class_names: Sequence[str] | None, columns: int | None) -> str:
+def _tell_confusion(confusion: HostArray, names: Sequence[str]) -> None:
+    """Print what is taken for what: the matrix, or, of many classes, what is so most often."""
+    if len(names) <= IN_A_TABLE:
+        tell("\n" + _table(confusion, names, width()))
+        say("(rows: what they are; columns: what they are taken for)")
+        return
+    wrong = confusion * ~np.eye(len(names), dtype=bool)
+    pairs = [np.unravel_index(place, wrong.shape) for place in np.argsort(-wrong, axis=None, kind="stable")[:LISTED]]
+    for i, j in pairs:
+        if wrong[i, j]:
+            say(f"  {names[i]} -> {names[j]}: {wrong[i, j]:,}")
+    n = np.count_nonzero(wrong)
+    say(f"(what they are -> what they are taken for, {min(n, LISTED)} of {n:,} confusions; --json prints all)")
+
+
+def _table(confusion: HostArray, class_names: Sequence[str], columns: int | None) -> str:
     """Return a confusion matrix as text, its columns in so many parts, one below the other, that each fits."""
-    names = [as_shown(str(name)[:12]) for name in class_names or range(len(confusion))]
+    mark = MARK if as_shown(MARK) == MARK else ".."
+    names = shortened([as_shown(name) for name in class_names], NAME, columns_of, mark)
     side = max(map(columns_of, names))
     cell = 1 + max(side, len(str(confusion.max())))
     step = len(names) if columns is None else max(1, (columns - side) // cell)

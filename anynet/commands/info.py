@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info
 
 from anynet import __version__, backends
 from anynet.commands.terminal import say, tell
+from anynet.formats import columns, pictures
 from anynet.network import Network
 
 
@@ -39,12 +40,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _tell_network(net: Network) -> None:
-    """Print the table of a network's layers, and what it answers with."""
+    """Print the table of a network's layers, what it answers with, and what is done to what it is asked."""
     tell(str(net.summary()))
     if net.class_names is None:
         say(f"task {net.task}")
     else:
         say(f"task {net.task}, classes {', '.join(net.class_names)}")
+    if net.pictures is not None:
+        say(f"Pictures: {pictures.told(net.pictures)}")
+    if net.columns is not None:
+        say(columns.told(net.columns))
 
 
 def _automatic() -> str:
