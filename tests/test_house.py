@@ -156,3 +156,10 @@ def test_tests_do_not_hold_on_to_what_is_private():
 def test_importing_the_package_alone_loads_nothing_beyond_the_standard_library():
     code = "import sys, anynet; print('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_filters_of_warnings_which_are_the_process_s_are_touched_by_programs_alone():
+    """Threads that put them back at once leave those of another. Behind a lock, CuPy's first import may."""
+    touching = [path for _, path, _ in rooms() if "catch_warnings" in path.read_text(encoding="utf-8")]
+    assert {path.relative_to(HOME).parts[0] for path in touching} <= {"commands", "backends"}
+    assert [path.name for path in touching if path.parent.name == "backends"] == ["cupy.py"]

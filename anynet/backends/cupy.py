@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import metadata
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
@@ -22,6 +23,8 @@ from anynet.typing import Array, DeviceLike, HostArray, Namespace
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
+
+_FIRST = Lock()
 
 
 def _load(dtype: str) -> Namespace:
@@ -82,11 +85,13 @@ def wheels() -> list[str]:
 
 
 def _try_import() -> None:
-    is_first = "cupy" not in sys.modules
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that no CUDA path was found: the later rungs tell
-        import cupy  # noqa: F401
-    together = _together() if is_first else None
+    with _FIRST:  # filters are the process's: two threads that put them back at once would leave these there
+        if "cupy" in sys.modules:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no CUDA path was found: the later rungs tell
+            import cupy  # noqa: F401
+    together = _together()
     if together is not None:  # it may work all the same, or fail much later
         warn(f"CuPy: {together}.")
 

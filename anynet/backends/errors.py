@@ -71,6 +71,11 @@ def culprit_of(error: BaseException) -> str | None:
     return f"{code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
 
 
+def calm() -> AbstractContextManager[Any]:
+    """Return a context in which numbers overflow, or become NaN, without a warning; in this thread alone."""
+    return np.errstate(all="ignore")
+
+
 @contextmanager
 def entered(contexts: list[AbstractContextManager[Any]]) -> Iterator[None]:
     """Enter several contexts as one."""
