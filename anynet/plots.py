@@ -20,6 +20,8 @@ from anynet.checks import whole_number
 from anynet.data import by_name
 from anynet.datasets.framing import resampled
 from anynet.examples import Dataset, as_dataset, is_sparse, rows_at
+from anynet.formats import columns as tables
+from anynet.formats import pictures
 from anynet.layers import Conv2D, Dense, Dropout, Flatten, Standardize
 from anynet.metrics import decide
 from anynet.panels import Bars, Tiles, fitting, grid, sheet, stack
@@ -269,7 +271,10 @@ def show_errors(
             f"net: expected a network that takes images, got one that takes {net.shapes[0]}. Ask net.predict(x) which "
             "answers are wrong."
         )
-    data = by_name(as_dataset(x, y), net.class_names, net.architecture)
+    given = as_dataset(x, y)
+    tables.check_same(given.columns, net.columns)
+    pictures.check_same(given.pictures, net.pictures)
+    data = by_name(given, net.class_names, net.architecture)
     truth, answers = to_numpy(data.y), to_numpy(net.predict(data.x))
     truth = decide(np, truth, "classification", net.architecture.threshold) if truth.ndim == 2 else truth
     wrong = np.flatnonzero(answers != truth)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from anynet import Conv2D, Dataset, Dropout, GlobalAveragePool2D, LayerNorm, MaxPool2D, Network, Standardize, plots
 from anynet.formats.columns import Column
+from anynet.formats.pictures import Pictures
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -352,3 +353,12 @@ def test_few_errors_are_drawn_with_all_that_is_written(n, names):
     written += [axes.title.get_window_extent() for axes in figure.axes if axes.get_visible()]
     assert all(box.x0 >= 0 and box.x1 <= width for box in written)
     assert all(a.x1 < b.x0 for a, b in pairwise(written[1:]) if a.y0 == b.y0)
+
+
+def test_errors_are_drawn_of_pictures_as_the_network_has_learnt_from_them():
+    net = Network([(2, 2, 3), 2])
+    net.pictures = Pictures(2, 2)
+    for other in (Pictures(2, 2, "grey"), Pictures(2, 2, "colour", "squeeze")):
+        data = Dataset(np.full((4, *other.shape), 200, np.uint8), [0, 1, 0, 1], pictures=other)
+        with pytest.raises(ValueError, match="x: expected pictures as the network has learnt from them"):
+            plots.show_errors(net, data)
