@@ -11,8 +11,9 @@ import numpy as np
 from anynet import backends
 from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint
-from anynet.checks import warn
+from anynet.checks import shown, warn
 from anynet.examples import Dataset, is_sparse, rows_at
+from anynet.formats.json import parsed
 from anynet.formats.replacing import sweep
 from anynet.saving import checkpoint as files
 from anynet.saving import native
@@ -51,8 +52,8 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
             then = ", ".join(f"{name} {value}" for name, value in moment.exact_on.items())
             here = ", ".join(f"{name} {value}" for name, value in now.items())
             warn(
-                f"resume: the checkpoint was written on {then[:100]}, and training goes on on {here}. Its numbers will "
-                "be those of an uninterrupted training but for rounding, no longer bit for bit."
+                f"resume: the checkpoint was written on {shown(then, 100)}, and training goes on on {here}. Its "
+                "numbers will be those of an uninterrupted training but for rounding, no longer bit for bit."
             )
     if conduct.checkpoint is not None:
         folder = Path(conduct.checkpoint.folder)
@@ -80,7 +81,7 @@ def _as_before(moment: Moment, training: "Training") -> Threads:
     """Return on how many threads to go on: as before, for bits depend on it, unless another number was asked for."""
     then, now = moment.exact_on.get("threads"), training.threads
     is_told = (
-        isinstance(then, int) and 1 <= then <= MOST_THREADS and moment.exact_on["backend"] == training.backend.name
+        isinstance(then, int) and 1 <= then <= MOST_THREADS and moment.exact_on.get("backend") == training.backend.name
     )
     return Threads(then, is_asked=True) if is_told and now.number is not None and not now.is_asked else now
 
@@ -103,14 +104,19 @@ def _read_alike(then: SavedNetwork, training: "Training") -> "Training":
 
 def _other(name: str, then: Any, now: Any) -> ValueError:
     if name == "network":
-        then, now = _different(then, now)
-    got = f"expected the {name} of the checkpoint, {str(then)[:300]}, got {str(now)[:300]}"
+        then, now = _different(str(then), now)
+    got = f"expected the {name} of the checkpoint, {shown(str(then), 300)}, got {shown(str(now), 300)}"
     return ValueError(f"resume: {got}. Go on with the same, or start afresh in another folder.")
 
 
 def _different(then: str, now: str) -> tuple[str, str]:
     """Return what two networks, described in JSON, do not have in common."""
-    both = json.loads(then), json.loads(now)
+    try:
+        both = parsed(then), json.loads(now)
+    except (ValueError, RecursionError):
+        both = None, json.loads(now)
+    if not isinstance(both[0], dict):
+        return "one that is none", now
     names = [name for name in both[1] if both[0].get(name) != both[1][name]]
     one, other = (", ".join(f"{name} {json.dumps(each.get(name))[:100]}" for name in names) for each in both)
     return one, other
@@ -121,11 +127,15 @@ def _check(moment: Moment, made_of: dict[str, str], training: "Training") -> Non
         then = moment.made_of.get(name, _WITHOUT.get(name))
         if name == "epochs" and then is not None and then != now:
             raise ValueError(
-                f"resume: expected epochs={then[:20]}, got {now}: the learning rate is tied to the length of the "
+                f"resume: expected epochs={shown(then, 20)}, got {now}: the learning rate is tied to the length of the "
                 "training. Give its schedule a length in steps or epochs from the start, or keep to that number."
             )
         if then != now:
             raise _other(name, then, now)
+    n, size = len(training.examples), training.batch_size
+    n_steps = moment.epoch * -(-n // size) + moment.examples // size
+    if moment.examples >= n or moment.examples % size or moment.n_steps < n_steps:
+        raise ValueError(f"resume: expected a moment of a training on {n} examples, got another. Start afresh.")
     if moment.epoch > training.epochs:
         raise ValueError(
             f"epochs: expected at least {moment.epoch}, for so many are over, got {training.epochs}. "

@@ -1,15 +1,19 @@
 """History: the reports of a training, and what is made of them: lists, a table, a picture, lines of JSON."""
 
 import json
+import math
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, SupportsIndex, overload
 
 from anynet import figures, notebook
-from anynet.checks import shown
-from anynet.formats.bounded import read_bytes
+from anynet.checks import is_name, no_name, path_shown, shown
+from anynet.formats.bounded import regular
+from anynet.formats.json import MAX_LENGTH, parsed
 from anynet.formats.replacing import replace_file
 
 if TYPE_CHECKING:
@@ -137,7 +141,7 @@ class History(list[Report]):
     def __repr__(self) -> str:
         if not self:
             return "<History of no epochs>"
-        told = ", ".join(f"{name} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
+        told = ", ".join(f"{shown(name, 80)} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
         return f"<History of {len(self)} epoch{'s' * (len(self) > 1)}, the last with {told}>"
 
     def __str__(self) -> str:
@@ -150,7 +154,7 @@ class History(list[Report]):
 
     def _rows(self) -> list[list[str]]:
         """Return the table, the names of its columns first."""
-        rows = [["epoch", "seconds", *self.metrics]]
+        rows = [["epoch", "seconds", *(shown(name, 80) for name in self.metrics)]]
         for report in self:
             told = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
             rows.append([str(report.epoch), f"{report.seconds:.2f}", *(told.get(name, "") for name in self.metrics)])
@@ -178,12 +182,16 @@ def from_record(record: dict[str, Any]) -> Report:
         seconds, n_correct, rate = (record.pop(name) for name in ("seconds", "n_correct", "rate"))
     except KeyError as error:
         raise ValueError(f"expected a report of an epoch, got one without {error}") from None
-    whole, numbers = [epoch, epochs, examples, total], [seconds, *record.values(), 0 if rate is None else rate]
-    if not all(type(n) is int for n in whole) or not all(type(n) in (int, float) for n in numbers):
-        raise ValueError(f"expected a report of an epoch in numbers, got {str(record)[:80]}")
-    if n_correct is not None and type(n_correct) is not int:
-        raise ValueError(f"expected a number of right answers, got {str(n_correct)[:20]}")
-    metrics = {name: float(value) for name, value in record.items()}
+    for name in record:
+        if not is_name(name):
+            raise ValueError(f"expected printable names of metrics, got {no_name(name)}")
+    whole = [epoch, epochs, examples, total, 0 if n_correct is None else n_correct]
+    numbers = [seconds, *record.values(), 0 if rate is None else rate]
+    are_numbers = all(type(n) in (int, float) for n in numbers) and 0 <= seconds < math.inf
+    if not are_numbers or not all(type(n) is int and 0 <= n < 2**63 for n in whole):
+        raise ValueError("expected a report of an epoch in numbers, got others")
+    metrics = {sys.intern(name): float(value) for name, value in record.items()}  # many lines have the same names
+    rate = None if rate is None else float(rate)
     return Report(epoch, epochs, examples, total, float(seconds), metrics, n_correct, rate)
 
 
@@ -192,7 +200,7 @@ class Lines:
 
     def __init__(self, path: str | Path, known: Iterable[Report]) -> None:
         self.path = Path(path)
-        replace_file(self.path, lambda file: file.write("".join(map(_line, known)).encode()))
+        replace_file(self.path, lambda file: file.write(as_lines(known)))
 
     def append(self, report: Report) -> None:
         """Write the line of an epoch, at once and whole."""
@@ -208,6 +216,11 @@ def _line(report: Report) -> str:
     return json.dumps(as_record(report)) + "\n"
 
 
+def as_lines(reports: Iterable[Report]) -> bytes:
+    """Return the reports of epochs as a file of them holds them, a line of JSON each."""
+    return "".join(map(_line, reports)).encode()
+
+
 def read(path: str | Path) -> History:
     """Return the history in a file of lines of JSON; one that a program that died has left half is passed over.
 
@@ -218,16 +231,21 @@ def read(path: str | Path) -> History:
         OSError: It cannot be read.
         ValueError: It holds something else; the error has the line.
     """
+    with regular(path) as file:
+        return from_lines(file, path)
+
+
+def from_lines(file: BinaryIO, path: object) -> History:
+    """Return the history in an open file, read line by line, as `read` does; errors name the path."""
     history = History()
-    text = read_bytes(path).decode("utf-8", "replace")  # what is no text is no line of a report
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
+    for number, line in enumerate(iter(partial(file.readline, MAX_LENGTH), b""), 1):
+        if line.startswith(b"{") and not line.endswith(b"\n") and len(line) < MAX_LENGTH:
             break
         try:
-            history.append(from_record(json.loads(line)))
+            history.append(from_record(parsed(line.decode("utf-8", "replace"))))  # what is no text is no report
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(
-                f"{path}: expected a report of an epoch in line {number}, got another line: {shown(str(error), 200)}. "
-                "Give a file that a training wrote its history to."
+                f"{path_shown(path)}: expected a report of an epoch in line {number}, got another line: "
+                f"{shown(str(error), 200)}. Give a file that a training wrote its history to."
             ) from None
     return history

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import device
 
-from anynet.checks import value_of
+from anynet.checks import NAMES, is_name, value_of
 from anynet.typing import Array, Namespace
 
 __all__ = ["METRICS", "TASKS", "Answers", "Metric", "chosen", "confusion_matrix", "decide", "get", "is_right"]
@@ -208,6 +208,10 @@ class Metric:
     value: Callable[[Sequence[float], int], float] | None = None
     lacks: Callable[[str, int], str | None] | None = None
     weighs: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):  # a history that bears it could not be read again
+            raise ValueError(f"name: expected one of {NAMES}, got {self.name!r:.100}. Rename the metric.")
 
 
 def _no_right_answers(task: str, n_out: int) -> str | None:

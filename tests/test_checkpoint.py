@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ def rewritten(path, change):
     arrays, header = npz.read(path)
     change(header)
     npz.write(path, arrays, header)
+
+
+def with_history(path, history):
+    arrays, header = npz.read(path)
+    npz.write(path, arrays | {"checkpoint_history": history}, header)
 
 
 def resumed(folder, epochs=4):
@@ -74,7 +80,9 @@ DAMAGES = {
     "no epoch": lambda path: rewritten(path, lambda header: header["checkpoint"].pop("epoch")),
     "an epoch below 0": lambda path: rewritten(path, lambda header: header["checkpoint"].update(epoch=-1)),
     "a text for an epoch": lambda path: rewritten(path, lambda header: header["checkpoint"].update(epoch="two")),
-    "another history": lambda path: rewritten(path, lambda header: header["checkpoint"].update(history=[{"a": 1}])),
+    "another history": lambda path: with_history(path, np.frombuffer(b'{"a": 1}\n', "u1")),
+    "a history of numbers": lambda path: with_history(path, np.ones(3)),
+    "a history of rows": lambda path: with_history(path, np.ones((2, 3), "u1")),
     "no network": lambda path: rewritten(path, lambda header: header.update(layers=[])),
 }
 
@@ -102,7 +110,7 @@ def test_a_damaged_one_gives_way_to_an_older_one_and_an_error_comes_if_there_is_
 )
 def test_one_of_a_newer_version_is_refused_and_no_older_one_taken(change, folder):
     rewritten(folder / "step-000000060.npz", change)
-    with pytest.raises(ValueError, match=r"60.npz: expected a checkpoint of version [12], got 9\. A newer version"):
+    with pytest.raises(ValueError, match=r"60.npz: expected a checkpoint of version [13], got 9\. A newer version"):
         resumed(folder)
 
 
@@ -121,6 +129,94 @@ def test_random_streams_that_cannot_be_are_refused(streams, folder):
     else:
         with pytest.raises(ValueError, match="expected the state"):
             resumed(folder)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"seconds": 10**99},
+        {"seconds": 2**63, "epoch": 2**63},
+        {"seconds": float("nan")},
+        {"seconds": -1.0},
+        {"examples": 2**63},
+        {"n_steps": True},
+        {"version": None},
+        {"exact_on": {}},
+        {"exact_on": {"backend": 1}},
+        {"made_of": {"network": 1}},
+        {"stopping": [None, 0.0, 0.0, 0.5]},
+        {"stopping": [-1, 0.0, 0.0, 0]},
+        {"stopping": [1, "0", 0.0, 0]},
+        {"stopping": [1, 0.0, 0.0, 0, [0, 0.0]]},
+        {"stopping": [1, 0.0, 0.0, 0, None, None]},
+        {"stopping": []},
+        {"watched": [0, 0.0, 0, 0]},
+        {"watched": [0, None, 0]},
+        {"watched": ["0", 0.0, 0]},
+    ],
+)
+def test_what_cannot_be_is_refused(told, folder):
+    path = folder / "step-000000060.npz"
+    rewritten(path, lambda header: header["checkpoint"].update(told))
+    with pytest.raises(ValueError, match=r"60\.npz: expected a whole checkpoint, got (a faulty one: \w|one without ')"):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "x" * 10_000])
+def test_what_a_stranger_wrote_is_shown_and_short(text, folder):
+    for path in folder.iterdir():
+        rewritten(path, lambda header: header["checkpoint"]["made_of"].update(shuffle=text))
+    with pytest.raises(ValueError, match="resume: expected the shuffle of the checkpoint") as caught:
+        resumed(folder)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+    for path in folder.iterdir():
+        rewritten(path, lambda header: header["checkpoint"]["made_of"].update(shuffle="True"))
+        rewritten(path, lambda header: header["checkpoint"]["exact_on"].update(backend=text))
+    with pytest.warns(UserWarning, match="resume: the checkpoint was written on backend") as warned:
+        resumed(folder)
+    assert str(warned[0].message).isprintable()
+    assert len(str(warned[0].message)) < 500
+
+
+@pytest.mark.parametrize("network", [None, "", "[]", "9" * 5000, "[" * 100_000])
+def test_a_network_that_is_none_is_another(network, folder):
+    for path in folder.iterdir():
+        rewritten(path, lambda header: header["checkpoint"].update(made_of={"network": network} if network else {}))
+    with pytest.raises(ValueError, match="resume: expected the network of the checkpoint, one that is none, got"):
+        resumed(folder)
+
+
+@pytest.mark.parametrize("told", [{"examples": 10**18}, {"examples": 100}, {"examples": 1}, {"n_steps": 3}])
+def test_what_no_training_of_these_data_comes_to_is_refused(told, folder):
+    for path in folder.iterdir():
+        rewritten(path, lambda header: header["checkpoint"].update(told))
+    with pytest.raises(ValueError, match=r"resume: expected a moment of a training on [0-9]+ examples, got another"):
+        resumed(folder)
+
+
+def test_a_former_version_had_its_history_in_the_header(folder):
+    for path in folder.iterdir():
+        arrays, header = npz.read(path)
+        lines = arrays.pop("checkpoint_history").tobytes().decode().splitlines()
+        header["checkpoint"].update(version=2, history=list(map(json.loads, lines)))
+        npz.write(path, arrays, header)
+    assert resumed(folder).history["epoch"] == [0, 1, 2, 3]
+
+
+def test_a_history_may_be_longer_than_a_header(folder, monkeypatch):
+    moment = checkpoint.read(folder / "step-000000060.npz")
+    reports = 50 * moment.history
+    monkeypatch.setattr("anynet.formats.json.MAX_LENGTH", 10_000)
+    moment = replace(moment, history=reports)
+    assert checkpoint.read(checkpoint.write(folder, 80, moment, 3)).history == reports
+
+
+def test_the_file_is_read_once(folder, monkeypatch):
+    calls, once = [], npz.read
+    monkeypatch.setattr(npz, "read", lambda *given: calls.append(given) or once(*given))
+    checkpoint.read(folder / "step-000000060.npz")
+    assert len(calls) == 1
 
 
 def test_other_arrays_are_refused(folder):
@@ -168,7 +264,7 @@ def test_a_formula_of_ones_own_is_told_of_before_training(tmp_path, rng):
 def test_the_header_is_json_that_anyone_can_read(folder):
     with np.load(folder / "step-000000060.npz", allow_pickle=False) as file:
         told = json.loads(str(file["header"]))["checkpoint"]
-    assert (told["version"], told["epoch"], told["examples"], told["n_steps"]) == (2, 3, 0, 60)
+    assert (told["version"], told["epoch"], told["examples"], told["n_steps"]) == (3, 3, 0, 60)
     assert set(told["exact_on"]) == {"backend", "dtype", "threads"}
     assert told["exact_on"]["backend"] == "numpy"
 

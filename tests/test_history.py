@@ -1,6 +1,9 @@
 """Histories: lists by name, a table, a picture, and lines of JSON that outlive the program."""
 
+import gzip
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,13 +83,63 @@ def test_lines_come_back_to_the_last_bit(tmp_path):
         json.dumps(as_record(FIRST) | {"cost": "low"}),
         json.dumps(as_record(FIRST) | {"epoch": 0.5}),
         json.dumps(as_record(FIRST) | {"n_correct": "7"}),
+        json.dumps(as_record(FIRST) | {"n_correct": -1}),
+        json.dumps(as_record(FIRST) | {"epoch": 2**63}),
+        json.dumps(as_record(FIRST) | {"epochs": True}),
+        json.dumps(as_record(FIRST) | {"seconds": float("nan")}),
+        json.dumps(as_record(FIRST) | {"seconds": -0.5}),
+        json.dumps(as_record(FIRST) | {"cost": 10**101}),
+        json.dumps(as_record(FIRST) | {"rate": 10**400}),
+        json.dumps(as_record(FIRST) | {"x" * 201: 0.5}),
+        json.dumps(as_record(FIRST) | {"\x1b[31m": 0.5}),
+        json.dumps(as_record(FIRST) | {"\ud800": 0.5}),
+        json.dumps(as_record(FIRST) | {"": 0.5}),
     ],
 )
 def test_other_lines_are_refused(line, tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text(json.dumps(as_record(FIRST)) + "\n" + line + "\n")
-    with pytest.raises(ValueError, match="expected a report of an epoch in line 2"):
+    with pytest.raises(ValueError, match="expected a report of an epoch in line 2") as caught:
         read(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500 + len(str(path))
+
+
+def test_a_file_is_read_no_further_than_its_first_line_that_is_none(tmp_path, monkeypatch):
+    asked = []
+
+    class Asked(io.BytesIO):
+        def readline(self, n=-1):
+            asked.append(n)
+            return super().readline(n)
+
+    monkeypatch.setattr("anynet.history.regular", lambda path: Asked(b"\n" * 1000))
+    with pytest.raises(ValueError, match="expected a report of an epoch in line 1"):
+        read(tmp_path / "lines")
+    assert len(asked) == 1
+    assert 0 < asked[0] <= 2**23
+    (tmp_path / "packed").write_bytes(gzip.compress(b"\n" * 1000))  # no training writes it so
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="expected a report of an epoch in line 1"):
+        read(tmp_path / "packed")
+
+
+def test_a_line_without_an_end_is_passed_over_unless_it_is_longer_than_any(tmp_path, monkeypatch):
+    monkeypatch.setattr("anynet.history.MAX_LENGTH", 1000)
+    line = json.dumps(as_record(FIRST)) + "\n"
+    (tmp_path / "lines").write_text(line + "{" + 998 * " ")
+    assert read(tmp_path / "lines") == [FIRST]
+    (tmp_path / "lines").write_text(line + "{" + 999 * " " + "\n")
+    with pytest.raises(ValueError, match="expected a report of an epoch in line 2"):
+        read(tmp_path / "lines")
+
+
+def test_a_terminal_obeys_no_name_of_a_metric():
+    shown = History([replace(FIRST, metrics={"\x1b[31m": 0.5, "x" * 5000: 0.5})])
+    for text in (str(shown), repr(shown)):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "\\x1b[31m" in text
+        assert len(text) < 500
 
 
 def test_what_is_no_file_is_refused_and_a_number_of_many_digits_is(tmp_path):

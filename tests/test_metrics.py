@@ -283,3 +283,9 @@ def test_what_is_no_metric(asked):
 def test_the_area_under_no_curve(backend):
     with pytest.raises(ValueError, match="roc_auc: expected examples of both classes, got those of one"):
         value("roc_auc", backend, [[0.5], [0.4]], [[1], [1]])
+
+
+@pytest.mark.parametrize("name", ["", "a\tb", "\x1b[31m", "x" * 201, None])
+def test_a_metric_has_a_name_that_can_be_shown_and_read_again(name):
+    with pytest.raises(ValueError, match="name: expected one of printable names"):
+        Metric(name, lambda xp, given: 0.0, more_is_better=True)

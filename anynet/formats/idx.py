@@ -67,7 +67,9 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES, sha256: str | None = 
         digest = hashlib.sha256(head)
         digest.update(data)
         if digest.hexdigest() != sha256:
-            raise ValueError(f"{path_shown(path)}: expected the published file, got other contents. Install anynet-nn anew.")
+            raise ValueError(
+                f"{path_shown(path)}: expected the published file, got other contents. Install anynet-nn anew."
+            )
     array = native(np.frombuffer(data, dtype)).reshape(shape)
     array.flags.writeable = False
     return array

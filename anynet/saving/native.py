@@ -17,7 +17,7 @@ import numpy as np
 
 from anynet.architecture import Architecture, build
 from anynet.backends import DTYPES
-from anynet.checks import names_of_classes, shown
+from anynet.checks import names_of_classes, path_shown, shown
 from anynet.formats import columns, npz, pictures
 from anynet.formats.bounded import MAX_BYTES, Source
 from anynet.formats.columns import Columns
@@ -119,9 +119,13 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         OSError: The file cannot be read.
         ValueError: It holds no network.
     """
-    arrays, header = npz.read(path)
+    return of(*npz.read(path), path_shown(path))
+
+
+def of(arrays: dict[str, HostArray], header: dict[str, Any] | None, path: str) -> SavedNetwork:
+    """Return the network that the arrays and the header of a file are; ValueError, which names it, if they are none."""
     try:
-        saved = _by_hand(arrays, str(path)) if header is None else _with_header(arrays, header)
+        return _by_hand(arrays, path) if header is None else _with_header(arrays, header)
     except KeyError as error:
         cure = " These are data, not a network." if "x" in arrays else ""
         raise ValueError(
@@ -133,7 +137,6 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
         raise ValueError(
             f"{path}: expected a header of a network, got a faulty one: {shown(str(error), 300)}"
         ) from None
-    return saved
 
 
 def _by_hand(arrays: dict[str, HostArray], name: str) -> SavedNetwork:
