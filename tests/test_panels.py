@@ -112,6 +112,7 @@ def test_titles_are_told_apart_and_lie_on_nothing(kind, n, are_two):
     made = [title.get_text() for title in titles]
     assert len(set(made)) == len(set(names))
     assert not any(title.get_parse_math() for title in titles)
+    assert figure.get_size_inches()[0] < 10.7  # they are cut, and no page grows as wide as they are
     boxes = [title.get_window_extent() for title in titles]
     boxes += [axes.get_window_extent() for axes in figure.axes] + [text.get_window_extent() for text in figure.texts]
     width, height = figure.get_size_inches() * figure.dpi
