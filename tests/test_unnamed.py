@@ -10,6 +10,7 @@ import pytest
 
 from anynet import Network
 from anynet.books import network, network2
+from anynet.saving import unnamed
 
 SIZES = [6, 5, 4]
 NET = Network(SIZES, dtype="float64", seed=2)
@@ -61,6 +62,33 @@ PICKLED = {
 def test_lists_that_were_pickled_by_hand(tmp_path, form, protocol):
     (tmp_path / "net.pkl").write_bytes(pickle.dumps(PICKLED[form], protocol))
     assert np.array_equal(opened(tmp_path / "net.pkl").feedforward(X), NET.feedforward(X))
+
+
+def test_a_list_that_is_met_many_times_is_unfolded_as_far_as_a_network_has_arrays(tmp_path):
+    shared, path = [1, 2, 3], tmp_path / "net.pkl"
+    for _ in range(5):
+        shared = 10 * [shared]
+    path.write_bytes(pickle.dumps(shared))
+    with pytest.raises(ValueError, match=r"net\.pkl: expected at most 2,001 weights and biases, got more\. Name them"):
+        Network.load(path)
+
+
+def test_a_list_that_is_met_many_times_is_looked_at_once(tmp_path, monkeypatch):
+    shared, looked, once = [], [], unnamed._parts
+    for _ in range(5):
+        shared = 10 * [shared]
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps(shared))
+    monkeypatch.setattr(unnamed, "_parts", lambda value: looked.append(value) or once(value))
+    with pytest.raises(ValueError, match="got no arrays, which no network has"):
+        Network.load(tmp_path / "net.pkl")
+    assert len(looked) == 6
+
+
+def test_what_two_layers_share_is_in_both(tmp_path):
+    w, b = np.eye(3), np.zeros((3, 1))
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps([[w, w], [b, b]]))
+    with pytest.warns(UserWarning, match="shapes told"):
+        assert Network.load(tmp_path / "net.pkl").sizes == [3, 3, 3]
 
 
 def test_a_column_of_weights_is_told_from_biases(tmp_path):

@@ -346,7 +346,7 @@ class _Machine:
         data = _data(data)
         if data is None:
             raise self.refused("something else where the bytes of an array should be")
-        if not all(type(n) is int and n > 0 for n in shape) or len(shape) > MAX_DIMENSIONS:
+        if not all(type(n) is int and 0 < n < 2**63 for n in shape) or len(shape) > MAX_DIMENSIONS:
             raise self.refused("a shape of other than positive whole numbers")
         expected = math.prod(shape) * int(dtype.code[1])
         if len(data) != expected:

@@ -37,7 +37,7 @@ def read(path: Source, max_bytes: int = MAX_BYTES) -> SavedNetwork:
     with opened(path, max_bytes) as reader:
         content, name = pickle.read(reader), reader.name
     if isinstance(content, (list, tuple)) or (isinstance(content, dict) and {"weights", "biases"} <= content.keys()):
-        return unnamed.network_of(unnamed.flattened(content), name)
+        return unnamed.network_of(unnamed.flattened(content, name), name)
     weights, biases = checked(content, name)
     dtype = "float64" if any(a.dtype == np.float64 for a in weights + biases) else "float32"
     sizes = [len(weights[0]), *map(len, biases)]

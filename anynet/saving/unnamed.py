@@ -4,7 +4,7 @@ Which is which, their shapes tell: weights (n_out, n_in) follow one another from
 or (n_out,), fit them. Biases of one dimension may go with weights (n_in, n_out) as well, as Saito's do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,18 +15,43 @@ from anynet.layers import MAX_LAYERS
 from anynet.saving.saved import SavedNetwork, assumed, dense_network
 from anynet.typing import HostArray
 
+_MOST = 2 * MAX_LAYERS + 1  # arrays: the weights and biases, and the sizes
 _CURE = "Name them: np.savez(path, s=np.array(net.sizes), w1=..., w2=..., b1=..., b2=...)."
 
 
-def flattened(content: Any) -> list[HostArray]:
-    """Return the arrays in nested lists, tuples and dicts, in their order; a list of whole numbers is one array."""
-    if isinstance(content, dict):
-        return flattened(list(content.values()))
-    if not isinstance(content, (list, tuple)):
-        return [np.asarray(content)]
-    if content and all(isinstance(item, (int, np.integer)) for item in content):
-        return [np.asarray(content)]
-    return [array for item in content for array in flattened(item)]
+def flattened(content: Any, name: str) -> list[HostArray]:
+    """Return the arrays in nested lists, tuples and dicts, in their order; a list of whole numbers is one array.
+
+    A list may be met in many places, each of which counts; none is unfolded more often than a network has arrays.
+
+    Args:
+        content: What a pickle holds.
+        name: Of the file, for errors.
+
+    Raises:
+        ValueError: There are more arrays than any network has.
+    """
+    known: dict[int, list[HostArray]] = {}
+
+    def of(value: Any) -> list[HostArray]:
+        if id(value) not in known:
+            found: list[HostArray] = []
+            for part in _parts(value):
+                found += of(part) if isinstance(part, (list, tuple, dict)) else [np.asarray(part)]
+                if len(found) > _MOST:
+                    raise ValueError(f"{name}: expected at most {_MOST:,} weights and biases, got more. {_CURE}")
+            known[id(value)] = found
+        return known[id(value)]
+
+    return of(content)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """Return what a list, a tuple or a dict holds; a list of whole numbers as an array of them."""
+    if isinstance(value, dict):
+        return value.values()
+    is_one = value and all(isinstance(item, (int, np.integer)) for item in value)
+    return [np.asarray(value)] if is_one else value
 
 
 def network_of(arrays: Sequence[HostArray], name: str) -> SavedNetwork:
@@ -42,7 +67,7 @@ def network_of(arrays: Sequence[HostArray], name: str) -> SavedNetwork:
     sizes = [a for a in arrays if a.ndim == 1 and a.dtype.kind in "iu"]
     others = [a for a in arrays if not (a.ndim == 1 and a.dtype.kind in "iu")]
     found = _found(others) if len(others) <= 2 * MAX_LAYERS else []
-    if len(found) != 1 or any(a.tolist() != _sizes(found[0][0]) for a in sizes):
+    if len(found) != 1 or not all(np.array_equal(a, _sizes(found[0][0])) for a in sizes):
         shapes = ", ".join(str(a.shape) for a in arrays[:8]) or "no arrays"
         why = "which more than one network has" if len(found) > 1 else "which no network has"
         raise ValueError(
