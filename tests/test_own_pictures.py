@@ -236,6 +236,7 @@ def test_what_is_wrong_is_told(words, code, told, capsys, rng):
         ("find-rate --data x.npz --image-fit crop", "--image-fit: expected a folder of pictures as data, got x.npz."),
         ("show-data x.npz --image-size 4", "--image-size: expected a folder of pictures as data, got x.npz."),
         ("show-data x.npz --target 1", "--target: expected a CSV file as data, got x.npz."),
+        ("show-data own --seed 1", "--seed: expected --augment beside it, without which nothing is drawn, got none."),
         ("evaluate net --data x.npz --skip-broken", "--skip-broken: expected a folder of pictures as data, got x.npz."),
         ("evaluate net --data own --target 1", "--target: expected a CSV file as data, got own."),
         ("show-errors net --skip-broken", "--skip-broken: expected a folder of pictures as data, got MNIST."),

@@ -26,19 +26,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     shown = f"how many, evenly from the first to the last (60; with --augment {PER_ROW}, {PER_ROW - 1} made of each)"
     add("--count", type=int, metavar="N", help=shown)
     add("--augment", metavar="HOW", help=f"{options.AUGMENT}: what would be learnt from stands behind each (nothing)")
-    add("--seed", type=int, default=0, metavar="N", help="of what is made of them (0)")
+    add("--seed", type=int, metavar="N", help="of what --augment makes of them (0)")
     options.add_picture(parser, DEFAULT_OUTPUT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw them, and tell how many there are."""
     transforms = None if arguments.augment is None else augmentation.typed(arguments.augment)
+    if arguments.seed is not None and transforms is None:
+        raise UsageError(
+            "--seed: expected --augment beside it, without which nothing is drawn, got none. Leave it out."
+        )
     usual = 60 if transforms is None else PER_ROW
     n = whole_number("count", usual if arguments.count is None else arguments.count)
     output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
     data = data_to_show(arguments)
     shown = data[plots.evenly(len(data), n)]
-    sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed)
+    sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed or 0)
     with options.drawing():
         plots.contact_sheet(sheet, len(sheet), output, None if transforms is None else PER_ROW)
     say(f"{len(shown):,} of {len(data):,} examples. Saved the picture to {output}")
