@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from anynet.checks import look_up, number_in, whole_number
+from anynet.checks import look_up, number_in, typed_number, whole_number
 from anynet.data import check_finite
 from anynet.typing import Generator, HostArray
 
@@ -196,7 +196,7 @@ def _typed(name: str, number: str | None = None) -> Transform:
     if number is None:
         return make()
     try:
-        return make(float(number) if "." in number else int(number))
+        return make(typed_number(number, is_whole="." not in number))
     except (ValueError, TypeError) as error:
         words = str(error) if str(error).startswith(f"{field}: ") else f"expected a number, got {number[:40]!r}."
         raise ValueError(f"augment: {name}: {words}") from None

@@ -6,6 +6,7 @@ Python's own: one of NumPy would promote float32 arrays to float64, and JSON tak
 
 import difflib
 import math
+import re
 import sys
 import unicodedata
 import warnings
@@ -19,6 +20,9 @@ T = TypeVar("T")
 MAX_NAME = 200  # characters of a name of a class, a column or a category
 NAMES = f"printable names of at most {MAX_NAME} characters"
 MAX_SHOWN = 2_000  # characters of a message
+MAX_DIGITS = 100  # of a number that is typed
+_WHOLE = re.compile("[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 _read: ContextVar[str] = ContextVar("_read", default="")
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian and emoji are written with them, and no terminal obeys them
 
@@ -115,6 +119,22 @@ def number_in(argument: str, number: object, domain: str, lies_in: Callable[[flo
     if not (math.isfinite(value) and lies_in(value)):
         raise ValueError(f"{argument}: expected {domain}, got {_repr(number)}.")
     return value
+
+
+def typed_number(text: str, is_whole: bool = False) -> float:
+    """Return a number that was typed, in the digits 0 to 9, which Python's own reading has others beside.
+
+    Args:
+        text: What was typed.
+        is_whole: Whether only a whole number will do, which then comes as an int.
+
+    Raises:
+        ValueError: It is no such number, or has hundreds of digits.
+    """
+    text = text.strip()
+    if len(text) > MAX_DIGITS or not (_WHOLE if is_whole else _NUMBER).fullmatch(text):
+        raise ValueError(f"expected a {'whole ' * is_whole}number, got {_repr(text)}")
+    return int(text) if is_whole else float(text)
 
 
 def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None:

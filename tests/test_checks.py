@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anynet import Network
-from anynet.checks import MAX_SHOWN, look_up, number_in, positive_number, shown, value_of, whole_number
+from anynet.checks import MAX_SHOWN, look_up, number_in, positive_number, shown, typed_number, value_of, whole_number
 
 TABLE = {"sigmoid": 1, "tanh": 2}
 
@@ -128,3 +128,29 @@ def test_whole_numbers_of_any_length_are_refused_in_a_line(number):
         whole_number("n", number, 1, 5)
     with pytest.raises(ValueError, match=r"^n: expected a rate, got .{1,120}\.$"):
         number_in("n", number, "a rate", lambda n: True)
+
+
+@pytest.mark.parametrize("text", ["7", "+7", " 7 ", "007"])
+def test_a_whole_number_is_typed_in_digits(text):
+    assert typed_number(text, is_whole=True) == typed_number(text) == 7
+    assert type(typed_number(text, is_whole=True)) is int
+
+
+@pytest.mark.parametrize("text", ["0.5", ".5", "5e-1", "50E-2", "+0.5"])
+def test_a_number_is_typed_as_one_is_written(text):
+    assert typed_number(text) == 0.5
+    with pytest.raises(ValueError, match="expected a whole number, got "):
+        typed_number(text, is_whole=True)
+
+
+def test_what_is_infinite_or_none_is_left_to_who_knows_the_domain():
+    assert typed_number("1.") == 1.0
+    assert [*map(typed_number, ("inf", "-Infinity"))] == [np.inf, -np.inf]
+    assert np.isnan(typed_number("NaN"))
+
+
+@pytest.mark.parametrize("text", ["\u0663", "1_0", "\xb2", "", "-", "1 2", "0x10", "1\n2", "e5", "--1", 5000 * "9"])
+def test_what_python_reads_besides_is_no_number_that_is_typed(text):
+    for is_whole in (False, True):
+        with pytest.raises(ValueError, match=r"^expected a (whole )?number, got .{1,120}$"):
+            typed_number(text, is_whole)

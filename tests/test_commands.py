@@ -84,7 +84,7 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
     [
         ("", 2, "required: COMMAND"),
         ("fly", 2, "invalid choice: 'fly'"),
-        ("train --sizes 784 ten", 2, "--sizes: invalid int value: 'ten'"),
+        ("train --sizes 784 ten", 2, "--sizes: expected a whole number, got 'ten'"),
         (f"{TRAIN} --sizes 6", 2, "--sizes: expected an input and at least one layer"),
         (f"{TRAIN} --sizes 6 0 10", 2, "--sizes: expected whole numbers, at least 1 neuron in each layer, got 0"),
         (f"{TRAIN} --sizes 100 10", 2, "--sizes: expected 6 first, for so many numbers has an example, got 100."),
@@ -115,7 +115,21 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
             "--memory-limit: expected a number of bytes, or one with KB, MB or GB",
         ),
         (f"train --batch-size {9000 * '9'}", 2, "9999..."),
-        ("train --batch-size \x1b[2J", 2, r"--batch-size: invalid int value: '\x1b[2J'"),
+        ("train --batch-size \x1b[2J", 2, r"--batch-size: expected a whole number, got '\x1b[2J'"),
+        ("train --epochs \u0663", 2, "--epochs: expected a whole number, got '\u0663'"),
+        ("train --epochs 1_0", 2, "--epochs: expected a whole number, got '1_0'"),
+        ("train --epochs 2.5", 2, "--epochs: expected a whole number, got '2.5'"),
+        ("train --learning-rate 0_1", 2, "--learning-rate/--eta: expected a number, got '0_1'"),
+        ("train --l2 \u0663.5", 2, "--l2: expected a number, got '\u0663.5'"),
+        ("train --device \xb2", 2, "--device: expected None or 'cpu' for numpy, got '\xb2'."),
+        ("train --device \u0663", 2, "--device: expected a whole number, got '\u0663'"),
+        (f"train --device {5000 * '9'}", 2, "--device: expected a whole number, got '999"),
+        ("train --threads \u0663", 2, "--threads: expected a whole number, 1 to 1024, got '\u0663'"),
+        (
+            "train --image-size \u0663",
+            2,
+            "--image-size: expected a number of pixels, or two such as 32x48, got '\u0663'",
+        ),
         ("train --threads -2", 2, "--threads: expected a whole number, 1 to 1024, got '-2'"),
         ("evaluate x.npz --threads 1.5", 2, "--threads: expected a whole number, 1 to 1024, got '1.5'"),
         ("predict x.npz x.png --threads two", 2, "--threads: expected a whole number, 1 to 1024, got 'two'"),
@@ -137,7 +151,7 @@ def test_an_existing_file_needs_force(tmp_path, capsys):
         ("predict absent.npz x.png", 1, "absent.npz: No such file or directory"),
         ("predict", 2, "required: FILE, IMAGE"),
         ("show-digit", 2, "required: INDEX"),
-        ("show-digit x", 2, "INDEX: invalid int value: 'x'"),
+        ("show-digit x", 2, "INDEX: expected a whole number, got 'x'"),
         ("show-digit -1", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got -1."),
         ("show-digit 10000", 2, "INDEX: expected 0 to 9999, for there are 10,000 test images, got 10000."),
         ("show-digit 60000 --train", 2, "INDEX: expected 0 to 59999, for there are 60,000 training images, got 60000."),
@@ -223,11 +237,19 @@ def test_a_refusal_and_a_full_machine_are_told_in_their_words(body, words, monke
 
 
 def test_a_bug_while_training_loses_nothing(monkeypatch, capsys):
-    monkeypatch.setattr(batches, "shuffled", function_of_ours("len(None)"))
-    assert main(TRAIN.split()) == 70
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "Stopped. What was learnt so far is in network.npz."
-    assert second.startswith("anynet: this is a mistake of anynet's own")
+    bug = function_of_ours("len(None)")
+    for works, told in (
+        ([], "Nothing was learnt, and nothing saved."),
+        ([batches.shuffled], "What was learnt so far is in network.npz."),
+    ):
+        rest = iter(works)
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "shuffled", lambda *given, rest=rest: next(rest, bug)(*given))
+            assert main(TRAIN.split()) == 70
+        first, second = capsys.readouterr().err.splitlines()
+        assert first == f"Stopped. {told}"
+        assert second.startswith("anynet: this is a mistake of anynet's own")
+        assert Path("network.npz").exists() is bool(works)
     assert Network.load("network.npz").sizes == [6, 30, 4]
 
 

@@ -2,17 +2,20 @@
 
 import argparse
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anynet.checks import look_up
+from anynet.checks import look_up, shown
 from anynet.commands.errors import UsageError
 from anynet.formats.bounded import regular
 from anynet.formats.replacing import replace_file
 
 MAX_BYTES = 2**20
+_PART = rb"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""  # of a key in TOML
+_DOTTED = re.compile(rb"(?<![\w-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){20}")  # tomllib takes long for them
 # Of one run alone: where it writes is what the file with the resolved options is named by.
 OF_ONE_RUN = ("config", "dry_run", "force", "output", "quiet", "traceback")
 
@@ -41,10 +44,12 @@ def _read(path: str, known: Mapping[str, argparse.Action]) -> dict[str, Any]:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise UsageError(f"{where}: expected at most {MAX_BYTES:,} bytes, got more. Name a file of options.")
+    if _DOTTED.search(content):
+        raise UsageError(f"{where}: expected names of options, such as epochs = 30, got one of many parts. Rename it.")
     try:
         given = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        words = " ".join(str(error).split())[:200]
+        words = shown(" ".join(str(error).split()), 200)
         raise UsageError(f"{where}: expected TOML, such as epochs = 30, got other text: {words}.") from None
     values = {}
     for name, value in given.items():
@@ -73,9 +78,6 @@ def _value(where: str, value: Any, action: argparse.Action) -> Any:
         read = [make(str(each)) for each in several]
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{where}: {error}.") from None
-    except ValueError:
-        what = "whole numbers" if make is int else "numbers"
-        raise UsageError(f"{where}: expected {what}, got {str(value)[:100]!r}.") from None
     return read if takes_several else read[0]
 
 

@@ -90,7 +90,7 @@ def column_of(arguments: argparse.Namespace) -> str:
 
 def _size(text: str) -> int | tuple[int, int]:
     sides = re.split("[x\xd7,]", text.lower())  # the comma is that of a file of options
-    if len(sides) > 2 or not all(side.isdecimal() and len(side) <= 8 and int(side) for side in sides):
+    if len(sides) > 2 or not all(re.fullmatch("0*[1-9][0-9]{0,7}", side) for side in sides):
         raise argparse.ArgumentTypeError(f"expected a number of pixels, or two such as 32x48, got {text[:100]!r}")
     return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
 

@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_names(data)
     networks.add_network(parser.add_argument_group("network").add_argument)
     add = parser.add_argument_group("training").add_argument
-    add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
+    add("--batch-size", type=options.whole, metavar="N", help="examples in a mini-batch (10)")
     suits = "sgd for sigmoid throughout, or for values; else adam"
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; by default what suits: {suits}")
     options.add_backend(parser.add_argument_group("where it computes"))

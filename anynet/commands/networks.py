@@ -24,12 +24,17 @@ def add_network(add: Callable[..., Any]) -> None:
     """Add the options of which a network is made."""
     hidden = ", ".join(name for name, f in ACTIVATIONS.items() if not f.is_for_outputs_only)
     costs = " or ".join(each(cost.name for cost in COSTS.values()))
-    add("--sizes", type=int, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
+    add("--sizes", type=options.whole, nargs="+", metavar="N", help="inputs, then neurons of each layer (784 30 10)")
     given = f"hidden layers instead, such as {EXAMPLE!r}, where an activation may end an item; the kinds are: {GRAMMAR}"
     add("--layers", metavar="TEXT", help=given)
     scale = "let a first layer bring inputs to one scale: their means and deviations are those of the training data"
     options.add_switch(add, "--standardize", scale)
-    add("--dropout", type=float, metavar="RATE", help="share of each hidden layer that a step leaves out (none)")
+    add(
+        "--dropout",
+        type=options.number,
+        metavar="RATE",
+        help="share of each hidden layer that a step leaves out (none)",
+    )
     add("--hidden-activation", default=HIDDEN, metavar="NAME", help=f"{hidden} ({HIDDEN})")
     outputs = ", ".join(each(cost.output for cost in COSTS.values()))
     last = f"of the last layer: {outputs} (sigmoid; identity for values)"
@@ -38,7 +43,7 @@ def add_network(add: Callable[..., Any]) -> None:
     add("--dtype", default="float32", metavar="NAME", help=f"{' or '.join(DTYPES)} (float32)")
     add(
         "--seed",
-        type=int,
+        type=options.whole,
         default=0,
         metavar="N",
         help="of initial values and order; as many --threads, the same bits (0)",

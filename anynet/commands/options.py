@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from anynet import backends
 from anynet.agreement import MOST_THREADS
 from anynet.backends import Backend
-from anynet.checks import is_name
+from anynet.checks import is_name, typed_number
 from anynet.commands.errors import UsageError
 from anynet.ensemble import COMBINE, Ensemble
 from anynet.figures import PictureNameError
@@ -123,8 +123,25 @@ def _names(text: str) -> tuple[str, ...]:
     return given
 
 
+def whole(text: str) -> int:
+    """Return a whole number that was typed."""
+    return int(_typed_number(text, is_whole=True))
+
+
+def number(text: str) -> float:
+    """Return a number that was typed."""
+    return _typed_number(text, is_whole=False)
+
+
+def _typed_number(text: str, is_whole: bool) -> float:
+    try:
+        return typed_number(text, is_whole)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _device(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
+    return whole(text) if text.isdecimal() else text
 
 
 @contextmanager
@@ -145,7 +162,10 @@ def threads(n: int | None, backend: Backend) -> Iterator[None]:
 
 
 def _thread_count(text: str) -> int:
-    n = int(text) if text.isdecimal() and len(text) <= 4 else 0
+    try:
+        n = whole(text)
+    except argparse.ArgumentTypeError:
+        n = 0
     if not 1 <= n <= MOST_THREADS:
         raise argparse.ArgumentTypeError(f"expected a whole number, 1 to {MOST_THREADS}, got {text[:100]!r}")
     return n
@@ -179,13 +199,14 @@ def output_path(given: str | None, force: bool) -> Path:
     """Return where to write, found writable: what was given, or `DEFAULT_OUTPUT`, numbered if it exists."""
     if given is None:
         path = free_path(DEFAULT_OUTPUT)
+        check_folder("--output", path.parent)
     else:
         if is_folder(given):
             raise ValueError(f"--output: expected a file, got the folder {given!r}. Name a file in it, or another.")
         if given == "-":
             raise ValueError("--output: expected a file, got '-', and standard output takes no network. Name a file.")
         path = npz.with_suffix(given)
-    check_file("--output", path, force)
+        check_file("--output", path, force)
     return path
 
 

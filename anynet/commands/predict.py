@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     options.add_names(parser)
     leading = f"how many outputs are shown, the answer's and those of the runners-up ({LEADING})"
-    parser.add_argument("--top", type=int, metavar="N", help=leading)
+    parser.add_argument("--top", type=options.whole, metavar="N", help=leading)
     parser.add_argument("--json", action="store_true", help="print one JSON object per image or row")
 
 

@@ -24,9 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_to_show(parser)
     add = parser.add_argument
     shown = f"how many, evenly from the first to the last (60; with --augment {PER_ROW}, {PER_ROW - 1} made of each)"
-    add("--count", type=int, metavar="N", help=shown)
+    add("--count", type=options.whole, metavar="N", help=shown)
     add("--augment", metavar="HOW", help=f"{options.AUGMENT}: what would be learnt from stands behind each (nothing)")
-    add("--seed", type=int, metavar="N", help="of what --augment makes of them (0)")
+    add("--seed", type=options.whole, metavar="N", help="of what --augment makes of them (0)")
     options.add_picture(parser, DEFAULT_OUTPUT)
 
 

@@ -12,7 +12,7 @@ from anynet.datasets.mnist import mnist_test_images, mnist_training_images
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
-    add("index", type=int, metavar="INDEX", help="which of the 10,000 test images, from 0")
+    add("index", type=options.whole, metavar="INDEX", help="which of the 10,000 test images, from 0")
     add("--train", action="store_true", help="of the 60,000 training images")
     add("--output", "--out", metavar="FILE", help="save it as a picture too (PNG, PDF, SVG; needs matplotlib)")
 

@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_backend(parser)
     add_data(parser, "MNIST's test images")
     shown = f"how many are drawn at most ({DRAWN})"
-    parser.add_argument("--limit", type=int, default=DRAWN, metavar="N", help=shown)
+    parser.add_argument("--limit", type=options.whole, default=DRAWN, metavar="N", help=shown)
     options.add_picture(parser, DEFAULT_OUTPUT)
 
 

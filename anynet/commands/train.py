@@ -54,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_pictures(data)
     options.add_names(data)
     kept = "share of --data that is kept to judge by; by default none, and nothing is judged"
-    data.add_argument("--validation-fraction", type=float, metavar="F", help=kept)
+    data.add_argument("--validation-fraction", type=options.number, metavar="F", help=kept)
     networks.add_network(parser.add_argument_group("network").add_argument)
     training = parser.add_argument_group("training").add_argument
     _add_training(training)
@@ -67,37 +67,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_training(add: Callable[..., Any]) -> None:
-    add("--epochs", type=int, default=30, metavar="N", help="passes over the training data (30)")
-    add("--batch-size", type=int, metavar="N", help="examples in a mini-batch (10)")
+    add("--epochs", type=options.whole, default=30, metavar="N", help="passes over the training data (30)")
+    add("--batch-size", type=options.whole, metavar="N", help="examples in a mini-batch (10)")
     micro = "of a mini-batch whose gradients are taken at a time, where all of them fill the memory (all)"
-    add("--micro-batch-size", type=int, metavar="N", help=micro)
+    add("--micro-batch-size", type=options.whole, metavar="N", help=micro)
     rates = ", ".join(networks.each(f"{cost.learning_rate} with {cost.name}" for cost in COSTS.values()))
     rates += f"; {RATE_FOR_VALUES} for values; of other optimizers 0.001, with momentum 0.01"
     suits = "sgd for sigmoid throughout, for values, or where a rate is given; else adam"
     frozen = "positions of layers that stay as they are, as anynet info FILE numbers them, such as '1, 2' (none)"
     add("--freeze", type=options.positions, metavar="N,...", help=frozen)
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; by default what suits: {suits}")
-    add("--learning-rate", "--eta", type=float, metavar="RATE", help=f"step size; by default {rates}")
+    add("--learning-rate", "--eta", type=options.number, metavar="RATE", help=f"step size; by default {rates}")
     kinds = ", ".join(name for name in SCHEDULES if name != "warmup")
     add("--schedule", metavar="NAME", help=f"how the rate changes: {kinds} (constant)")
     length = "of the schedule; of a stair, for step (all of the training; 10 for step)"
-    add("--schedule-epochs", type=int, metavar="N", help=length)
+    add("--schedule-epochs", type=options.whole, metavar="N", help=length)
     stop = "stop after so many epochs in a row without a better one (never); MNIST's validation images then judge them"
-    add("--early-stopping", type=int, metavar="N", help=stop)
+    add("--early-stopping", type=options.whole, metavar="N", help=stop)
     add("--checkpoint", metavar="FOLDER", help="where to write after each epoch where training stands (nowhere)")
     add("--resume", metavar="FOLDER", help="of checkpoints: go on from the newest, as if never stopped")
     add("--history", metavar="FILE", help="where to write a line of JSON after each epoch (nowhere)")
-    add("--warmup-steps", type=int, metavar="N", help="mini-batches in which the rate rises at first (none)")
+    add("--warmup-steps", type=options.whole, metavar="N", help="mini-batches in which the rate rises at first (none)")
 
 
 def _add_regularization(add: Callable[..., Any]) -> None:
-    add("--l1", type=float, metavar="LAMBDA", help="of a penalty on weights, lambda / n * sum(|w|) (none)")
-    add("--l2", type=float, metavar="LAMBDA", help="likewise, lambda / (2 n) * sum(w^2) (none)")
-    add("--clip-norm", type=float, metavar="NORM", help="to which gradients are scaled down where theirs is larger")
+    add("--l1", type=options.number, metavar="LAMBDA", help="of a penalty on weights, lambda / n * sum(|w|) (none)")
+    add("--l2", type=options.number, metavar="LAMBDA", help="likewise, lambda / (2 n) * sum(w^2) (none)")
+    add(
+        "--clip-norm",
+        type=options.number,
+        metavar="NORM",
+        help="to which gradients are scaled down where theirs is larger",
+    )
     average = "share of a moving average that stays in each step, such as 0.999: it is judged, and saved (no average)"
-    add("--average", type=float, metavar="SHARE", help=average)
+    add("--average", type=options.number, metavar="SHARE", help=average)
     smooth = "share of a target that goes to all outputs alike, above 0 and below 1 (none)"
-    add("--label-smoothing", type=float, metavar="SHARE", help=smooth)
+    add("--label-smoothing", type=options.number, metavar="SHARE", help=smooth)
     add("--class-weight", metavar="balanced", help="let all classes count alike, however rare they are")
     names = f"what to judge each epoch by besides: {', '.join(METRICS)}, top_3, f1_0 (class 0) and their like"
     add("--metrics", nargs="+", metavar="NAME", help=names)

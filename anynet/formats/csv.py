@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME, is_name
+from anynet.checks import MAX_NAME, is_name, typed_number
 from anynet.formats.bounded import MAX_BYTES, read_bytes
 from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, encoded
 from anynet.typing import HostArray
@@ -216,7 +216,7 @@ def _column(target: str | int, first: list[str], path: str | Path) -> int:
 
 def _number_of(target: str | int) -> int | None:
     try:
-        return int(target)
+        return int(typed_number(str(target), is_whole=True))
     except ValueError:
         return None
 
