@@ -9,6 +9,7 @@ import pytest
 from idx_writer import idx
 
 from anynet import Network
+from anynet.checks import is_name
 from anynet.datasets import load_data, read_data, read_idx
 from anynet.formats import npz
 from anynet.formats.contents import kind_of
@@ -18,6 +19,18 @@ def saved(save, *arrays, **named):
     buffer = io.BytesIO()
     save(buffer, *arrays, **named)
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "👨\u200d👩", "prix\u00a0net", "12\u202f°C", "\u200fאב", "co\xadop"])
+def test_text_is_told_by_its_controls_alone(name, tmp_path):
+    assert kind_of(f"{name},b,y\n1,2,0\n".encode()) == "a CSV file"
+    assert kind_of(f"{name} \x85".encode()).startswith("bytes that begin with")
+    (tmp_path / "table").write_text(f"{name},b,y\n1,2,0\n3,4,1\n", "utf-8")
+    if is_name(name):
+        assert read_data(tmp_path / "table").columns[0].name == name
+    else:  # which is told as that
+        with pytest.raises(ValueError, match=r"line 1: expected printable names of columns.* which holds U\+"):
+            read_data(tmp_path / "table")
 
 
 FILES = {

@@ -53,6 +53,18 @@ def test_what_is_not_the_books_file_is_refused(tmp_path, what):
     assert outcome(lambda: read_mnist_pickle(path), str(path)) == "refused"
 
 
+@pytest.mark.parametrize("times", [1, 2, 10])
+def test_an_image_that_comes_many_times_is_copied_no_more_than_twice(tmp_path, monkeypatch, times):
+    monkeypatch.setattr("anynet.datasets.mnist_pickle.HARMLESS_BYTES", 1000)
+    pairs = [(times * list(x), times * list(y)) for x, y in book()]
+    path = file_of(tmp_path, pickle.dumps(pairs, 2))
+    if times > 2:
+        with pytest.raises(ValueError, match="training_data: expected different images, got 3 that come 30 times"):
+            datasets.load_data(path)
+    else:
+        assert len(datasets.load_data(path)[0][0]) == 3 * times
+
+
 def test_a_missing_file_is_an_os_error(tmp_path):
     for load in (datasets.load_data, datasets.load_data_wrapper, read_mnist_pickle):
         with pytest.raises(FileNotFoundError):

@@ -322,7 +322,17 @@ def test_what_is_typed_wins_wherever_it_stands_though_it_be_the_default(monkeypa
         ("eta = 1\nlearning-rate = 2", "run.toml: expected each option once"),
         ("epochs =", "run.toml: expected TOML, such as epochs = 30"),
         ("x = " + "[" * 5000, "run.toml: expected TOML"),
-        ("# " + "x" * 2**20, "run.toml: expected at most 1,048,576 bytes"),
+        ("# " + "x" * 2**18, "run.toml: expected at most 262,144 bytes"),
+        ("a" + ".a" * 30 + " = 1", "run.toml: expected names of options, such as epochs = 30, got one of many parts"),
+        ("[a" + " . \"b, ]\" . 'c'" * 15 + "]", "got one of many parts"),
+        ("sizes = {a" + ".a" * 30 + " = 1}", "got one of many parts"),
+        ("epochs = 0x" + "f" * 5000, "run.toml: epochs: expected a text or a number, got one of many digits"),
+        (
+            "standardize = [0x" + "f" * 5000 + "]",
+            "run.toml: standardize: expected true or false, got 'one of many digits'",
+        ),
+        ("a.a = 1", "run.toml: expected one of config_known, got 'a'"),
+        ("epochs = '\x1b[31m'", "run.toml: expected TOML"),
     ],
 )
 def test_what_a_file_of_options_cannot_say_is_told(text, told, capsys):

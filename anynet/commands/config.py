@@ -13,9 +13,11 @@ from anynet.commands.errors import UsageError
 from anynet.formats.bounded import regular
 from anynet.formats.replacing import replace_file
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**18  # what is typed is half as long at most
 _PART = rb"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""  # of a key in TOML
-_DOTTED = re.compile(rb"(?<![\w-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){20}")  # tomllib takes long for them
+_DOTTED = re.compile(
+    rb"(?<![\w-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){20}"
+)  # tomllib takes long for them
 # Of one run alone: where it writes is what the file with the resolved options is named by.
 OF_ONE_RUN = ("config", "dry_run", "force", "output", "quiet", "traceback")
 
@@ -66,19 +68,32 @@ def _value(where: str, value: Any, action: argparse.Action) -> Any:
     """Return what a file says of an option, as it would be if it had been typed."""
     if action.nargs == 0:
         if not isinstance(value, bool):
-            raise UsageError(f"{where}: expected true or false, got {str(value)[:100]!r}.")
+            raise UsageError(f"{where}: expected true or false, got {_said(value)!r}.")
         return value
     takes_several = action.nargs == "+"
     several = value if isinstance(value, list) and takes_several else [value]
     kinds = "a text or a number" + takes_several * ", or a list of such"
-    if not several or not all(isinstance(each, (str, int, float)) and not isinstance(each, bool) for each in several):
-        raise UsageError(f"{where}: expected {kinds}, got {str(value)[:100]}.")
+    if not several or not all(isinstance(each, str) or _is_number(each) for each in several):
+        raise UsageError(f"{where}: expected {kinds}, got {_said(value)}.")
     make: Any = action.type or str
     try:
         read = [make(str(each)) for each in several]
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{where}: {error}.") from None
     return read if takes_several else read[0]
+
+
+def _is_number(value: Any) -> bool:
+    is_short = isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 1000)
+    return is_short and not isinstance(value, bool)
+
+
+def _said(value: Any) -> str:
+    """Return the beginning of what a file says, for a message."""
+    try:
+        return shown(str(value), 100)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "one of many digits"
 
 
 def resolved_path(output: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from anynet.checks import path_shown
 from anynet.formats import pickle
-from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.bounded import HARMLESS_BYTES, MAX_BYTES
 from anynet.typing import HostArray
 
 PARTS = ("training_data", "validation_data", "test_data")
@@ -49,7 +49,7 @@ def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
     """Return a pair (x, y), found to be one of the book's."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"{where}: expected a pair (x, y), got {_described(pair)}. {_CURE}")
-    x, y = map(_joined, pair)
+    x, y = (_joined(values, where) for values in pair)
     if not _is_array(x, "f", 2) or x.shape[1] != N_IN:
         raise ValueError(f"{where}: expected x of the shape (n, {N_IN}), floats, got {_described(x)}. {_CURE}")
     if not _is_array(y, "iu", 1) or len(y) != len(x):
@@ -61,7 +61,7 @@ def _checked(pair: Any, where: str) -> tuple[HostArray, HostArray]:
     return x, y
 
 
-def _joined(values: Any) -> Any:
+def _joined(values: Any, where: str) -> Any:
     """Return a list of images as an array of rows, one of digits as an array; anything else as it is."""
     if not isinstance(values, list) or not values:
         return values
@@ -69,7 +69,12 @@ def _joined(values: Any) -> Any:
     are_numbers = all(shape == () for _, shape, _ in kinds) and all(isinstance(value, Integral) for value in values)
     if are_numbers:
         return np.asarray(values, np.int64)
-    return np.stack(values) if len(kinds) == 1 and isinstance(values[0], np.ndarray) else values
+    if len(kinds) > 1 or not isinstance(values[0], np.ndarray):
+        return values
+    n_bytes, n_different = values[0].nbytes, len({id(value) for value in values})
+    if n_bytes * len(values) > max(HARMLESS_BYTES, 2 * n_bytes * n_different):  # a file names an image at two bytes
+        raise ValueError(f"{where}: expected different images, got {n_different:,} that come {len(values):,} times.")
+    return np.stack(values)
 
 
 def _is_array(a: Any, kinds: str, ndim: int) -> bool:

@@ -4,6 +4,7 @@ Downloads end as the page about the file, clones as the pointer to it, and names
 """
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _kind_of_text(head: bytes) -> str | None:
     is_utf_8 = len(text.encode()) >= len(head) - 6
     if head.startswith(_UTF_16) or (not is_utf_8 and not _CONTROL.search(head) and 2 * len(text) > len(head)):
         return "text that is not in UTF-8"
-    if not is_utf_8 or not all(c.isprintable() or c in "\r\n\t" for c in text):
+    if not is_utf_8 or not all(c in "\r\n\t" or unicodedata.category(c) != "Cc" for c in text):
         return None
     if text.lstrip()[:1] in ("{", "["):
         return "a JSON file"
