@@ -148,9 +148,9 @@ def _made_of(training: "Training", data: Dataset, validation: Any) -> dict[str, 
     weights = training.weights
     tied = training.optimizer.schedule is not None and training.optimizer.schedule.is_tied_to_length
     return {
+        "training data": _fingerprint(data) + _told(weights.examples) + _told(weights.labels, " of labels"),
         "network": json.dumps(native.described(training.architecture)),
         "optimizer": _described(training.optimizer),
-        "training data": _fingerprint(data) + _told(weights.examples) + _told(weights.labels, " of labels"),
         "validation data": "none" if validation is None else _fingerprint(validation) + _told(weights.validation),
         "batch_size": str(training.batch_size),
         "shuffle": str(training.conduct.shuffle),
