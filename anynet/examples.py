@@ -227,6 +227,8 @@ def array_of(x: ArrayLike, argument: str = "x") -> Any:
 def _as_array(x: ArrayLike, argument: str) -> Any:
     if type(x) is np.ndarray:  # at once: a single example takes tens of microseconds in all
         return x
+    if isinstance(x, Dataset):
+        raise TypeError(f"{argument}: expected an array, got a Dataset, which holds x and y. Give data.x.")
     if isinstance(x, Iterator):
         x = _listed(x, argument)
     refuse_masked(x, argument)

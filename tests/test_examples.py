@@ -448,3 +448,9 @@ def test_names_in_y_are_classes(kind, shape):
 def test_y_that_is_neither_numbers_nor_names(y):
     with pytest.raises(TypeError, match=r"y: expected .* classes, y = np.unique\(y, return_inverse=True\)"):
         Dataset(np.ones((3, 2)), y)
+
+
+@pytest.mark.parametrize("door", ["predict", "feedforward", "activations"])
+def test_a_data_set_is_not_taken_for_its_x(door):
+    with pytest.raises(TypeError, match=r"x: expected an array, got a Dataset, which holds x and y\. Give data\.x\."):
+        getattr(Network([3, 2]), door)(Dataset(np.zeros((4, 3)), [0, 1, 0, 1]))
