@@ -7,10 +7,12 @@ in a font that has their characters, if one is installed; and no wider than thei
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anynet.checks import warn
+from anynet.formats.replacing import replace_file
 from anynet.shortening import shortened
 
 if TYPE_CHECKING:
@@ -25,12 +27,13 @@ class PictureNameError(ValueError):
     """A file has a name that is none of a picture."""
 
 
-def drawn(draw: Callable[["Figure"], None], path: str | Path | None, names: Iterable[str] = ()) -> "Figure":
+def drawn(draw: Callable[["Figure"], None], path: str | Path | BinaryIO | None, names: Iterable[str] = ()) -> "Figure":
     """Return a figure, which is what a notebook shows, saved or shown in a window.
 
     Args:
         draw: Draws into a figure, and gives it its size.
-        path: Where to save the picture. Without one a window shows it, where matplotlib has one to open.
+        path: Where to save the picture, whole or not at all; or a file that is open for that, whose name tells the
+            kind. Without one a window shows it, where matplotlib has one to open.
         names: What of a user's is written in it: a warning tells where no font has its characters.
 
     Raises:
@@ -45,10 +48,10 @@ def drawn(draw: Callable[["Figure"], None], path: str | Path | None, names: Iter
     with rc_context({"text.parse_math": False, "text.usetex": False, "font.family": _families(names)}):
         figure: Figure = pyplot.figure(layout="constrained")
         try:
-            _check_ending(figure, path)
+            kind = _kind(figure, path)
             draw(figure)
             if path is not None:
-                figure.savefig(path, dpi=DPI)
+                _save(figure, path, kind)
             elif figure.canvas.required_interactive_framework is not None:
                 pyplot.show()
         finally:
@@ -56,14 +59,26 @@ def drawn(draw: Callable[["Figure"], None], path: str | Path | None, names: Iter
     return figure
 
 
-def _check_ending(figure: "Figure", path: Any) -> None:
-    """Raise PictureNameError if a file's name is that of another kind of file."""
-    ending = Path(path).suffix[1:].lower() if isinstance(path, (str, os.PathLike)) else ""
+def _kind(figure: "Figure", path: Any) -> str:
+    """Return the kind of a picture, as its name says it; PictureNameError if that is of another kind of file."""
+    name = path if isinstance(path, (str, os.PathLike)) else getattr(path, "name", "")
+    ending = Path(name).suffix[1:].lower() if isinstance(name, (str, os.PathLike)) else ""
     known = figure.canvas.get_supported_filetypes()
     if ending and ending not in known:
         raise PictureNameError(
-            f"path: expected the name of a picture, got {path}. Let it end in {', '.join(sorted(known))}."
+            f"path: expected the name of a picture, got {name}. Let it end in {', '.join(sorted(known))}."
         )
+    return ending or str(figure.canvas.get_default_filetype())
+
+
+def _save(figure: "Figure", path: str | Path | BinaryIO, kind: str) -> None:
+    """Save a figure as a picture of a kind, which a name without an ending gets as its ending."""
+    save = partial(figure.savefig, dpi=DPI, format=kind)
+    if not isinstance(path, (str, os.PathLike)):
+        save(path)
+        return
+    path = Path(path)
+    replace_file(path if path.suffix[1:] else Path(f"{str(path).rstrip('.')}.{kind}"), save)
 
 
 def resize(figure: "Figure", width: float, height: float) -> None:

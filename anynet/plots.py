@@ -10,7 +10,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -88,7 +88,10 @@ def _takes_blocks(encoding: str | None) -> bool:
 
 
 def show(
-    x: Any, y: Sequence[Any] | HostArray | int | None = None, path: str | Path | None = None, n: int | None = None
+    x: Any,
+    y: Sequence[Any] | HostArray | int | None = None,
+    path: str | Path | BinaryIO | None = None,
+    n: int | None = None,
 ) -> "Figure":
     """Draw one image or several in a grid, or n of a data set: `show(data, n=20)`.
 
@@ -132,7 +135,7 @@ def show(
     return _drawn_sheet(path, images, titles)
 
 
-def contact_sheet(data: Dataset, n: int, path: str | Path | None, per_row: int | None = None) -> "Figure":
+def contact_sheet(data: Dataset, n: int, path: str | Path | BinaryIO | None, per_row: int | None = None) -> "Figure":
     """Draw so many examples of a data set, each below its class, or below its value.
 
     Raises:
@@ -154,13 +157,17 @@ def contact_sheet(data: Dataset, n: int, path: str | Path | None, per_row: int |
 
 
 def _drawn_sheet(
-    path: str | Path | None, images: HostArray, titles: Sequence[Sequence[str]] | None, *how: Any, **named: Any
+    path: str | Path | BinaryIO | None,
+    images: HostArray,
+    titles: Sequence[Sequence[str]] | None,
+    *how: Any,
+    **named: Any,
 ) -> "Figure":
     words = {word for title in titles or [] for word in title}
     return figures.drawn(lambda figure: sheet(figure, images, titles, *how, **named), path, words)
 
 
-def show_layers(net: "Network", x: Any, path: str | Path | None = None) -> "Figure":
+def show_layers(net: "Network", x: Any, path: str | Path | BinaryIO | None = None) -> "Figure":
     """Draw what each layer of a network makes of one example: maps of convolutions, values of dense layers, the answer.
 
     All maps or values of a layer are drawn on one scale, which stands beside its name. Layers that let
@@ -198,7 +205,7 @@ def show_layers(net: "Network", x: Any, path: str | Path | None = None) -> "Figu
     return figures.drawn(lambda figure: stack(figure, [*panels, answer]), path, [answer.title, *answer.names])
 
 
-def show_filters(net: "Network", path: str | Path | None = None) -> "Figure":
+def show_filters(net: "Network", path: str | Path | BinaryIO | None = None) -> "Figure":
     """Draw what a network looks for in images: the kernels of its convolutions, and weights that see an image itself.
 
     Of a convolution that sees many maps, each column is a filter, and each row what it takes of a map.
@@ -238,7 +245,7 @@ def show_filters(net: "Network", path: str | Path | None = None) -> "Figure":
 
 
 def show_errors(
-    net: "Network | Ensemble", x: Any, y: Any = None, path: str | Path | None = None, limit: int = 50
+    net: "Network | Ensemble", x: Any, y: Any = None, path: str | Path | BinaryIO | None = None, limit: int = 50
 ) -> "Figure":
     """Draw images that a network takes for what they are not, each with the truth and the answer.
 

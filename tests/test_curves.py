@@ -73,7 +73,7 @@ def test_what_is_no_history_is_told_of(content, code, told, capsys, tmp_path):
 
 def test_what_cannot_be_drawn_is_told_of(capsys, tmp_path, monkeypatch):
     for given, told in [
-        ("run.xyz", "--output: expected the name of a picture, got run.xyz. Format"),
+        ("run.xyz", "--output: expected the name of a picture, got run.xyz. Let it end in"),
         (".", "--output: "),
     ]:
         assert main(["curves", "run.jsonl", "--out", given]) == 2

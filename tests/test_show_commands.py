@@ -50,8 +50,8 @@ def drawn(monkeypatch):
 def test_a_picture_is_drawn_as_the_network_has_learnt_from_it(net, drawn, capsys, tmp_path):
     assert main(["show-layers", "net.npz", "pets/dog/1.png", "--output", "seen"]) == 0
     assert capsys.readouterr().out == "Saved the picture of pets/dog/1.png in the layers of net.npz to seen.png\n"
-    [((loaded, x, path), _)] = drawn
-    assert str(path) == "seen.png"
+    [((loaded, x, picture), _)] = drawn
+    assert picture.name == "seen.png"
     np.testing.assert_array_equal(x, datasets.image_folder("pets", size=8).x[4:5])
     np.testing.assert_array_equal(loaded.feedforward(x), net.feedforward(x))
     with Image.open("seen.png") as picture:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from anynet import history
-from anynet.commands import options
+from anynet.commands import drawing
 from anynet.commands.terminal import say, tell
 
 DEFAULT_OUTPUT = Path("curves.png")
@@ -14,16 +14,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     lines = "lines of JSON, such as train --history wrote; - is standard input"
     parser.add_argument("file", metavar="HISTORY", help=lines)
-    options.add_picture(parser, DEFAULT_OUTPUT)
+    drawing.add_picture(parser, DEFAULT_OUTPUT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw the costs and the other metrics over the epochs, and print their table."""
-    output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
+    output = drawing.picture(arguments.output, DEFAULT_OUTPUT)
     told = history.read(arguments.file)
     if not told:
         raise ValueError(f"{arguments.file}: expected at least one epoch, got none. Let train write it by --history.")
     tell(str(told))
-    with options.drawing():
+    with drawing.saved(output):
         told.plot(output)
-    say(f"Saved the picture to {output}")
+    say(f"Saved the picture to {output.name}")

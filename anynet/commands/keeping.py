@@ -25,13 +25,13 @@ def keep(write: Callable[[BinaryIO], Any], path: Path, replaces: bool) -> Path:
     """
     try:
         if not replaces:
-            return _as_new(write, path)
+            return as_new(write, path)
         replace_file(path, write)
         return path
     except Exception as error:  # a disk that is full, a pipe that has the name: whatever it is
         for other in _elsewhere(path):
             try:
-                kept = _as_new(write, other)
+                kept = as_new(write, other)
             except Exception:  # the first is told
                 continue
             errors.complain(f"{errors.words_of(error).rstrip('.')}. It was written to {path_shown(kept)} instead.")
@@ -39,7 +39,7 @@ def keep(write: Callable[[BinaryIO], Any], path: Path, replaces: bool) -> Path:
         raise
 
 
-def _as_new(write: Callable[[BinaryIO], Any], path: Path) -> Path:
+def as_new(write: Callable[[BinaryIO], Any], path: Path) -> Path:
     """Write a new file by the path, or the first of its numbered forms that is free."""
     for free in numbered(path):
         try:

@@ -18,7 +18,6 @@ from anynet.backends import Backend
 from anynet.checks import is_name, typed_number
 from anynet.commands.errors import UsageError
 from anynet.ensemble import COMBINE, Ensemble
-from anynet.figures import PictureNameError
 from anynet.formats import npz
 from anynet.network import Network
 
@@ -242,37 +241,6 @@ def check_folder(option: str, folder: Path) -> None:
 def is_folder(given: str) -> bool:
     """Return whether what was given names a folder, one that does not exist among them."""
     return given.endswith(tuple(filter(None, (os.sep, os.altsep)))) or Path(given).is_dir()
-
-
-def add_picture(parser: argparse.ArgumentParser, default: Path) -> None:
-    """Add `--output`, of a picture that is drawn."""
-    where = f"where to save the picture (PNG, PDF, SVG); by default {default}, numbered if it exists"
-    parser.add_argument("--output", "--out", metavar="FILE", help=where)
-
-
-def picture_to_write(given: str | None, default: Path) -> Path:
-    """Return where to save a picture: what was given, or the default, numbered if it exists."""
-    return free_path(default) if given is None else picture_path(given)
-
-
-def picture_path(given: str) -> Path:
-    """Return where to save a picture, found new, with the ending that matplotlib adds to a name without one."""
-    if is_folder(given):
-        raise UsageError(f"--output: expected a file, got the folder {given!r}. Name a file in it.")
-    path = Path(given)
-    path = path if path.suffix or not path.name else path.with_suffix(".png")
-    if path.exists():
-        raise UsageError(f"--output: expected a new file, got {path}, which exists. Give another name.")
-    return path
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Tell of a name that is none of a picture as what was typed: only a figure knows which are."""
-    try:
-        yield
-    except PictureNameError as error:
-        raise UsageError(str(error).replace("path:", "--output:", 1)) from None
 
 
 def free_path(path: Path) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from anynet import augmentation, plots, random
 from anynet.checks import whole_number
-from anynet.commands import options
+from anynet.commands import drawing, options
 from anynet.commands.data import add_data_to_show, data_to_show
 from anynet.commands.errors import UsageError
 from anynet.commands.terminal import say
@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--count", type=options.whole, metavar="N", help=shown)
     add("--augment", metavar="HOW", help=f"{options.AUGMENT}: what would be learnt from stands behind each (nothing)")
     add("--seed", type=options.whole, metavar="N", help="of what --augment makes of them (0)")
-    options.add_picture(parser, DEFAULT_OUTPUT)
+    drawing.add_picture(parser, DEFAULT_OUTPUT)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -39,13 +39,13 @@ def run(arguments: argparse.Namespace) -> None:
         )
     usual = 60 if transforms is None else PER_ROW
     n = whole_number("count", usual if arguments.count is None else arguments.count)
-    output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
+    output = drawing.picture(arguments.output, DEFAULT_OUTPUT)
     data = data_to_show(arguments)
     shown = data[plots.evenly(len(data), n)]
     sheet = shown if transforms is None else _augmented(shown, transforms, arguments.seed or 0)
-    with options.drawing():
+    with drawing.saved(output):
         plots.contact_sheet(sheet, len(sheet), output, None if transforms is None else PER_ROW)
-    say(f"{len(shown):,} of {len(data):,} examples. Saved the picture to {output}")
+    say(f"{len(shown):,} of {len(data):,} examples. Saved the picture to {output.name}")
 
 
 def _augmented(data: Dataset, transforms: tuple[augmentation.Transform, ...], seed: int) -> Dataset:

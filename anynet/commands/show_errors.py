@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from anynet import plots
-from anynet.commands import options
+from anynet.commands import drawing, options
 from anynet.commands.data import add_data, data_to_judge_by
 from anynet.commands.terminal import say
 
@@ -20,15 +20,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data(parser, "MNIST's test images")
     shown = f"how many are drawn at most ({DRAWN})"
     parser.add_argument("--limit", type=options.whole, default=DRAWN, metavar="N", help=shown)
-    options.add_picture(parser, DEFAULT_OUTPUT)
+    drawing.add_picture(parser, DEFAULT_OUTPUT)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw the first pictures that are taken for others, with what they are and what they were taken for."""
-    output = options.picture_to_write(arguments.output, DEFAULT_OUTPUT)
+    output = drawing.picture(arguments.output, DEFAULT_OUTPUT)
     net = options.load_together(arguments.files, arguments)
     one, arguments.file = options.one_of(net), ", ".join(arguments.files)
     data = data_to_judge_by(arguments, one)
-    with options.threads(arguments.threads, one.backend), options.drawing():
+    with options.threads(arguments.threads, one.backend), drawing.saved(output):
         figure = plots.show_errors(net, data, path=output, limit=arguments.limit)
-    say(f"{figure.get_suptitle().partition(';')[0]}; saved the picture to {output}")
+    say(f"{figure.get_suptitle().partition(';')[0]}; saved the picture to {output.name}")
