@@ -105,7 +105,7 @@ class History(list[Report]):
             raise KeyError(f"history: expected one of {names}, got {key!r}. Ask for one of them.")
         return [(report.metrics or {}).get(key) for report in self]
 
-    def plot(self, path: str | Path | None = None) -> "Figure":
+    def plot(self, path: str | Path | BinaryIO | None = None) -> "Figure":
         """Draw the metrics over the epochs, costs in one picture and the others in one beside it.
 
         Args:
