@@ -121,7 +121,7 @@ class History(list[Report]):
         """
         if not self.metrics:
             raise ValueError("history: expected at least one epoch, got none. Train first.")
-        return figures.drawn(self._draw, path)
+        return figures.drawn(self._draw, path, self.metrics)
 
     def _draw(self, figure: "Figure") -> None:
         from matplotlib.ticker import MaxNLocator
@@ -130,13 +130,13 @@ class History(list[Report]):
         pictures = [names for names in (costs, [name for name in self.metrics if name not in costs]) if names]
         figure.set_size_inches(4.8 * len(pictures), 3.6)
         for axes, names in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-            for name in names:
-                axes.plot(self["epoch"], self[name], marker=".", label=name)
+            for name, label in zip(names, figures.fitted(names, 3.0, 10), strict=True):
+                axes.plot(self["epoch"], self[name], marker=".", label=label)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False)
+            axes.legend(frameon=False, fontsize=10)
 
     def __repr__(self) -> str:
         if not self:

@@ -60,6 +60,20 @@ def test_it_draws_costs_and_others_in_pictures_of_their_own(tmp_path):
         History().plot()
 
 
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_metrics_of_any_names_are_drawn(tmp_path, recwarn):
+    pytest.importorskip("matplotlib.pyplot").switch_backend("agg")
+    metrics = {"$a$_\\foo": 0.25, "\u732b": 0.5, "W" * 200: 0.75}
+    figure = History([replace(FIRST, metrics=metrics)]).plot(tmp_path / "curves.png")
+    [axes] = figure.axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:2] == ["$a$_\\foo", "\\u732b"]
+    box = axes.get_legend().get_window_extent()
+    assert axes.bbox.x0 <= box.x0 < box.x1 <= axes.bbox.x1
+    [warning] = recwarn
+    assert "got none with \u732b, which are drawn as \\u732b" in str(warning.message)
+
+
 def test_lines_come_back_to_the_last_bit(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text("what was there\n")
