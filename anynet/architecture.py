@@ -15,7 +15,7 @@ from anynet.activations import Activation
 from anynet.checks import look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import Initializer
-from anynet.layers import MAX_LAYERS, Dense, Flatten, Layer
+from anynet.layers import MAX_DIMENSIONS, MAX_LAYERS, Dense, Flatten, Layer
 from anynet.layers.derived import WithBackward, with_backward
 from anynet.optimizers import SGD, Adam, Optimizer
 from anynet.typing import Generator, Shape
@@ -361,7 +361,10 @@ def parse_layers(sizes: Sequence[Any]) -> tuple[Shape, list[Layer]]:
     if len(given) < 2:
         raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")
     first, *rest = given
-    input_shape = tuple(whole_number("sizes", n) for n in (first if isinstance(first, (tuple, list)) else (first,)))
+    shape = first if isinstance(first, (tuple, list)) else (first,)
+    if len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"sizes: expected an input of at most {MAX_DIMENSIONS} dimensions, got {len(shape):,}.")
+    input_shape = tuple(whole_number("sizes", n) for n in shape)
     return input_shape, [_parsed(layer) for layer in rest]
 
 

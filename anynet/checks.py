@@ -10,6 +10,7 @@ import re
 import sys
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 MAX_NAME = 200  # characters of a name of a class, a column or a category
 NAMES = f"printable names of at most {MAX_NAME} characters"
+MAX_NAMES = 2**20  # of all names of classes, which a file holds in a header of bounded length
+LARGEST = 2**63 - 1  # of what is counted
 MAX_SHOWN = 2_000  # characters of a message
 MAX_DIGITS = 100  # of a number that is typed
 _WHOLE = re.compile("[+-]?[0-9]+")
@@ -70,7 +73,7 @@ def value_of(table: Mapping[str, T], given: object, kind: type[T], what: str) ->
     raise TypeError(f"{what}: expected a name or a value {kind.__name__}(...), got {got}.")
 
 
-def whole_number(argument: str, number: object, least: int = 1, most: float = math.inf, limits: str = "") -> int:
+def whole_number(argument: str, number: object, least: int = 1, most: int = LARGEST, limits: str = "") -> int:
     """Return a whole number as Python's, found to lie between two bounds.
 
     Args:
@@ -87,7 +90,8 @@ def whole_number(argument: str, number: object, least: int = 1, most: float = ma
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"{argument}: expected a whole number, got {_repr(number)} of type {type(number).__name__}.")
     if not least <= int(number) <= most:
-        limits = limits or (f"at least {least}" if most == math.inf else f"{least} to {most}")
+        is_open = most == LARGEST and int(number) < least
+        limits = limits or (f"at least {least}" if is_open else f"{least} to {most}")
         raise ValueError(f"{argument}: expected {limits}, got {_repr(number)}.")
     return int(number)
 
@@ -159,7 +163,13 @@ def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None
             f"class_names: expected {n}, as many as the network tells apart, got {len(names)}: {', '.join(names[:10])}."
         )
     if len(set(names)) < len(names):
-        raise ValueError(f"class_names: expected different names, got {max(names, key=names.count)!r} twice.")
+        raise ValueError(f"class_names: expected different names, got {Counter(names).most_common(1)[0][0]!r} twice.")
+    text = "".join(names)
+    if len(text) > MAX_NAMES or len(names) + sum(map(text.count, "[{:,")) > MAX_NAMES // 4:
+        raise ValueError(
+            f"class_names: expected at most {MAX_NAMES:,} characters in all, got {len(text):,} in {len(names):,}. "
+            "Shorten them."
+        )
     for name in names:
         if name and not is_name(name):
             raise ValueError(f"class_names: expected {NAMES}, got {no_name(name)}. Rename it.")
@@ -187,22 +197,24 @@ def is_printable(text: str) -> bool:
     return text.translate(_JOINERS).isprintable()
 
 
-def shown(text: str, most: int = MAX_SHOWN) -> str:
+def shown(text: str, most: int = MAX_SHOWN, in_one_line: bool = False) -> str:
     """Return a text that may be a stranger's so that a terminal shows all of it, and obeys none; cut, if it is long.
 
     Args:
         text: In lines, perhaps.
         most: How many characters of it are shown.
+        in_one_line: Escape the ends of lines as well: a name with one in it would say what it likes in our place.
     """
     text = text if len(text) <= most else f"{text[:most]}..."
     if is_printable(text):
         return text
-    return "".join(c if c == "\n" or is_printable(c) else ascii(c)[1:-1] for c in text)
+    kept = "" if in_one_line else "\n"
+    return "".join(c if c in kept or is_printable(c) else ascii(c)[1:-1] for c in text)
 
 
 def path_shown(path: object) -> str:
     """Return a path, or a name of a file, in one line that a terminal shows all of, and obeys none."""
-    return shown(str(path).replace("\n", "\\n"))
+    return shown(str(path), in_one_line=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ chunk at a time. Names of classes in y become labels. Whether a network can lear
 is not asked here.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -18,7 +19,9 @@ from anynet.backends import library_of, to_numpy
 from anynet.backends.dtypes import refuse_masked
 from anynet.checks import names_of_classes
 from anynet.formats.columns import Columns
+from anynet.formats.columns import checked as checked_columns
 from anynet.formats.pictures import Pictures
+from anynet.formats.pictures import checked as checked_pictures
 from anynet.typing import ArrayLike, HostArray
 
 _TO_LABELS = "Make labels of them: classes, y = np.unique(y, return_inverse=True)"
@@ -42,7 +45,8 @@ class Dataset:
 
     Raises:
         ValueError: x and y do not have as many rows, or have none; something is masked; y has
-            a name that `class_names` lacks; two names are the same, or one cannot be shown.
+            a name that `class_names` lacks; two names are the same, or one cannot be shown; or x cannot be
+            made of such columns or pictures.
         TypeError: The names of the classes are one text; x or y holds something else than
             numbers.
 
@@ -70,8 +74,6 @@ class Dataset:
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "class_names", names)
-        object.__setattr__(self, "columns", columns)
-        object.__setattr__(self, "pictures", pictures)
         if len(x.shape) < 2:
             raise ValueError(
                 f"x: expected examples in rows, (n, n_in), got the shape {tuple(x.shape)}. "
@@ -83,6 +85,9 @@ class Dataset:
             raise ValueError(f"y: expected {x.shape[0]} rows, as in x, got {y.shape[0]}.")
         if x.shape[0] == 0:
             raise ValueError("x: expected at least one example, got an empty data set.")
+        n_inputs = math.prod(x.shape[1:])
+        object.__setattr__(self, "columns", checked_columns(columns, n_inputs))
+        object.__setattr__(self, "pictures", checked_pictures(pictures, n_inputs))
 
     def __len__(self) -> int:
         return int(self.x.shape[0])

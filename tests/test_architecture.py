@@ -391,3 +391,11 @@ def test_a_layer_of_no_dataclass_is_refused():
 
     with pytest.raises(TypeError, match=r"sizes: expected layers that are frozen values, got .* Make it a dataclass"):
         Network([4, Plain(), 2])
+
+
+@pytest.mark.parametrize("n", [32, 1001, 100_000])
+def test_an_input_has_no_more_dimensions_than_arrays_have(n, tmp_path):
+    with pytest.raises(ValueError, match=f"sizes: expected an input of at most 31 dimensions, got {n:,}"):
+        Network([(1,) * n, 2])
+    net = Network([(1,) * 31, 2])
+    assert Network.load(net.save(tmp_path / "net")).architecture == net.architecture

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from anynet import Network
-from anynet.checks import MAX_SHOWN, look_up, number_in, positive_number, shown, typed_number, value_of, whole_number
+from anynet import Checkpoint, Network
+from anynet.checks import (
+    MAX_SHOWN,
+    look_up,
+    names_of_classes,
+    number_in,
+    positive_number,
+    shown,
+    typed_number,
+    value_of,
+    whole_number,
+)
 
 TABLE = {"sigmoid": 1, "tanh": 2}
 
@@ -154,3 +164,36 @@ def test_what_python_reads_besides_is_no_number_that_is_typed(text):
     for is_whole in (False, True):
         with pytest.raises(ValueError, match=r"^expected a (whole )?number, got .{1,120}$"):
             typed_number(text, is_whole)
+
+
+def test_what_is_counted_has_an_end():
+    assert whole_number("n", 2**63 - 1) == 2**63 - 1
+    with pytest.raises(ValueError, match="n: expected 1 to 9223372036854775807, got 9223372036854775808"):
+        whole_number("n", 2**63)
+    with pytest.raises(ValueError, match="n: expected 1 to 9223372036854775807, got one of int of many digits"):
+        whole_number("n", 10**5000)
+
+
+def test_numbers_of_many_digits_are_refused_where_networks_are_built_and_trained(tmp_path):
+    net, data = Network([2, 3]), (np.eye(2), np.array([0, 1]))
+    for how in (
+        {"batch_size": 10**5000},
+        {"epochs": 10**5000},
+        {"epochs": 10**5000, "checkpoint": Checkpoint(tmp_path)},
+    ):
+        with pytest.raises(ValueError, match=r"(batch_size|epochs): expected 1 to 9.*, got one of int of many digits"):
+            net.fit(*data, **how)
+    with pytest.raises(ValueError, match=r"sizes: expected 1 to 9.*, got one of int of many digits"):
+        Network([10**5000, 2])
+
+
+def test_names_of_classes_are_no_more_than_a_file_takes():
+    names = [f"{i:020}" for i in range(2**20 // 20)]
+    assert names_of_classes(names) == tuple(names)
+    with pytest.raises(ValueError, match="class_names: expected at most 1,048,576 characters in all, got 1,048,580"):
+        names_of_classes([*names, "x" * 20])
+    with pytest.raises(ValueError, match="class_names: expected at most 1,048,576 characters in all"):
+        names_of_classes([f"{',' * 100}{i}" for i in range(2600)])  # each comma might be a value of its own
+    twice = [*map(str, range(100_000)), "7"]
+    with pytest.raises(ValueError, match="class_names: expected different names, got '7' twice"):
+        names_of_classes(twice)

@@ -4,13 +4,13 @@ import pytest
 
 from anynet import Checkpoint, Network, datasets
 from anynet.formats import npz
-from anynet.formats.columns import Column, check_same, checked, encoded, told
+from anynet.formats.columns import Column, check_same, checked, numbered, told
 
 COLUMNS = (Column("size"), Column("colour", ("blue", "red")))
 
 
-def test_texts_are_encoded_by_their_categories():
-    assert encoded(["red", "blue", "red"], ("blue", "green", "red")).tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 1]]
+def test_texts_are_numbered_by_their_categories():
+    assert numbered(["red", "blue", "red"], ("blue", "green", "red")).tolist() == [2, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,12 @@ def test_a_file_from_before_knows_no_columns_and_one_of_strangers_is_checked(tmp
     npz.write(path, arrays, header | {"columns": [["\x1b[2J", None]] * 3})
     with pytest.raises(ValueError, match=r"net.npz: columns: expected printable names"):
         Network.load(path)
+
+
+def test_columns_are_no_more_than_a_file_takes():
+    names = [[f"column {i}", None] for i in range(100_000)]
+    assert len(checked(names, 100_000)) == 100_000
+    with pytest.raises(ValueError, match=r"columns: expected such as .*, got 50,000, JSON of .* characters"):
+        checked([[f"{i:0100}", None] for i in range(50_000)], 50_000)
+    with pytest.raises(ValueError, match=r"columns: expected such as .*, got 180,000, JSON of more than 524,288 v"):
+        checked([[None, None]] * 180_000, 180_000)

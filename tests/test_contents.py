@@ -21,7 +21,17 @@ def saved(save, *arrays, **named):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("name", ["می\u200cخواهم", "👨\u200d👩", "prix\u00a0net", "12\u202f°C", "\u200fאב", "co\xadop"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "👨\u200d👩",
+        "prix\u00a0net",
+        "12\u202f°C",
+        "\u200f\u05d0\u05d1",
+        "co\xadop",
+    ],
+)
 def test_text_is_told_by_its_controls_alone(name, tmp_path):
     assert kind_of(f"{name},b,y\n1,2,0\n".encode()) == "a CSV file"
     assert kind_of(f"{name} \x85".encode()).startswith("bytes that begin with")

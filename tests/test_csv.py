@@ -160,12 +160,15 @@ def test_a_line_of_categories_alone_is_no_header_where_they_are_known(tmp_path):
         ("a,b,c\n1,u,0\nNA,v,1\n", "table.csv: line 3: expected a number in the column a, got 'NA'. Leave the line"),
         ("a,b,c\nNA,u,0\n1,v,1\n", "table.csv: line 2: expected a number in the column a, got 'NA'"),
         ("a,b,c\n1,u\x07,0\n", r"table.csv: line 2: expected a printable text .* column b, got 'u\\x07'. Rename"),
-        ("a,\x07,c\n1,u,0\n", r"table.csv: line 1: expected printable names of columns, .*got '\\x07'. Rename"),
+        (
+            "a,\x07,c\n1,u,0\n",
+            r"table.csv: line 1: expected printable names of columns, .*got '\\x07', which holds U.0007 .*Rename",
+        ),
         ("a,a,c\n1,u,0\n", "table.csv: line 1: expected different names of columns, got 'a' twice. Rename one"),
         ("u,v,c\nu,w,d\n", "table.csv: line 1: expected the names of the columns, got 'u', which stands below"),
         (
             "a,b\n" + "".join(f"n{i},0\n" for i in range(1001)),
-            "table.csv: expected at most 1,000 categories in the column a, got 1,001. Leave the column out",
+            "table.csv: expected at most 1,000 categories in the column a, got more. Leave the column out",
         ),
     ],
 )
@@ -196,3 +199,48 @@ def test_what_a_network_has_not_learnt_from_is_told(text, message, tmp_path):
 def test_where_no_categories_are_known_texts_are_no_inputs(tmp_path):
     with pytest.raises(ValueError, match="line 1: expected a number in the column number 1, got 'red'"):
         csv.read(written(tmp_path, "1,red\n2,blue\n"), n_features=2)
+
+
+N_COLUMNS = 100_000
+NAMES = [f"c{i}" for i in range(N_COLUMNS)]
+
+
+def test_a_name_that_stands_twice_among_a_hundred_thousand_is_told(tmp_path):
+    text = ",".join([*NAMES, "c7", "y"]) + "\n" + ",".join(["1"] * (N_COLUMNS + 2)) + "\n"
+    with pytest.raises(ValueError, match="line 1: expected different names of columns, got 'c7' twice"):
+        csv.read(written(tmp_path, text))
+
+
+def test_a_hundred_thousand_columns_of_texts_are_read_and_found_again(tmp_path):
+    lines = [",".join([*NAMES, "y"]), ",".join(["a"] * N_COLUMNS + ["1"]), ",".join(["b"] * N_COLUMNS + ["0"])]
+    table = csv.read(written(tmp_path, "\n".join(lines)))
+    assert table.x.shape == (2, 2 * N_COLUMNS)
+    assert table.columns[-1] == ("c99999", ("a", "b"))
+    turned = [",".join(line.split(",")[-2::-1] + line.split(",")[-1:]) for line in lines]
+    again = csv.read(written(tmp_path, "\n".join(turned)), columns=table.columns)
+    assert np.array_equal(again.x, table.x)
+
+
+def test_texts_make_no_more_numbers_than_there_may_be_bytes(tmp_path, monkeypatch):
+    table = written(tmp_path, "".join(f"{i},n{i % 10},{i % 2}\n" for i in range(50)))
+    monkeypatch.setattr(csv, "MAX_BYTES", 8 * 50 * 10)
+    assert csv.read(table).x.shape == (50, 11)
+    monkeypatch.setattr(csv, "MAX_BYTES", 8 * 50 * 10 - 1)
+    message = "expected texts that make at most 499 numbers, .*, got 10 categories in 50 lines. Leave columns of many"
+    with pytest.raises(ValueError, match=message):
+        csv.read(table)
+
+
+def test_columns_of_numbers_and_texts_stand_as_they_stood(tmp_path):
+    x = csv.read(written(tmp_path, "a,b,c,d,y\n1,u,2,p,0\n3,v,4,p,1\n5,u,6,q,1\n")).x
+    assert x.tolist() == [[1, 1, 0, 2, 1, 0], [3, 0, 1, 4, 1, 0], [5, 1, 0, 6, 0, 1]]
+
+
+def test_a_table_is_read_no_further_than_until_a_column_has_too_many_categories(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "MAX_CATEGORIES", 3)
+    table = written(tmp_path, "".join(f"n{i},a,0\n" for i in range(8)) + "one,cell\n")
+    with pytest.raises(ValueError, match="at most 3 categories in the column number 0, got more"):
+        csv.read(table)
+    known = (Column(None, tuple(f"n{i}" for i in range(8))), Column(None, ("a",)))
+    with pytest.raises(ValueError, match="line 9: expected 3 values"):
+        csv.read(table, columns=known)

@@ -454,3 +454,25 @@ def test_y_that_is_neither_numbers_nor_names(y):
 def test_a_data_set_is_not_taken_for_its_x(door):
     with pytest.raises(TypeError, match=r"x: expected an array, got a Dataset, which holds x and y\. Give data\.x\."):
         getattr(Network([3, 2]), door)(Dataset(np.zeros((4, 3)), [0, 1, 0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("made_of", "message"),
+    [
+        ({"columns": [["a", None], ["a\x07", None]]}, "columns: expected printable names"),
+        ({"columns": [["a", None]]}, "columns: expected such as make 2 inputs"),
+        ({"columns": 3}, "columns: expected pairs of a name and categories"),
+        ({"pictures": 3}, "pictures: expected height, width"),
+    ],
+)
+def test_what_x_is_made_of_is_checked_at_once(made_of, message):
+    with pytest.raises(ValueError, match=message):
+        Dataset(np.ones((3, 2)), [0, 1, 0], **made_of)
+
+
+def test_columns_from_json_are_columns(tmp_path):
+    data = Dataset(np.eye(2), [0, 1], columns=[["a", None], ["b", None]])
+    assert data.columns[0].name == "a"
+    net = Network([2, 2])
+    net.fit(data, epochs=1)
+    assert Network.load(net.save(tmp_path / "net")).columns == data.columns == data[:1].columns

@@ -1,6 +1,7 @@
 """A user's own data: what is read, and what is refused."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -218,3 +219,26 @@ def test_pairs_of_files_that_do_not_fit(pair, tmp_path):
         read_data(tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         read_data(images, tmp_path / "absent")
+
+
+@pytest.mark.parametrize("length", [200, 20_000])
+def test_one_long_name_makes_no_others_as_long(length, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,t\n1," + "x" * length + "\n" + "1,b\n" * (10**8 // (8 * length)))
+    tracemalloc.start()
+    try:
+        if length > 200:
+            with pytest.raises(ValueError, match=r"classes: expected printable names .*, of 20000. Rename it"):
+                read_data(path)
+        else:
+            assert read_data(path).class_names == ("b", "x" * length)
+        assert tracemalloc.get_traced_memory()[1] < 35e6  # as text of one width they would take 50 MB
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_name_that_stands_twice_among_very_many_classes_is_told(tmp_path):
+    names = [f"n{i}" for i in range(100_000)]
+    np.savez(tmp_path / "own.npz", x=np.zeros((5, 1)), y=np.arange(5), classes=[*names, "n7"])
+    with pytest.raises(ValueError, match=r"own\.npz: classes: expected different names, got 'n7' twice"):
+        read_data(tmp_path / "own.npz")

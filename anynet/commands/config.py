@@ -15,9 +15,8 @@ from anynet.formats.replacing import replace_file
 
 MAX_BYTES = 2**18  # what is typed is half as long at most
 _PART = rb"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""  # of a key in TOML
-_DOTTED = re.compile(
-    rb"(?<![\w-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){20}"
-)  # tomllib takes long for them
+# tomllib takes long for keys of many parts.
+_DOTTED = re.compile(rb"(?<![\w-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){20}")
 # Of one run alone: where it writes is what the file with the resolved options is named by.
 OF_ONE_RUN = ("config", "dry_run", "force", "output", "quiet", "traceback")
 

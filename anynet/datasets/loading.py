@@ -4,7 +4,7 @@ What a file declares is checked before its contents are unpacked, and nothing is
 """
 
 import math
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -185,18 +185,21 @@ def _read_table(path: str | Path, target: str | int, known: Columns | None) -> D
         raise ValueError(
             f"{path_shown(path)}: line {line}: expected a target, got none. Fill it in, or leave the line out."
         )
+    names = None
     try:
-        y = np.array(cells, np.float64)
+        y = np.fromiter(map(float, cells), np.float64, len(cells))
         y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
     except ValueError:  # names, then
-        y = np.array(cells)
         if not csv.are_texts(cells):
             line, cell = next((n, c) for n, c in zip(lines, cells, strict=True) if not csv.is_number(c))
             raise ValueError(
                 f"{path_shown(path)}: line {line}: expected a number as target, as in most lines, got {cell[:40]!r}. "
                 "Leave the line out, or make numbers, or names, of all."
             ) from None
-    return replace(_checked(x, y, path), columns=columns)
+        names = sorted(set(cells))
+        number = {name: i for i, name in enumerate(names)}
+        y = np.array([number[cell] for cell in cells])
+    return _checked(x, y, path, names, columns)
 
 
 def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
@@ -213,7 +216,13 @@ def _read_idx_pair(path: str | Path, labels_path: str | Path) -> Dataset:
     return _checked(x.reshape(len(x), math.prod(x.shape[1:])), y, path)
 
 
-def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str] | None = None) -> Dataset:
+def _checked(
+    x: HostArray,
+    y: HostArray,
+    path: str | Path,
+    class_names: list[str] | None = None,
+    columns: Columns | None = None,
+) -> Dataset:
     """Return the data set of two arrays; what is wrong with them is told with the path."""
     for name, array in (("x", x), ("y", y)):
         if array.dtype.kind == "f":
@@ -224,7 +233,7 @@ def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str
         if not is_name(name):
             raise ValueError(f"{path_shown(path)}: classes: expected {NAMES}, got {no_name(name)}. Rename it.")
     try:
-        return Dataset(x, *_labels(y, class_names))
+        return Dataset(x, *_labels(y, class_names), columns=columns)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path_shown(path)}: {error}") from None
 
@@ -232,7 +241,7 @@ def _checked(x: HostArray, y: HostArray, path: str | Path, class_names: list[str
 def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tuple[str, ...] | None]:
     """Return labels for names of classes, and the names; numbers come back as they are, with their names."""
     if class_names is not None and len(set(class_names)) < len(class_names):
-        raise ValueError(f"classes: expected different names, got {max(class_names, key=class_names.count)!r} twice.")
+        raise ValueError(f"classes: expected different names, got {Counter(class_names).most_common(1)[0][0]!r} twice.")
     if y.dtype.kind == "U":
         names = class_names or sorted(set(y.ravel().tolist()))
         unknown = set(y.ravel().tolist()) - set(names)

@@ -1,11 +1,13 @@
 """Columns of a table, made inputs: a column of numbers is one, a column of texts one of 0 and 1 per category."""
 
 from collections.abc import Sequence
+from json import dumps
 from typing import NamedTuple
 
 import numpy as np
 
 from anynet.checks import MAX_NAME, is_name
+from anynet.formats import json
 from anynet.typing import HostArray
 
 MAX_CATEGORIES = 1_000  # of a column: more have names or days, which tell each row from all others
@@ -46,11 +48,10 @@ def called(name: str | None, place: int) -> str:
     return f"number {place}" if name is None else name
 
 
-def encoded(texts: Sequence[str], categories: Sequence[str]) -> HostArray:
-    """Return texts, n of them, as numbers (n, categories): 1 for the category of each, else 0."""
+def numbered(texts: Sequence[str], categories: Sequence[str]) -> HostArray:
+    """Return the numbers from 0 of the categories that texts are."""
     number = {category: i for i, category in enumerate(categories)}
-    numbers = np.array([number[text] for text in texts], np.intp)
-    return np.asarray(numbers[:, None] == np.arange(len(categories)), np.float64)
+    return np.array([number[text] for text in texts], np.intp)
 
 
 def check_same(given: Columns | None, learnt: Columns | None) -> None:
@@ -89,6 +90,13 @@ def checked(given: object, n_inputs: int) -> Columns | None:
         if categories is not None and (not categories or list(categories) != sorted(set(categories))):
             raise ValueError("columns: expected different categories in the order of their code points, got others.")
     columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in given)
+    try:
+        json.check(dumps(columns, ensure_ascii=False), share=2)
+    except ValueError as error:
+        raise ValueError(
+            f"columns: expected such as the file of a network holds, a hundred thousand with short names, got "
+            f"{len(columns):,}, {error}. Leave some out, or give x and y without columns."
+        ) from None
     if sum(column.width for column in columns) != n_inputs:
         raise ValueError(f"columns: expected such as make {n_inputs} inputs, got others.")
     return columns

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME, is_name, typed_number
+from anynet.checks import MAX_NAME, is_name, no_name, typed_number
 from anynet.formats.bounded import MAX_BYTES, read_bytes
-from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, encoded
+from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, numbered
 from anynet.typing import HostArray
 
 MISSING = ("", "nan")
@@ -125,10 +125,10 @@ def _check_names(first: list[str], column: int | None, path: str | Path) -> None
     if faulty:
         raise ValueError(
             f"{path}: line 1: expected printable names of columns, of at most {MAX_NAME} characters, got "
-            f"{faulty[0][:20]!r}. Rename it."
+            f"{no_name(faulty[0])}. Rename it."
         )
     if len(set(features)) < len(features):
-        twice = max(features, key=features.count)
+        twice = Counter(features).most_common(1)[0][0]
         raise ValueError(f"{path}: line 1: expected different names of columns, got {twice!r} twice. Rename one.")
 
 
@@ -146,13 +146,14 @@ def _inputs(names: Sequence[str | None], column: int | None, columns: Columns | 
     if columns is None:
         return features
     if None not in names and all(known.name is not None for known in columns):
-        missing = [str(known.name) for known in columns if known.name not in names]
+        place = {name: i for i, name in reversed(list(enumerate(names)))}
+        missing = [str(known.name) for known in columns if known.name not in place]
         if missing:
             raise ValueError(
                 f"{path}: line 1: expected a column {missing[0]}, as the network has learnt from one, got "
                 f"{', '.join(map(str, names))[:100]}. Add it, or name it so."
             )
-        return [names.index(known.name) for known in columns]
+        return [place[known.name] for known in columns]
     if len(features) != len(columns):
         raise ValueError(
             f"{path}: expected {len(columns)} columns, as the network has learnt from, got {len(features)}"
@@ -242,6 +243,8 @@ def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
     numbers, lines = array("d"), array("q")
     targets: list[str] = []
     once: dict[str, str] = {}  # each text, however often it comes
+    known: dict[str, str] = {}  # each target, likewise
+    are_open = all(not column.categories for column in columns)
     for line, cells in rows:
         if len(cells) != n_cells:
             raise ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
@@ -255,9 +258,11 @@ def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
             column.append(once.setdefault(cell, cell))
         if target is not None:
             cell = cells[target].strip()
-            targets.append(once.setdefault(cell, cell))
+            targets.append(known.setdefault(cell, cell))
         lines.append(line)
-    x = np.array(numbers).reshape(len(lines), len(are_numbers))
+        if are_open and len(once) > MAX_CATEGORIES * len(texts):  # then a column has too many, whatever follows
+            break
+    x = np.asarray(numbers).reshape(len(lines), len(are_numbers))
     _check_finite(x, layout, lines)
     if texts:
         columns = _with_categories(texts, layout, lines)
@@ -278,10 +283,9 @@ def _check_finite(x: HostArray, layout: _Layout, lines: Sequence[int]) -> None:
 
 def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: Sequence[int]) -> Columns:
     """Return the columns with the categories of those that had yet to tell theirs, each text found to be one."""
-    columns = list(layout.columns)
+    columns, places = list(layout.columns), {i: place for place, i in enumerate(layout.inputs)}
     for i, cells in texts.items():
-        place = layout.inputs.index(i)
-        name, known = columns[place]
+        name, known = columns[places[i]]
         _check_texts(i, cells, layout, lines)
         categories = known or _categories(i, cells, name, layout, lines)
         unknown = set(cells) - set(categories)
@@ -289,7 +293,7 @@ def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: Sequen
             row = next(row for row, cell in enumerate(cells) if cell in unknown)
             expected = f"one of the categories that the network has learnt from, {', '.join(categories)[:100]},"
             raise layout.fault(lines[row], i, expected, repr(cells[row][:40]), "Leave the line out")
-        columns[place] = Column(name, categories)
+        columns[places[i]] = Column(name, categories)
     return tuple(columns)
 
 
@@ -307,7 +311,7 @@ def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lin
     if len(categories) > MAX_CATEGORIES:
         raise ValueError(
             f"{layout.path}: expected at most {MAX_CATEGORIES:,} categories in the column {called(name, i)}, got "
-            f"{len(categories):,}. Leave the column out, or group them."
+            "more. Leave the column out, or group them."
         )
     return categories
 
@@ -325,9 +329,17 @@ def _check_texts(i: int, cells: list[str], layout: _Layout, lines: Sequence[int]
 
 def _joined(numbers: HostArray, texts: dict[int, list[str]], layout: _Layout, columns: Columns) -> HostArray:
     """Return the inputs, (n, n_in): those of each column beside those of the one before."""
-    of_numbers = iter(numbers.T)
-    parts = [
-        next(of_numbers)[:, None] if categories is None else encoded(texts[i], categories)
-        for i, (_, categories) in zip(layout.inputs, columns, strict=True)
-    ]
-    return np.concatenate(parts, axis=1)
+    n, n_texts = len(numbers), sum(columns[place].width for place, i in enumerate(layout.inputs) if i in texts)
+    if 8 * n * n_texts > MAX_BYTES:
+        raise ValueError(
+            f"{layout.path}: expected texts that make at most {MAX_BYTES // 8:,} numbers, one for each category and "
+            f"line, got {n_texts:,} categories in {n:,} lines. Leave columns of many texts out, or group them."
+        )
+    x, of_numbers, begin = np.zeros((n, numbers.shape[1] + n_texts)), iter(numbers.T), 0
+    for i, column in zip(layout.inputs, columns, strict=True):
+        if column.categories is None:
+            x[:, begin] = next(of_numbers)
+        else:
+            x[np.arange(n), begin + numbered(texts[i], column.categories)] = 1
+        begin += column.width
+    return x

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 MAX_LAYERS = 1_000  # of a network, and so of a file; those of the books have three and four
+MAX_DIMENSIONS = 31  # of an input: arrays of several have one more, and no library takes less than 32
 LAYERS: dict[str, type[Layer]] = {
     "Dense": Dense,
     "Dropout": Dropout,

@@ -160,7 +160,7 @@ def _with_header(arrays: dict[str, HostArray], header: dict[str, Any]) -> SavedN
         )
     if not isinstance(header["layers"], list) or not isinstance(header["input_shape"], list):
         raise ImpossibleNetworkError("expected lists of the layers and of an input's shape, got others.")
-    _check_layers(max(len(header["layers"]), len(header["input_shape"])))
+    _check_layers(len(header["layers"]))
     layers = [layer_from_dict(description) for description in header["layers"]]
     sizes = [tuple(header["input_shape"]), *layers]
     architecture = build(sizes, "sigmoid", "sigmoid", header["cost"], "lecun_normal", header["task"])
