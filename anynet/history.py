@@ -141,7 +141,8 @@ class History(list[Report]):
     def __repr__(self) -> str:
         if not self:
             return "<History of no epochs>"
-        told = ", ".join(f"{shown(name, 80)} {value:.4g}" for name, value in (self[-1].metrics or {}).items())
+        found = (self[-1].metrics or {}).items()
+        told = ", ".join(f"{shown(name, 80, in_one_line=True)} {value:.4g}" for name, value in found)
         return f"<History of {len(self)} epoch{'s' * (len(self) > 1)}, the last with {told}>"
 
     def __str__(self) -> str:
@@ -154,7 +155,7 @@ class History(list[Report]):
 
     def _rows(self) -> list[list[str]]:
         """Return the table, the names of its columns first."""
-        rows = [["epoch", "seconds", *(shown(name, 80) for name in self.metrics)]]
+        rows = [["epoch", "seconds", *(shown(name, 80, in_one_line=True) for name in self.metrics)]]
         for report in self:
             told = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
             rows.append([str(report.epoch), f"{report.seconds:.2f}", *(told.get(name, "") for name in self.metrics)])

@@ -745,7 +745,9 @@ def test_info_says_what_auto_is(name, told, monkeypatch, capsys):
 def test_what_is_told_is_folded_to_the_terminal_and_what_is_copied_stays_whole(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "20")
-    say("  cupy  Install it with: pip install 'anynet-nn[cuda12-a-long-name]'\n\nnext", hanging=8)
+    say("  cupy  Install it with: pip install 'anynet-nn[cuda12-a-long-name]'", hanging=8)
+    say("")
+    say("next")
     assert capsys.readouterr().out.splitlines() == [
         "  cupy  Install it",
         "        with: pip",

@@ -70,7 +70,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that tells what was typed wrongly in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(errors.USAGE, f"{self.prog}: {shown(message, 1000)}. See {self.prog} --help.\n")
+        self.exit(errors.USAGE, f"{self.prog}: {shown(message, 1000, in_one_line=True)}. See {self.prog} --help.\n")
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -77,7 +77,7 @@ def _with_option(error: Exception, options: Collection[str]) -> str:
 def complain(sentence: str) -> None:
     """Print a line on standard error, if that takes one."""
     with suppress(OSError):
-        print(f"anynet: {shown(as_called(sentence))}", file=sys.stderr)
+        print(f"anynet: {shown(as_called(sentence), in_one_line=True)}", file=sys.stderr)
 
 
 def words_of(error: Exception) -> str:

@@ -28,13 +28,15 @@ def run(arguments: argparse.Namespace) -> None:
     say(f"anynet {__version__}, Python {platform.python_version()}, {platform.platform()}")
     say(f"NumPy {np.__version__}, {_blas()}")
     say(f"array-api-compat {_version('array-api-compat')}, tqdm {_version('tqdm')}")
-    say("\nbackends")
+    say("")
+    say("backends")
     distributions = packages_distributions()
     for name, reason in backends.available().items():
         installed = " ".join(f"{d} {version(d)}" for d in distributions.get(name, []))
         say(f"  {name:<18}{f'usable: {installed}' if reason is None else reason}", hanging=20)
     say(f"  {'auto':<18}{_automatic()}", hanging=20)
-    say("\nCuPy, rung by rung")
+    say("")
+    say("CuPy, rung by rung")
     for rung, reason in backends.diagnose_cupy():
         say(f"  {rung:<18}{'works' if reason is None else reason}", hanging=20)
 

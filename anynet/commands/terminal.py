@@ -36,15 +36,15 @@ def as_called(text: str) -> str:
     return text
 
 
-def tell(line: str) -> None:
-    """Print a line as it stands, and at once.
+def tell(text: str) -> None:
+    """Print a line, or a table of ours in lines, as it stands, and at once.
 
     Raises:
         OutputError: It cannot be written, for the disk is full, say.
         BrokenPipeError: Its reader, such as `head`, has seen enough.
     """
     try:
-        print(shown(as_called(line), sys.maxsize), flush=True)
+        print(shown(as_called(text), sys.maxsize), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -52,13 +52,13 @@ def tell(line: str) -> None:
 
 
 def say(text: str, hanging: int = 2) -> None:
-    """Print, folded to the width of the terminal where there is one, and at once; what is folded hangs so far."""
-    columns, text = width(), as_called(text)
+    """Print a line, folded to the width of the terminal where there is one, and at once; the rest hangs so far."""
+    columns, text = width(), shown(as_called(text), sys.maxsize, in_one_line=True)
     if columns is not None:
         wrapper = textwrap.TextWrapper(  # what is to be copied, a path or an option, stays whole
             columns, subsequent_indent=hanging * " ", break_on_hyphens=False, break_long_words=False
         )
-        text = "\n".join(map(wrapper.fill, text.split("\n")))
+        text = wrapper.fill(text)
     tell(text)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from anynet import agreement, augmentation, history, optimizers, random, signals, symptoms
 from anynet.callbacks import Checkpoint, EarlyStopping
-from anynet.checks import look_up, path_shown, whole_number
+from anynet.checks import look_up, path_shown, shown, whole_number
 from anynet.commands import config, errors, networks, options, terminal
 from anynet.commands.data import Asked, TrainingData, add_data, add_pictures, classes_told, training_data
 from anynet.commands.errors import UsageError
@@ -181,13 +181,14 @@ def _train(
         if is_interrupt and arguments.checkpoint is not None:
             kept += f" To go on, add --resume {arguments.checkpoint}."
         with suppress(OSError):  # of a terminal that has gone away
-            print(f"{'Interrupted' if is_interrupt else 'Stopped'}. {kept}", file=sys.stderr)
+            print(f"{'Interrupted' if is_interrupt else 'Stopped'}. {shown(kept, in_one_line=True)}", file=sys.stderr)
         check_for_interrupt()
         raise
     check_for_interrupt.hold_all()
     path = _save(net, output, arguments)
     try:
-        say(_summary(list(net.history) or ends, data, path))
+        for line in _summary(list(net.history) or ends, data, path):
+            say(line)
     finally:
         check_for_interrupt()
 
@@ -217,12 +218,12 @@ def _save(net: Network, path: Path, arguments: argparse.Namespace) -> Path:
     return saved
 
 
-def _summary(ends: list[Report], data: TrainingData, path: Path) -> str:
+def _summary(ends: list[Report], data: TrainingData, path: Path) -> list[str]:
     """Return how fast it went, and of which epoch the network is that was saved: that which was chosen, or the last."""
     seconds, examples = sum(report.seconds for report in ends), sum(report.total for report in ends)
     speed = f"{seconds:.1f} s of training, {examples / seconds:,.0f} examples per second"
     said, kind, besides = _saved(ends, data)
-    return f"{speed}\nSaved the network of {said}{kind and f', {kind}'}, to {path}{besides}"
+    return [speed, f"Saved the network of {said}{kind and f', {kind}'}, to {path}{besides}"]
 
 
 def _saved(ends: list[Report], data: TrainingData) -> tuple[str, str, str]:
