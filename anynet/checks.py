@@ -194,7 +194,7 @@ def no_name(text: str) -> str:
 
 def is_printable(text: str) -> bool:
     """Return whether a terminal shows a text, and obeys none of it; surrogates and private characters are not shown."""
-    return text.translate(_JOINERS).isprintable()
+    return text.isprintable() or text.translate(_JOINERS).isprintable()
 
 
 def shown(text: str, most: int = MAX_SHOWN, in_one_line: bool = False) -> str:
