@@ -1,17 +1,20 @@
 """Standard input where a command takes a file, named `-`."""
 
+import errno
 import io
 import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anynet import Network
 from anynet.cli import main
-from anynet.commands import standard_input
+from anynet.commands import evaluate, standard_input
+from anynet.formats import replacing
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +106,43 @@ def test_an_end_in_the_middle_leaves_no_file(tmp_path):
         env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
     )
     assert done.returncode == 143
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks files")
+def test_what_a_killed_program_left_goes_with_the_next_and_what_a_living_one_reads_stays(given, tmp_path):
+    left, read = (tmp_path / "temporary" / f".anynet-{name}" for name in ("12345678", "abcdefgh"))
+    left.write_bytes(b"left")
+    given((tmp_path / "own.npz").read_bytes())
+    with read.open("wb") as file:
+        replacing.fcntl.flock(file, replacing.fcntl.LOCK_EX)
+        assert main(["evaluate", "net.npz", "--data", "-"]) == 0
+        assert [*(tmp_path / "temporary").iterdir()] == [read]
+    read.unlink()
+
+
+def test_what_arrives_is_for_nobody_else_to_read(given, tmp_path, monkeypatch):
+    modes = []
+    monkeypatch.setattr(
+        evaluate, "run", lambda arguments: modes.append(Path(arguments.files[0]).stat().st_mode & 0o777)
+    )
+    given(b"x")
+    assert main(["evaluate", "-"]) == 0
+    assert modes == [0o600]
+
+
+def test_a_place_that_is_full_is_told(given, monkeypatch, capsys, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    given(b"x")
+    monkeypatch.setattr(replacing.os, "fdopen", lambda descriptor, _: os.close(descriptor) or Full(full))
+    assert main(["evaluate", "-"]) == 1
+    assert capsys.readouterr().err == f"anynet: {tmp_path / 'temporary'}: No space left on device.\n"
+
+
+class Full(io.BytesIO):
+    """A file on a disk that is full."""
+
+    def __init__(self, write):
+        super().__init__()
+        self.flush = write

@@ -6,16 +6,15 @@ into a temporary file, which is called "standard input" in all that is printed.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from anynet import signals
 from anynet.commands.errors import UsageError
 from anynet.commands.terminal import called
 from anynet.formats.bounded import MAX_BYTES
+from anynet.formats.replacing import temporary_file
 
 NAME = "standard input"
 _FILES = ("file", "files", "images", "data")  # the arguments that name files to be read
@@ -37,9 +36,7 @@ def taken_for_a_dash(arguments: argparse.Namespace) -> Iterator[None]:
     if n > 1:
         raise UsageError(f"-: expected it once, for {NAME} can be read once, got it {n} times. Name the other file.")
     content = _arrived()
-    with signals.handled(_stop), tempfile.TemporaryDirectory(prefix="anynet-") as folder:
-        path = Path(folder) / "input"
-        path.write_bytes(content)
+    with signals.handled(_stop), temporary_file(content) as path:
         for name, value in given.items():
             setattr(arguments, name, _replaced(value, str(path)))
         with called(str(path), NAME):

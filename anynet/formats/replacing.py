@@ -9,8 +9,9 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,6 +58,28 @@ def sweep(folder: Path) -> None:
         for name in [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name)]:
             with suppress(OSError):
                 _remove_dead(folder / name)
+
+
+@contextmanager
+def temporary_file(content: bytes) -> Iterator[Path]:
+    """Yield the path of a file of bytes, for the `with` statement, and remove what killed programs have left of such.
+
+    Raises:
+        OSError: There is no place for it.
+    """
+    folder = Path(tempfile.gettempdir())
+    sweep(folder)
+    descriptor, path = _begun(folder, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:  # open, and so locked, as long as it is wanted
+            try:
+                file.write(content)
+                file.flush()
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(folder)) from None
+            yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _write_beside(target: Path, write: Callable[[BinaryIO], Any], mode: int | None, is_new: bool) -> None:
