@@ -120,6 +120,7 @@ PALETTE = 13 + (3 << 1 + (GIF[10] & 7))  # where it ends
         (tiff(*[(700 + i, 7, 40, 8) for i in range(20)]), "an image .*, got a damaged TIFF picture"),
         (tiff((256, 9, 1, 8)), "an image .*, got a damaged TIFF picture"),
         (tiff((257, 3, 2, 6)), "an image .*, got a damaged TIFF picture"),
+        (b"II+\0\x08\0\0\0" + bytes(7) + b"\x7f" + bytes(30), "an image .*, got a truncated picture"),
         (tiff((700, 7, 400, 8)), "an image .*, got a truncated TIFF picture"),
         (b"RIFF" + struct.pack("<I", 4) + b"WEBP" + b"abcd\0\0\0\0" * 100_000, "at most 100,000 chunks, got more"),
         (b"P0CMYK 2 2 9\n" + bytes(16), "an image .*, got bytes that begin"),
@@ -149,6 +150,7 @@ def test_what_would_take_much_is_refused(data, told, tmp_path):
         written(GREY, "PNG"),
         GIF[:PALETTE] + bytes(1000) + b"!\xfe" + b"\1c" * 1000 + b"\0" + GIF[PALETTE:],
         tiff(),
+        written(GREY, "TIFF", big_tiff=True),
         tiff((34665, 4, 1, 8)),  # the pixels, in the place of EXIF data
         b"P2 8 6 255 " + b"".join(b"%d#c\n " % grey for grey in GREYS.ravel()),
         b"P5 #c\r8 #c\n6#c\n\n255\n" + GREYS.tobytes(),

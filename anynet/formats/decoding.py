@@ -324,6 +324,7 @@ class _Directory:
     """The first directory of a TIFF file, or of EXIF data: what it says, by tags; nothing where it is cut."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self._n_bytes = file.seek(0, io.SEEK_END)
         file.seek(0)
         head = file.read(16)
         self._order: Literal["<", ">"] = "<" if head.startswith(b"II") else ">"
@@ -332,7 +333,7 @@ class _Directory:
         table = np.dtype([("tag", "u2"), ("kind", "u2"), ("count", word), ("value", word)]).newbyteorder(self._order)
         self.entries = np.zeros(0, table)
         start = head[width : 2 * width]
-        file.seek(min(self._number(start), 2**62))
+        file.seek(min(self._number(start), self._n_bytes))  # far beyond no file can be looked for
         n = self._number(file.read(8 if big else 2))
         content = file.read(min(n, 2**16) * table.itemsize + width)  # where the next one is stands behind it
         if 0 < n < 2**16 and len(content) == n * table.itemsize + width:
@@ -359,7 +360,7 @@ class _Directory:
         size = int(_SIZES[entries["kind"][0]])
         n_bytes, content = int(entries["count"][0]) * size, entries["value"][:1].tobytes()
         if n_bytes > len(content):
-            self._file.seek(min(int(entries["value"][0]), 2**62))
+            self._file.seek(min(int(entries["value"][0]), self._n_bytes))
             content = self._file.read(n_bytes)
         whole = content[:n_bytes] if len(content) >= n_bytes else b""
         return np.frombuffer(whole, f"{self._order}u{size}").astype(np.int64)
