@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self, overload
 from anynet import backends, notebook, parameters, random, saving
 from anynet.architecture import Architecture
 from anynet.backends import Backend
-from anynet.checks import names_of_classes, warn
+from anynet.checks import names_of_classes, path_shown, warn
 from anynet.formats import pictures
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.columns import Columns, checked
@@ -203,7 +203,7 @@ class Brain:
             self.biases = parameters.field_of(saved.parameters, "biases")
         except (ValueError, MemoryError) as error:  # out of memory between the two, say
             self.train_state = before
-            raise type(error)(f"{getattr(path, 'name', path)}: {error}") from None
+            raise type(error)(f"{path_shown(getattr(path, 'name', path))}: {error}") from None
 
     @overload
     def save(self, path: str | Path) -> Path: ...
@@ -265,7 +265,7 @@ class Brain:
         streams = random.spawn(seed)
         saved = saving.read(path, max_bytes, backend.dtype if isinstance(backend, Backend) else dtype)
         if saved.assumption:
-            warn(f"{getattr(path, 'name', path) if hasattr(path, 'read') else path}: {saved.assumption}.")
+            warn(f"{path_shown(getattr(path, 'name', path) if hasattr(path, 'read') else path)}: {saved.assumption}.")
         chosen, start = backends.get(backend, device, saved.dtype), TrainState(saved.parameters, saved.state, ())
         net = object.__new__(cls)
         told = saved.class_names, saved.input_scale, saved.is_column, saved.columns, saved.pictures

@@ -112,3 +112,28 @@ def test_no_pickle_is_taken_for_something_else(protocol, value, tmp_path):
 )
 def test_kinds(head, kind):
     assert kind_of(head) == kind
+
+
+@pytest.mark.parametrize("reader", ["data", "network"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(np.savez, y=np.ones(3)),
+        saved(np.savez, w1=np.ones(3), header=np.array("{}")),
+        saved(np.savez, header=np.array('{"format_version": 1, "layers": 3, "input_shape": 2}')),
+        saved(np.savez, x=np.array([b"a"]), s=np.array([1j])),
+        b"PK nothing",
+        b"nothing",
+        b"a,a,y\n1,2,0\n",
+        b"a,b,y\n1,2,0\n1,,0\n",
+        b"a,b,y\n1,2,0\n1,2\n",
+        b"a,b,y\n1,2,0\n1,2,0\n\xff",
+    ],
+    ids=range(10),
+)
+def test_a_file_name_in_an_error_is_obeyed_by_no_terminal(data, reader, tmp_path):
+    path = tmp_path / "a\x1b[31m\nb"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\\x1b\[31m\\nb: .*expected") as caught:
+        READERS[reader](path)
+    assert str(caught.value).isprintable()

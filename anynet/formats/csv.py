@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME, is_name, no_name, typed_number
+from anynet.checks import MAX_NAME, is_name, no_name, path_shown, shown, typed_number
 from anynet.formats.bounded import MAX_BYTES, read_bytes
 from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, numbered
 from anynet.typing import HostArray
@@ -61,7 +61,8 @@ def read(
         OSError: The file cannot be read.
         ValueError: It is no table, has no such column, or a value in it is none of its column's.
     """
-    rows = _rows(read_bytes(path, max_bytes), path)
+    data, path = read_bytes(path, max_bytes), path_shown(path)
+    rows = _rows(data, path)
     begin = [(line, [cell.strip() for cell in cells]) for line, cells in islice(rows, 2)]
     if not begin:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
@@ -151,7 +152,7 @@ def _inputs(names: Sequence[str | None], column: int | None, columns: Columns | 
         if missing:
             raise ValueError(
                 f"{path}: line 1: expected a column {missing[0]}, as the network has learnt from one, got "
-                f"{', '.join(map(str, names))[:100]}. Add it, or name it so."
+                f"{shown(', '.join(map(str, names)), 100)}. Add it, or name it so."
             )
         return [place[known.name] for known in columns]
     if len(features) != len(columns):
@@ -209,7 +210,7 @@ def _column(target: str | int, first: list[str], path: str | Path) -> int:
     number = _number_of(target)
     if number is None or not -len(first) <= number < len(first):
         raise ValueError(
-            f"target: expected a column of {path}, {', '.join(first[:10])[:100]}, or its number, "
+            f"target: expected a column of {path}, {shown(', '.join(first[:10]), 100)}, or its number, "
             f"0 to {len(first) - 1}, got {target!r}."
         )
     return number % len(first)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from anynet.checks import warn
+from anynet.checks import path_shown, warn
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Held, Source, binary, opened
 from anynet.saving import native, network2, saito
 from anynet.saving.native import write, write_into
@@ -55,7 +55,8 @@ def _as_saved(path: str | Path) -> Path:
     if path.suffix == ".npz" or path.name in ("", "..") or not saved.is_file():
         return path
     if path.is_file():
-        warn(f"{path}: there is {saved} too, which save({path.name!r}) writes; that one is opened.")
+        told = path_shown(path), path_shown(saved)
+        warn(f"{told[0]}: there is {told[1]} too, which save({path.name!r}) writes; that one is opened.")
     return saved
 
 
@@ -73,5 +74,5 @@ def _in_dtype(saved: SavedNetwork, dtype: str | None, path: Source) -> SavedNetw
     with np.errstate(over="ignore"):  # what is too large for float32 is told of here
         parameters, state = map_arrays(lambda a: a.astype(dtype, copy=False), (saved.parameters, saved.state))
     if not all(np.isfinite(a).all() for a in arrays_of(parameters)):
-        warn(f"{path}: there are NaN or infinite numbers among the parameters.")
+        warn(f"{path_shown(path)}: there are NaN or infinite numbers among the parameters.")
     return replace(saved, dtype=dtype, parameters=parameters, state=state)
