@@ -4,13 +4,15 @@ import errno
 import os
 import re
 import signal
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from recipes import clusters
 
-from anynet import Network, resuming
+from anynet import Network, backends, resuming
 from anynet.cli import main
 from anynet.commands import train
 from anynet.history import read
@@ -143,3 +145,30 @@ def test_nothing_is_saved_of_a_training_that_has_not_begun(monkeypatch, capsys):
         "Stopped. Nothing was learnt, and nothing saved.\nanynet: lines: No space left on device.\n"
     )
     assert not Path("net.npz").exists()
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_an_interrupt_in_an_epoch_that_has_diverged_saves_what_was_finite_and_says_so(monkeypatch, capsys):
+    small = replace(backends.LIBRARIES["numpy"], chunk_bytes=2000)
+    monkeypatch.setitem(backends.LIBRARIES, "numpy", small)
+    iter_fit, before = Network.iter_fit, []
+
+    def diverging(net, *given, **how):
+        with closing(iter_fit(net, *given, **how)) as reports:
+            for report in reports:
+                if report.is_epoch_end:
+                    before[:] = net.weights
+                elif report.epoch == 1:
+                    net.weights = [np.full_like(w, np.nan) for w in net.weights]
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield report
+
+    monkeypatch.setattr(Network, "iter_fit", diverging)
+    words = ["train", "--data", "data.npz", "--batch-size", "1", "--epochs", "9", "--output", "net.npz"]
+    assert main(words) == 128 + signal.SIGINT
+    warned, last = capsys.readouterr().err.splitlines()
+    assert warned.startswith("anynet: epoch 1: expected finite parameters, got NaN ")
+    assert " as it was before this epoch." in warned
+    assert last == "Interrupted. What was learnt so far is in net.npz."
+    saved = Network.load("net.npz").weights
+    assert all(np.array_equal(a, b) for a, b in zip(saved, before, strict=True))
