@@ -247,8 +247,9 @@ def by_name(data: Dataset, class_names: tuple[str, ...] | None, architecture: "A
                 f"{', '.join(given[:10])}. Name each class, or take an output for each."
             )
         return data
-    unknown = [name for name in given if name not in class_names]
-    if unknown or len(set(given)) < len(given) or len(set(class_names)) < n:
+    known = set(class_names)
+    unknown = [name for name in given if name not in known]
+    if unknown or len(set(given)) < len(given) or len(known) < n:
         raise ValueError(
             f"class_names: expected those of the network, {', '.join(class_names[:10])}, got "
             f"{', '.join((unknown or list(given))[:10])}. Take a network of its own for other classes."

@@ -113,10 +113,12 @@ def renumbered(
         architecture: Of the network that they are for.
     """
     if y.ndim == 2 and y.shape[1] > 1:  # an output for each
-        order = xp.asarray([given.index(name) for name in names], dtype=xp.int32, device=device(y))
+        place = {name: i for i, name in enumerate(given)}
+        order = xp.asarray([place[name] for name in names], dtype=xp.int32, device=device(y))
         return xp.take(y, order, axis=1)
     if architecture.n_out == 1 and len(given) == 2:  # the two change places
         y = y if xp.isdtype(y.dtype, "real floating") else xp.astype(y, xp.int32)
         return -y if float(xp.min(y)) < 0 else 1 - y
-    table = xp.asarray([names.index(name) for name in given], dtype=xp.int32, device=device(y))
+    place = {name: i for i, name in enumerate(names)}
+    table = xp.asarray([place[name] for name in given], dtype=xp.int32, device=device(y))
     return xp.take(table, labels(xp, xp.reshape(y, (-1,)), len(given)), axis=0)

@@ -333,8 +333,9 @@ def _named(data: Dataset, net: Network) -> Dataset:
         y, given = numbers, _texts(labels)
     if options.are_numbers(given) and not options.are_numbers(names) and len(given) == len(names):
         given = names  # in the order of the numbers, as --names gave them
-    unknown = [name for name in given if name not in names]
+    place = {name: i for i, name in enumerate(names)}
+    unknown = [name for name in given if name not in place]
     if unknown:
         raise ValueError(f"y: expected classes among {', '.join(names)[:100]}, got {unknown[0]}. Leave it out.")
-    numbered = np.array([names.index(name) for name in given])[y.astype(np.int64)]
+    numbered = np.array([place[name] for name in given])[y.astype(np.int64)]
     return replace(data, y=numbered, class_names=names)

@@ -380,8 +380,8 @@ def _tell_broken(folder: Path, broken: dict[str, str], names: tuple[str, ...], l
             reasons.setdefault(reason, path_shown(file))
     cures = [f" {file}: got {reason}" for reason, file in list(reasons.items())[:3]]
     warn(f"{path_shown(folder)}: {said}{''.join(cures)}")
-    for file in broken:
-        name = file.partition("/")[0]
-        if names.index(unicodedata.normalize("NFC", name)) not in labels:
+    left = {names[label] for label in set(labels.tolist())}
+    for name in dict.fromkeys(file.partition("/")[0] for file in broken):
+        if unicodedata.normalize("NFC", name) not in left:
             where = path_shown(folder / name)
             raise ValueError(f"{where}: expected pictures of a class, got broken ones alone. Add some.")
