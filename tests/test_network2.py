@@ -38,6 +38,15 @@ def test_network2s_json(tmp_path, order, indent):
             assert parameters.biases[:, None].tolist() == biases
 
 
+@pytest.mark.parametrize("piece", [1, 5, 20, 63, 1000])
+def test_a_row_is_read_in_pieces(tmp_path, monkeypatch, piece):
+    monkeypatch.setattr("anynet.saving.network2._PIECE", piece)
+    content = network2((20, 7))
+    content["weights"][0][0] = [0.5, 1, 2.25] * 6 + [3, 4]
+    saved = read(file_of(tmp_path, json.dumps(content).encode(), "net.json"))
+    assert saved.parameters[0].weights.tolist() == content["weights"][0]
+
+
 def test_a_file_may_lack_the_cost(tmp_path):
     path = file_of(tmp_path, json_of(cost=None).encode())
     saved = read(path)

@@ -82,6 +82,7 @@ def write(
 
 
 _ASSUMED = "no cost; cross-entropy, network2's own, is assumed"
+_PIECE = 2**16  # bytes of a row that are made numbers at a time
 _KEYS = ("sizes", "weights", "biases", "cost")
 _SIZES = re.compile(rb'"sizes"\s*+:\s*+\[([^\[\]{}"]*+)\]')
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -182,7 +183,13 @@ class _Document:
         self.token(b"]")
         if self.data.count(b",", begin, end) + 1 != n:
             raise self.refused(f"{n} numbers", f"{self.data.count(b',', begin, end) + 1}")
-        return np.array(list(map(float, self.data[begin:end].split(b","))))
+        parts = []
+        while begin < end:  # each number is an object for a while, ten times as large
+            comma = self.data.find(b",", begin + _PIECE, end)
+            stop = end if comma < 0 else comma
+            parts.append(np.array(list(map(float, self.data[begin:stop].split(b",")))))
+            begin = stop + 1
+        return np.concatenate(parts)
 
     def items(self, n: int) -> Iterator[int]:
         """Yield 0 to n - 1, with a comma in the text between one and the next."""
