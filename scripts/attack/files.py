@@ -148,8 +148,13 @@ READERS = {
 }
 
 
+ODD = (None, True, -1, 0, 2**63, 10**30, 10**4000, 1.5, float("nan"), "", "\x1b[31m", "9" * 5000, [], {}, [[]])
+
+
 def within(data, rng):
     """Return a file changed: as it stands or, of what is packed, what is in it, so that checksums are right."""
+    if data.startswith(b"PK") and b"header.npy" in data and rng.random() < 0.4:
+        return with_another_header(data, rng)
     if data.startswith(b"PK") and rng.random() < 0.7:
         buffer = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w", rng.choice([0, 8])) as new:
@@ -163,6 +168,26 @@ def within(data, rng):
     if data.startswith(b"\x89PNG") and rng.random() < 0.7:  # whose chunks have checksums
         return with_checksums(mutated(data, rng))
     return mutated(data, rng)
+
+
+def with_another_header(data, rng):
+    """Return an archive with a value of its header left out, or another."""
+    with np.load(io.BytesIO(data)) as saved:
+        entries = dict(saved)
+    header = json.loads(str(entries["header"]))
+    holder, key = rng.choice(list(places(header)))
+    holder[key] = rng.choice(ODD)
+    if rng.random() < 0.2:
+        del holder[key]
+    return written(lambda f: np.savez(f, **(entries | {"header": np.array(json.dumps(header))})))
+
+
+def places(value):
+    """Yield (list or object, index or key) of each value in one of JSON."""
+    if isinstance(value, (list, dict)):
+        for key, each in list(enumerate(value) if isinstance(value, list) else value.items()):
+            yield value, key
+            yield from places(each)
 
 
 def with_checksums(data):
