@@ -19,6 +19,10 @@ from anynet.typing import Array, Namespace
 __all__ = ["COSTS", "Cost", "get"]
 
 
+# As far as weighted inputs are told apart by cross-entropy: costs of any number of outputs and examples can be added.
+_FAR = 1e30
+
+
 def _accept(y: Array) -> None:
     """Accept any targets."""
 
@@ -107,11 +111,13 @@ def _binary_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
 
     Nielsen, equation 63. With a = 1 / (1 + exp(-z)), each term is ln(1 + exp(z)) - y z.
     """
+    z = _within_reach(xp, z)
     return xp.sum(softplus.value(xp, z) - y * z, axis=1)
 
 
 def _weighted_binary_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array, weights: Array) -> Array:
     """-sum(w y ln a + (1 - y) ln(1 - a)): what says yes counts w times, for each label its own."""
+    z = _within_reach(xp, z)
     return xp.sum(weights * y * softplus.value(xp, -z) + (1.0 - y) * softplus.value(xp, z), axis=1)
 
 
@@ -119,10 +125,14 @@ def _weighted_difference(xp: Namespace, z: Array, a: Array, y: Array, weights: A
     return a * (1.0 - y + weights * y) - weights * y
 
 
+def _within_reach(xp: Namespace, z: Array) -> Array:
+    return xp.minimum(xp.maximum(z, -_FAR), _FAR)
+
+
 def _categorical_cross_entropy(xp: Namespace, z: Array, a: Array, y: Array) -> Array:
     """-sum(y ln a), from z: y . (ln sum(exp(z)) - z), shifted so that exp cannot overflow."""
     half = 0.5 * z  # whose differences cannot overflow; and none is infinite, which 0 times would be NaN
-    z = 2.0 * xp.maximum(half - xp.max(half, axis=1, keepdims=True), -5e37)
+    z = 2.0 * xp.maximum(half - xp.max(half, axis=1, keepdims=True), -0.5 * _FAR)
     log_sum = xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
     return xp.sum(y * (log_sum - z), axis=1)
 

@@ -218,5 +218,32 @@ def test_softmax_with_cross_entropy_knows_no_nan_however_large_z_is(large, backe
         a = ACTIVATIONS["softmax"].value(xp, z)
     right, wrong, undecided = backend32.to_numpy(cost.value(xp, z, a, y)).tolist()
     assert right == 0.0
-    assert min(2 * large, 1e38) <= wrong * (1 + 1e-6) < np.inf
+    assert 1e30 <= wrong * (1 + 1e-6) < np.inf
     assert undecided == pytest.approx(np.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("large", [1e30, 1.6e38, 3.3e38])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_sigmoids_with_cross_entropy_know_no_infinity_however_large_z_is(large, is_weighted, backend32):
+    xp, cost = backend32.xp, COSTS["sigmoid", "cross_entropy"]
+    if is_weighted:
+        cost = cost.with_positive_weights(backend32.copy_to_device([100.0, 1.0, 10.0]))
+    z = backend32.copy_to_device([[large, -large, 0.0], [-large, large, 0.0], [-large, large, -large]])
+    y = backend32.copy_to_device([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
+    with np.errstate(over="ignore"):  # of the outputs, which are right none the less
+        a = ACTIVATIONS["sigmoid"].value(xp, z)
+    right, wrong, all_wrong = backend32.to_numpy(cost.value(xp, z, a, y)).tolist()
+    assert right == pytest.approx(np.log(2), rel=1e-6)
+    assert 9e29 < wrong < all_wrong < np.inf
+    assert np.isfinite(backend32.to_numpy(cost.delta(xp, z, a, y))).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the outputs, which are right none the less
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_a_network_that_is_sure_of_all_that_is_wrong_goes_on(output, backend32):
+    net = Network([1, 3], backend32, output=output, cost="cross_entropy")
+    net.weights, net.biases = [np.array([[-3e38], [3e38], [3e38]], "f4")], [np.zeros((3, 1), "f4")]
+    x, y = np.ones((200, 1), "f4"), np.zeros(200, int)
+    history = net.fit(x, y, epochs=1, batch_size=200, validation=(x, y), optimizer="sgd")
+    assert 9e29 < history["cost"][0] < np.inf
+    assert 9e29 < history["validation_cost"][0] < np.inf
