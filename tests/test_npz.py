@@ -256,3 +256,20 @@ def test_archives_from_strangers(data, message, tmp_path):
         npz.read(path, ("x", "y"))
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_short_array_is_opened_once_and_a_long_one_twice(tmp_path, monkeypatch):
+    opened, once = [], zipfile.ZipFile.open
+    path = npz.write(tmp_path / "net", {"s": [3, 2], "w1": np.ones((100, 100)), "b1": [[1.0]]}, {"a": 1})
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda z, member: opened.append(member.filename) or once(z, member))
+    arrays, header = npz.read(path)
+    assert (arrays["w1"].sum(), arrays["s"].tolist(), header) == (10_000, [3, 2], {"a": 1})
+    assert sorted(opened) == ["b1.npy", "header.npy", "s.npy", "w1.npy", "w1.npy"]
+
+
+@pytest.mark.parametrize("n", [2**14 - 129, 2**14 - 128, 2**14 - 127])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_about_as_long_as_what_is_read_first(n, save, tmp_path):
+    x = np.arange(n).astype("u1")
+    save(tmp_path / "own.npz", x=x)
+    assert np.array_equal(npz.read(tmp_path / "own.npz")[0]["x"], x)

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from json import dumps
@@ -293,9 +292,11 @@ def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
 
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     """Return a member, opened so that one byte more than the directory says is read, if there is one."""
-    asked = copy(member)
-    asked.file_size += 1
-    return archive.open(asked)
+    member.file_size += 1
+    try:
+        return archive.open(member)
+    finally:
+        member.file_size -= 1
 
 
 def _parsed(header: HostArray, arrays: Collection[str] | None) -> dict[str, Any]:
