@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import re
+import select
 import signal
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import numpy as np
 
 from anynet import Network
 from anynet.cli import main
+
+OURS = r"Training \[|4,000 examples$|Epoch \d+(: |$)|(Interrupted|Stopped)\. |anynet: "  # so begin lines of a training
 
 
 def program(run, folder):
@@ -133,25 +136,50 @@ def judge(folder, counts, code, expected, err):
 
 
 def terminals(n, rng):
-    """Close the terminal on which a network is trained; return what was lost."""
-    counts = {"signals": 0, "lost": 0, "tracebacks": 0, "other codes": 0, "left": 0}
+    """Close the terminal on which a network is trained; return what was lost, and what else than our lines was told.
+
+    What a program tells of an end is told to a terminal that is gone: so every other one tells a file of it.
+    """
+    counts = {"signals": 0, "lost": 0, "tracebacks": 0, "other codes": 0, "left": 0, "lines not ours": 0}
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         training(folder)
         command = [sys.executable, "-m", "anynet", "train", "--data", "data.npz", "--epochs", "100000"]
-        for _ in range(n):
-            child, terminal = pty.fork()
-            if child == 0:
-                os.chdir(folder)
-                os.execv(command[0], command)
-            shown = b""
-            while b"examples" not in shown:
-                shown += os.read(terminal, 4096)
-            time.sleep(rng.uniform(0, 0.4))
-            os.close(terminal)  # which hangs up
-            _, status = os.waitpid(child, 0)
-            judge(folder, counts, os.waitstatus_to_exitcode(status), 128 + signal.SIGHUP, "")
+        for i in range(n):
+            with tempfile.TemporaryFile() as told:
+                child, terminal = pty.fork()
+                if child == 0:
+                    os.chdir(folder)
+                    if i % 2:
+                        os.dup2(told.fileno(), 2)
+                    os.execv(command[0], command)
+                text = watched(terminal, rng.uniform(0, 0.4))
+                os.close(terminal)  # which hangs up
+                _, status = os.waitpid(child, 0)
+                told.seek(0)
+                text += "\n" + told.read().decode(errors="replace")
+            counts["lines not ours"] += len(others := not_ours(text))
+            if others:
+                print(f"not ours: {others[:3]}", flush=True)
+            judge(folder, counts, os.waitstatus_to_exitcode(status), 128 + signal.SIGHUP, text)
     return counts
+
+
+def watched(terminal, seconds):
+    """Return what a training shows on a terminal until so long after its second line."""
+    shown, until = b"", None
+    while until is None or time.monotonic() < until:
+        if select.select([terminal], [], [], 0.01)[0]:
+            shown += os.read(terminal, 4096)
+        if until is None and b"examples" in shown:
+            until = time.monotonic() + seconds
+    return shown.decode(errors="replace")
+
+
+def not_ours(text):
+    """Return the lines that training does not tell; a bar draws itself anew, and the last line may be cut short."""
+    lines = [line for line in re.split(r"[\r\n]+|\x1b\[A", text) if line.strip()]
+    return [line for line in lines if not re.match(OURS, line) and not "Epoch ".startswith(line)]
 
 
 def at_once(n, rng, together=6):
