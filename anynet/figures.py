@@ -74,11 +74,17 @@ def _kind(figure: "Figure", path: Any) -> str:
 def _save(figure: "Figure", path: str | Path | BinaryIO, kind: str) -> None:
     """Save a figure as a picture of a kind, which a name without an ending gets as its ending."""
     save = partial(figure.savefig, dpi=DPI, format=kind)
-    if not isinstance(path, (str, os.PathLike)):
-        save(path)
-        return
-    path = Path(path)
-    replace_file(path if path.suffix[1:] else Path(f"{str(path).rstrip('.')}.{kind}"), save)
+    try:
+        if not isinstance(path, (str, os.PathLike)):
+            save(path)
+            return
+        path = Path(path)
+        replace_file(path if path.suffix[1:] else Path(f"{str(path).rstrip('.')}.{kind}"), save)
+    except RuntimeError as error:  # of a program that makes this kind, which is not installed
+        why = " ".join(str(error).split())[:200].rstrip(".")
+        raise RuntimeError(
+            f"picture: expected one of {kind}, got none: {why}. Take another ending, .png say."
+        ) from error
 
 
 def resize(figure: "Figure", width: float, height: float) -> None:

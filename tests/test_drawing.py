@@ -130,6 +130,14 @@ def test_a_picture_of_a_name_without_an_ending_gets_one_and_a_file_without_a_nam
     assert Path("plain.png").read_bytes()[:4] == file.getvalue()[:4] == b"\x89PNG"
 
 
+def test_a_kind_that_another_program_makes_is_told_where_that_is_missing(monkeypatch, capsys):
+    write_history()
+    monkeypatch.setenv("PATH", "")
+    assert main(["curves", "lines", "--output", "mine.pgf"]) == 1
+    assert "picture: expected one of pgf, got none: 'xelatex' not found; install it" in capsys.readouterr().err
+    assert names() == ["lines"]
+
+
 def test_a_picture_is_replaced_whole_or_not_at_all(monkeypatch):
     Path("old.png").write_bytes(b"old")
 

@@ -14,7 +14,7 @@ from recipes import clusters
 
 from anynet import Network, backends, resuming
 from anynet.cli import main
-from anynet.commands import train
+from anynet.commands import options, train
 from anynet.history import read
 
 TRAIN = "train --data data.npz --validation-fraction 0.25 --learning-rate 5"
@@ -54,6 +54,16 @@ def test_a_history_that_exists_is_replaced_only_when_it_is_gone_on_with_or_by_fo
     assert main([*words, "--checkpoint", "run", "--resume", "run"]) == 1
     assert "lines: expected a report of an epoch in line 1, got another line" in capsys.readouterr().err
     assert (Path("lines").read_text(), Path("net.npz").exists()) == (precious, False)
+    assert main([*words, "--force"]) == 0
+    assert len(read("lines")) == 1
+
+
+def test_a_history_whose_name_another_has_taken_meanwhile_is_no_other_s(monkeypatch, capsys):
+    monkeypatch.setattr(options, "check_file", lambda *_: None)
+    Path("lines").write_text("")
+    words = [*TRAIN.split(), "--epochs", "1", "--output", "net.npz", "--history", "lines"]
+    assert main(words) == 1
+    assert capsys.readouterr().err == "anynet: lines: File exists.\n"
     assert main([*words, "--force"]) == 0
     assert len(read("lines")) == 1
 

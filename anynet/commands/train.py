@@ -22,6 +22,7 @@ from anynet.costs import COSTS
 from anynet.datasets import Dataset
 from anynet.examples import rows_at
 from anynet.formats import columns, pictures
+from anynet.formats.replacing import replace_file
 from anynet.history import Report
 from anynet.metrics import METRICS
 from anynet.network import Network
@@ -146,6 +147,8 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.dry_run:
             say(_tried(net, data.train, how))
         else:
+            if arguments.history is not None and not (arguments.force or arguments.resume is not None):
+                replace_file(Path(arguments.history), lambda file: None, is_new=True)  # its name is taken by one run
             _train(arguments, net, data, reports, output, say, check_for_interrupt)
 
 
