@@ -43,9 +43,9 @@ def look_up(table: Mapping[str, T], name: object, what: str) -> T:
         ValueError: The table lacks it; the error lists the names that exist, and the nearest.
     """
     if not isinstance(name, str):
-        raise TypeError(f"{what}: expected a name, got {_repr(name)}. Give one of {_listed(table)}.")
+        raise TypeError(f"{what}: expected a name, got {as_code(name)}. Give one of {_listed(table)}.")
     if name not in table:
-        raise ValueError(f"{what}: expected one of {_listed(table)}, got {_repr(name)}.{_nearest(table, name)}")
+        raise ValueError(f"{what}: expected one of {_listed(table)}, got {as_code(name)}.{_nearest(table, name)}")
     return table[name]
 
 
@@ -88,11 +88,11 @@ def whole_number(argument: str, number: object, least: int = 1, most: int = LARG
         ValueError: It lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Integral):
-        raise TypeError(f"{argument}: expected a whole number, got {_repr(number)} of type {type(number).__name__}.")
+        raise TypeError(f"{argument}: expected a whole number, got {as_code(number)} of type {type(number).__name__}.")
     if not least <= int(number) <= most:
         is_open = most == LARGEST and int(number) < least
         limits = limits or (f"at least {least}" if is_open else f"{least} to {most}")
-        raise ValueError(f"{argument}: expected {limits}, got {_repr(number)}.")
+        raise ValueError(f"{argument}: expected {limits}, got {as_code(number)}.")
     return int(number)
 
 
@@ -115,13 +115,13 @@ def number_in(argument: str, number: object, domain: str, lies_in: Callable[[flo
         ValueError: It is not finite, or lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Real):
-        raise TypeError(f"{argument}: expected a number, got {_repr(number)}.")
+        raise TypeError(f"{argument}: expected a number, got {as_code(number)}.")
     try:
         value = float(number)
     except OverflowError:
         value = math.inf
     if not (math.isfinite(value) and lies_in(value)):
-        raise ValueError(f"{argument}: expected {domain}, got {_repr(number)}.")
+        raise ValueError(f"{argument}: expected {domain}, got {as_code(number)}.")
     return value
 
 
@@ -137,7 +137,7 @@ def typed_number(text: str, is_whole: bool = False) -> float:
     """
     text = text.strip()
     if len(text) > MAX_DIGITS or not (_WHOLE if is_whole else _NUMBER).fullmatch(text):
-        raise ValueError(f"expected a {'whole ' * is_whole}number, got {_repr(text)}")
+        raise ValueError(f"expected a {'whole ' * is_whole}number, got {as_code(text)}")
     return int(text) if is_whole else float(text)
 
 
@@ -244,7 +244,7 @@ def _listed(table: Mapping[str, Any]) -> str:
     return ", ".join(table)
 
 
-def _repr(value: object) -> str:
+def as_code(value: object) -> str:
     """Return a value as code writes it, for a message."""
     try:
         return shown(repr(value), 100)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anynet.checks import as_code
 from anynet.typing import Generator, HostArray
 
 
@@ -30,9 +31,9 @@ def spawn(seed: Any) -> Streams:
     ValueError for a negative seed, TypeError for one that is no whole number.
     """
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
-        raise TypeError(f"seed: expected a whole number or None, got {seed!r}.")
+        raise TypeError(f"seed: expected a whole number or None, got {as_code(seed)}.")
     if seed is not None and seed < 0:
-        raise ValueError(f"seed: expected a number from 0, got {seed}.")
+        raise ValueError(f"seed: expected a number from 0, got {as_code(seed)}.")
     children = np.random.SeedSequence(None if seed is None else int(seed)).spawn(len(Streams._fields))
     return Streams(*map(np.random.default_rng, children))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anynet import Checkpoint, Network
+from anynet import Checkpoint, Network, datasets
 from anynet.checks import (
     MAX_SHOWN,
     look_up,
@@ -15,6 +15,7 @@ from anynet.checks import (
     value_of,
     whole_number,
 )
+from anynet.layers import BatchNorm, Dropout
 
 TABLE = {"sigmoid": 1, "tanh": 2}
 
@@ -197,3 +198,19 @@ def test_names_of_classes_are_no_more_than_a_file_takes():
     twice = [*map(str, range(100_000)), "7"]
     with pytest.raises(ValueError, match="class_names: expected different names, got '7' twice"):
         names_of_classes(twice)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda n: Network([2, 2], seed=-n),
+        lambda n: Dropout(n),
+        lambda n: BatchNorm(eps=n),
+        lambda n: BatchNorm(momentum=n),
+        lambda n: datasets.split((np.eye(2), [0, 1]), n),
+        lambda n: datasets.read_idx(__file__, max_bytes=-n),
+    ],
+)
+def test_numbers_of_many_digits_are_refused_in_a_line(given):
+    with pytest.raises(ValueError, match=r"expected .*, got one of int of many digits"):
+        given(10**5000)

@@ -7,6 +7,7 @@ import numpy as np
 
 from anynet import random
 from anynet.backends import library_of
+from anynet.checks import as_code
 from anynet.datasets.folders import PicturesOnDisk
 from anynet.examples import Dataset, as_dataset, rows_at
 from anynet.typing import HostArray
@@ -45,7 +46,7 @@ def split(data: Any, fraction: Any, rng: Any = None, *more: Any) -> tuple[Datase
     if not 0 < n_validation < n:
         raise ValueError(
             f"validation fraction: expected a number between 0 and 1 that leaves examples on either side, "
-            f"got {fraction!r} of {n} examples. Take 0.1, say, or more data."
+            f"got {as_code(fraction)} of {n} examples. Take 0.1, say, or more data."
         )
     chance = rng if hasattr(rng, "permutation") else random.spawn(rng).split
     order = chance.permutation(n)

@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from anynet.checks import path_shown
+from anynet.checks import as_code, path_shown
 
 MAX_BYTES = 512 * 2**20  # once unpacked: nine times MNIST, and what any laptop has
 GZIP_MAGIC = b"\x1f\x8b"
@@ -49,7 +49,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> None:
         if max_bytes < 1:
-            raise ValueError(f"max_bytes: expected at least 1, got {max_bytes}.")
+            raise ValueError(f"max_bytes: expected at least 1, got {as_code(max_bytes)}.")
         self.name = name
         self.max_bytes = max_bytes
         self.position = 0

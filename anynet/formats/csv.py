@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from anynet.checks import MAX_NAME, is_name, no_name, path_shown, shown, typed_number
+from anynet.checks import MAX_NAME, as_code, is_name, no_name, path_shown, shown, typed_number
 from anynet.formats.bounded import MAX_BYTES, read_bytes
 from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, numbered
 from anynet.typing import HostArray
@@ -72,7 +72,7 @@ def read(
     if is_header:
         _check_names(first, column, path)
     elif column is not None and _number_of(target) is None:
-        raise ValueError(f"target: expected the number of a column, for {path} has no header, got {target!r}.")
+        raise ValueError(f"target: expected the number of a column, for {path} has no header, got {as_code(target)}.")
     names = list(first) if is_header else [None] * len(first)
     inputs = _inputs(names, column, columns, path)
     asked = columns
@@ -211,7 +211,7 @@ def _column(target: str | int, first: list[str], path: str | Path) -> int:
     if number is None or not -len(first) <= number < len(first):
         raise ValueError(
             f"target: expected a column of {path}, {shown(', '.join(first[:10]), 100)}, or its number, "
-            f"0 to {len(first) - 1}, got {target!r}."
+            f"0 to {len(first) - 1}, got {as_code(target)}."
         )
     return number % len(first)
 

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from anynet.checks import as_code
 from anynet.layers.layer import Layer
 from anynet.typing import Array, Generator, HostArray, Namespace, Shape
 
 
-def _checked(rate: object) -> float:
+def _checked(rate: Any) -> float:
     """Return a rate as Python's float; TypeError or ValueError if it is none."""
-    if isinstance(rate, bool) or not isinstance(rate, Real):
-        raise TypeError(f"Dropout: expected a rate, a number from 0 to below 1, got {rate!r}.")
-    if not 0.0 <= float(rate) < 1.0:
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not is_number:
+        raise TypeError(f"Dropout: expected a rate, a number from 0 to below 1, got {as_code(rate)}.")
+    if not 0.0 <= rate < 1.0:
         raise ValueError(
-            f"Dropout: expected a rate from 0 to below 1, got {rate}. It is the share that is left out: "
+            f"Dropout: expected a rate from 0 to below 1, got {as_code(rate)}. It is the share that is left out: "
             "Dropout(0.5) drops one half."
         )
     return float(rate)

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 from anynet.activations import Activation
+from anynet.checks import as_code
 from anynet.layers.layer import Layer
 from anynet.typing import Array, Generator, Namespace, Shape
 
@@ -26,10 +27,11 @@ class Running(NamedTuple):
 
 def _checked(name: str, what: str, value: Any, most: float) -> float:
     """Return a number above 0 as Python's; TypeError or ValueError if it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name}: expected {what}, a number, got {value!r}.")
-    if not 0.0 < float(value) <= most:
-        raise ValueError(f"{name}: expected {what} above 0 and at most {most:g}, got {value}.")
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number:
+        raise TypeError(f"{name}: expected {what}, a number, got {as_code(value)}.")
+    if not 0.0 < value <= most:
+        raise ValueError(f"{name}: expected {what} above 0 and at most {most:g}, got {as_code(value)}.")
     return float(value)
 
 
