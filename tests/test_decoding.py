@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from anynet.datasets import images, read_images
+from anynet.formats import decoding
 from anynet.formats.pictures import Pictures
 
 GREYS = np.random.default_rng(0).integers(0, 256, (6, 8)).astype(np.uint8)
@@ -70,6 +71,9 @@ def bmp_of_runs(width, height, runs):
 GREY = Image.fromarray(GREYS)
 COLOUR = Image.fromarray(GREYS.repeat(3, axis=1).reshape(6, 8, 3))
 JPEG, PROGRESSIVE = written(GREY, "JPEG"), written(COLOUR, "JPEG", progressive=True, subsampling=0)
+_BASELINE = written(COLOUR, "JPEG")
+_SCAN = _BASELINE.find(b"\xff\xda")  # of three components, of which the first one alone is told to be in it
+IN_TURN = _BASELINE[:_SCAN] + segment(0xDA, bytes([1, 1, 0, 0, 63, 0])) + _BASELINE[_SCAN + 14 :]
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rfind(b"\xff\xda") : -2]
 RUNS = bytes([8, 7, 0, 0] * 6 + [0, 1])
 GIF = written(GREY, "GIF")
@@ -126,16 +130,17 @@ PALETTE = 13 + (3 << 1 + (GIF[10] & 7))  # where it ends
         (b"P0CMYK 2 2 9\n" + bytes(16), "an image .*, got bytes that begin"),
     ],
 )
-@pytest.mark.filterwarnings("error")
-def test_what_would_take_much_is_refused(data, told, tmp_path):
+@pytest.mark.filterwarnings("always")
+def test_what_would_take_much_is_refused(data, told, tmp_path, recwarn):
     path = tmp_path / "picture"
     path.write_bytes(data)
     for pictures in (None, IN_32 if "of its kind" not in told else None):  # of a JPEG less is unpacked
         with pytest.raises(ValueError, match=f"picture: expected {told}"):
             read_images(path, pictures)
+    assert not recwarn
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize(
     "data",
     [
@@ -156,22 +161,106 @@ def test_what_would_take_much_is_refused(data, told, tmp_path):
         b"P5 #c\r8 #c\n6#c\n\n255\n" + GREYS.tobytes(),
     ],
 )
-def test_what_a_file_holds_besides_is_left_out(data, tmp_path):
+def test_what_a_file_holds_besides_is_left_out(data, tmp_path, recwarn):
     path = tmp_path / "picture"
     path.write_bytes(data)
     assert np.array_equal(read_images(path)[0], GREYS)
+    assert not recwarn
 
 
-@pytest.mark.filterwarnings("error")
-def test_remarks_in_a_jpeg_change_nothing(tmp_path):
+@pytest.mark.filterwarnings("always")
+def test_remarks_in_a_jpeg_change_nothing(tmp_path, recwarn):
     path = tmp_path / "picture.jpg"
     path.write_bytes(JPEG)
     plain = read_images(path)
+    bare = JPEG[:2] + JPEG[20:]  # without a resolution, for which Pillow would look into EXIF data
     broken = b"Exif\0\0II*\0\x08\0\0\0" + directory([(274, 3, 1, 3), *((700 + i, 7, 30_000, 8) for i in range(2500))])
-    path.write_bytes(in_jpeg(JPEG, segment(0xE1, broken), segment(0xE2, b"MPF\0" + bytes(90)), segment(0xFE) * 4_900))
+    path.write_bytes(in_jpeg(bare, segment(0xE1, broken), segment(0xE2, b"MPF\0" + bytes(90)), segment(0xFE) * 4_900))
     assert np.array_equal(read_images(path), plain[:, ::-1, ::-1])
     path.write_bytes(in_jpeg(JPEG, b"\xff" * 900, segment(0xFE, b"\xff\xda"), b"junk", b"\xff\xff"))
     assert np.array_equal(read_images(path), plain)
+    assert not recwarn
+
+
+def test_colours_of_a_jpeg_are_as_its_remarks_on_them_say(tmp_path):
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(written(COLOUR.convert("CMYK"), "JPEG"))
+    with Image.open(path) as picture:
+        seen = np.array(picture.convert("RGB"))
+    assert np.array_equal(read_images(path, Pictures(6, 8))[0], seen)
+
+
+def test_of_a_jpeg_no_more_is_unpacked_than_a_size_needs(tmp_path):
+    path = tmp_path / "picture.jpg"
+    greys = np.random.default_rng(0).integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    path.write_bytes(written(Image.fromarray(greys), "JPEG"))
+    with Image.open(path) as picture:
+        picture.draft(None, (64, 64))
+        assert picture.size == (64, 64)
+        seen = np.array(ImageOps.fit(picture, (32, 32), Image.Resampling.BILINEAR))
+    assert np.array_equal(read_images(path, IN_32)[0], seen)
+
+
+TIFF_IN_COLOUR = written(COLOUR, "TIFF")
+WEBP = written(COLOUR, "WEBP", lossless=True)
+SOME = Pictures(6, 8, "colour", "crop")
+
+
+@pytest.mark.parametrize(
+    ("data", "pictures", "held"),
+    [
+        (png(), None, 48),
+        (png(), SOME, 4 * 48),  # the second one that is made smaller
+        (written(COLOUR, "PNG"), None, 4 * 48),
+        (written(Image.fromarray(GREYS.astype(np.uint16)), "PNG"), None, 2 * 48),
+        (JPEG, None, 48),
+        (PROGRESSIVE, None, (4 + 2 * 3) * 48),  # and whole numbers of two bytes, from which pixels are made
+        (PROGRESSIVE.replace(b"\xff\xc2", b"\xff\xca"), None, (4 + 2 * 3) * 48),
+        (written(COLOUR, "JPEG", progressive=True, subsampling=2), None, (4 + 2 * 1.5) * 48),
+        (IN_TURN, None, (4 + 2 * 1.5) * 48),
+        (written(COLOUR, "JPEG"), None, 4 * 48),
+        (GIF, None, 48),
+        (TIFF_IN_COLOUR, None, 4 * 48),
+        (written(COLOUR, "TIFF", compression="tiff_lzw"), None, 4 * 48 + 4 * 48),  # and a strip
+        (written(COLOUR, "TIFF", exif=b"Exif\0\0II*\0\x08\0\0\0" + directory([(274, 3, 1, 6)])), None, 2 * 4 * 48),
+        (WEBP, None, 5 * 4 * 48 + 2 * len(WEBP)),
+        (b"P5 8 6 100\n" + bytes(48), None, 48 + 48),
+    ],
+)
+def test_what_a_decoder_holds_is_bounded(data, pictures, held, tmp_path, monkeypatch):
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    monkeypatch.setattr(decoding, "MAX_HELD", held - 1)
+    with pytest.raises(ValueError, match=r"at most 4\d pixels of its kind, got (8 x 6|6 x 8)\. Scale it down first"):
+        read_images(path, pictures)
+    monkeypatch.setattr(decoding, "MAX_HELD", held)
+    if not data.startswith(b"\xff\xd8") or data in (JPEG, PROGRESSIVE):  # others are no whole ones
+        read_images(path, pictures)
+
+
+def test_scans_are_counted_wherever_they_begin(tmp_path, monkeypatch):
+    path = tmp_path / "picture.jpg"
+    start, known = PROGRESSIVE.find(b"\xff\xda"), PROGRESSIVE.count(b"\xff\xda")
+    padding = 2**16 - 1 - (len(PROGRESSIVE) - 2 - start)
+    path.write_bytes(PROGRESSIVE[:-2] + segment(0xFE, bytes(padding - 4)) + LAST_SCAN + b"\xff\xd9")
+    monkeypatch.setattr(decoding, "MAX_SCANS", known)
+    with pytest.raises(ValueError, match=f"at most {known} scans of 8 x 6 pixels, got {known + 1}"):
+        read_images(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK", "transparent"])
+def test_a_picture_that_has_its_size_is_the_same_when_it_is_brought_to_it(mode, tmp_path):
+    path = tmp_path / "picture.tif"
+    greys = GREYS.repeat(4, axis=1).reshape(6, 8, 4)
+    picture = Image.fromarray(greys).convert("RGB" if mode == "transparent" else mode)
+    if mode == "transparent":
+        path = tmp_path / "picture.png"
+        picture.save(path, transparency=tuple(greys[2, 3, :3].tolist()))
+    else:
+        picture.save(path)
+    plain = read_images(path, Pictures(6, 8))
+    assert np.array_equal(read_images(path, SOME), plain)
+    assert (plain[0, 2, 3] == 255).all() == (mode == "transparent")
 
 
 @pytest.mark.parametrize("orientation", range(10))

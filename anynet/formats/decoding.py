@@ -177,7 +177,7 @@ def _chunks(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterato
 def _png(file: BinaryIO, _: bytes) -> Look:
     spans, exif, remarks = [(0, 8)], b"", b""
     for name, start, length in _chunks(file, 8, "big"):
-        if name in (b"IHDR", b"PLTE", b"tRNS", b"IEND") or (name == b"IDAT" and length):
+        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             spans.append((start - 8, start + length + 4))
         elif name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
             file.seek(start)

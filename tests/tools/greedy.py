@@ -30,6 +30,13 @@ def text(value):
     return npy((), np.array(value).tobytes(), f"<U{len(value)}")
 
 
+def archive_of_header(text):
+    """Return an archive, not packed, of a header."""
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.array(text))
+    return buffer.getvalue()
+
+
 def lying_directory(n_bytes=400 * MB):
     """Return an archive of a member that inflates to so many bytes, of which the directory tells a thousand."""
     told = npy((1000,), bytes(1000))
@@ -81,24 +88,39 @@ def networks():
         8 * n / MB + 6,
     )
     yield "JSON of spaces", gzip.compress(b'{"sizes": [2, 1], ' + 30 * MB * b" "), 30
+    shared = (
+        b"\x80\x02(("
+        + 10 * b"K\x01"
+        + b"lq\0"
+        + b"".join(b"(" + 10 * bytes([104, i]) + b"lq" + bytes([i + 1]) for i in range(17))
+    )
+    yield "lists that are met ten times at each of seventeen levels", shared + b"t.", 0
+    yield "a header that is as long as its file", archive_of_header("[" + "[]," * 3_000_000 + "[]]"), 36
     yield "a bomb", gzip.compress(200 * MB * b"]"), 0
 
 
 def tables():
     yield "a table of short lines", gzip.compress(b"0,1\n" * 500_000), 12
     yield "a table that is one line", gzip.compress(30 * MB * b","), 30
+    row = ",".join(f"{chr(97 + i % 26)}%d" for i in range(600))
+    yield (
+        "a table of texts that all differ",
+        "\n".join(f"{row % ((j,) * 600)},{j % 2}" for j in range(1000)).encode(),
+        12,
+    )
+    yield "a long target among short ones", b"a,t\n1," + 130_000 * b"x" + b"\n" + 5000 * b"1,b\n", 0
     yield "a table of one cell", gzip.compress(30 * MB * b"0"), 30
     yield "an IDX file that declares what it has not", gzip.compress(b"\0\0\x08\1" + struct.pack(">I", 500 * MB)), 0
     yield "a data set of one long array that says nothing", archive(x=npy((1, 30 * MB), b"")), 30
 
 
-def png(width, height, kind=0, n_channels=1):
+def png(width, height, kind=0, n_channels=1, bits=8):
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    deflate, row = zlib.compressobj(9), bytes(1 + width * n_channels)
+    deflate, row = zlib.compressobj(1), bytes(1 + width * n_channels * bits // 8)
     rows = b"".join(deflate.compress(row * max(1, MB // len(row))) for _ in range(height // max(1, MB // len(row)) + 1))
-    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows + deflate.flush()) + chunk(b"IEND", b"")
 
 
@@ -112,18 +134,21 @@ def tiff(size, tile):
 
 
 def pictures():
-    """Yield files of pictures; what they declare are four bytes for each pixel, as Pillow holds them."""
+    """Yield files of pictures; what they declare is a byte for each pixel, as they are handed out in grey."""
     from PIL import Image
 
-    yield "a comment of 20 MB", b"P5\n#" + 20 * MB * b"c" + b"\n3 2\n255\n" + bytes(6), 20
+    def saved(mode, size, kind, **options):
+        buffer = io.BytesIO()
+        Image.new(mode, size).save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    yield "a comment of 20 MB", b"P5\n#" + 20 * MB * b"c" + b"\n3 2\n255\n" + bytes(6), 0
+    yield "many comments", b"P2 2 2 255\n" + b"#c\n" * 2**20 + b"1 1 1 1", 0
     yield "a tile of a gigabyte", tiff(16, 2**15), 0
     yield "a line of pixels from top to bottom", png(1, 2**26 - 1), 0
-    yield "a picture that is transparent", png(4096, 4096, 6, 4), 64
-    yield "a picture in grey and alpha", png(8192, 8191, 4, 2), 256
-    for size in ((16383, 4096), (4096, 4096)):
-        webp = io.BytesIO()
-        Image.new("RGBA", size).save(webp, "WEBP", lossless=True, method=0)
-        yield f"a WebP picture of {size}", webp.getvalue(), size[0] * size[1] * 4 / MB if size[0] < 5000 else 0
-    animated = io.BytesIO()
-    Image.new("P", (8192, 8191)).save(animated, "GIF")
-    yield "a GIF picture", animated.getvalue(), 256
+    yield "a picture that is transparent", png(8192, 6000, 6, 4), 47
+    yield "a picture of 16 bits", png(8192, 8191, bits=16), 64
+    yield "a picture of floats", saved("F", (8192, 6000), "TIFF", compression="tiff_deflate"), 47
+    yield "a progressive picture", saved("RGB", (8192, 2457), "JPEG", progressive=True, subsampling=0), 19
+    yield "a WebP picture", saved("RGBA", (3160, 3160), "WEBP", lossless=True, method=0), 9.5
+    yield "a GIF picture", saved("P", (8192, 8191), "GIF"), 64
