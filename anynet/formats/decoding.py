@@ -372,8 +372,9 @@ class _Directory:
 def _orientation(exif: bytes, remarks: bytes = b"") -> int:
     """Return how a picture is to be turned to be seen, as EXIF data say or, where they do not, other remarks."""
     said = re.search(_TURNED, remarks)
-    directory = _Directory(cast(BinaryIO, io.BytesIO(re.sub(rb"^(Exif\0\0)+", b"", exif))))
-    found = directory.number(274, int(said[1]) if said else 1)
+    found = int(said[1]) if said else 1
+    if exif:
+        found = _Directory(cast(BinaryIO, io.BytesIO(re.sub(rb"^(Exif\0\0)+", b"", exif)))).number(274, found)
     return found if 1 <= found <= 8 else 1
 
 
