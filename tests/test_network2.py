@@ -43,8 +43,9 @@ def test_a_row_is_read_in_pieces(tmp_path, monkeypatch, piece):
     monkeypatch.setattr("anynet.saving.network2._PIECE", piece)
     content = network2((20, 7))
     content["weights"][0][0] = [0.5, 1, 2.25] * 6 + [3, 4]
-    saved = read(file_of(tmp_path, json.dumps(content).encode(), "net.json"))
-    assert saved.parameters[0].weights.tolist() == content["weights"][0]
+    for separators in ((", ", ": "), (",", ":")):
+        saved = read(file_of(tmp_path, json.dumps(content, separators=separators).encode(), "net.json"))
+        assert saved.parameters[0].weights.tolist() == content["weights"][0]
 
 
 def test_a_file_may_lack_the_cost(tmp_path):

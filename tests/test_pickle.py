@@ -146,6 +146,7 @@ CRAFTED_PICKLES = {
     "a shape that overflows to the right size": array_of(
         shape=b"\x8a\x09" + (2**63 + 1).to_bytes(9, "little") + b"K\x02\x86", data=b"abcdabcd"
     ),
+    "a shape of numbers of many digits": array_of(shape=b"(" + 32 * (b"\x8a\xff" + 254 * b"\xff" + b"\x7f") + b"t"),
     "a shape below zero": array_of(shape=b"J\xff\xff\xff\xffJ\xff\xff\xff\xff\x86"),
     "a shape of zero": array_of(shape=b"K\x00\x85", data=b""),
     "a shape of booleans": array_of(shape=b"\x88\x85"),
