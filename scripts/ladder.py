@@ -49,7 +49,7 @@ class Rung:
     how: dict[str, Any] = field(default_factory=dict)  # it is trained, besides
     figure: float | None = None
     where: str = ""
-    members: int = 1  # networks, of one seed after another, whose outputs are averaged
+    members: int = 1  # networks, of one seed after another, that answer together
     of_today: bool = False  # the recipe: not the book's
 
     @property
@@ -164,7 +164,9 @@ def main() -> None:
     nets = [one(rung, parts, seed, arguments) for seed in seeds]
     if rung.members > 1:
         print(f"\nthe book, {rung.where}, the vote of {rung.members}: {rung.figure:.2f}%")
-        print(f"ours, each at the epoch that validation chose, together: {Ensemble(nets).accuracy(parts[2]):.2%}")
+        for how in ("votes", "average"):
+            validated, tested = (Ensemble(nets, how).accuracy(part) for part in parts[1:])
+            print(f"ours together, by {how}: validation {validated:.2%}, test {tested:.2%}")
 
 
 def one(rung: Rung, parts: list[datasets.Dataset], seed: int, arguments: argparse.Namespace) -> Network:

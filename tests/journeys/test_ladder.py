@@ -68,8 +68,9 @@ def test_a_recipe_of_ours_asks_the_test_images_once(rung):
 def test_an_ensemble_is_told_beside_each_of_its_members():
     lines = lines_of("ensemble", "--epochs", "1", "--examples", "100")
     assert sum(line.startswith("ours, at the epoch that validation chose (0): ") for line in lines) == 5
-    assert lines[-2] == "the book, chapter 6, the vote of 5: 99.67%"
-    assert lines[-1].startswith("ours, each at the epoch that validation chose, together: ")
+    assert lines[-3] == "the book, chapter 6, the vote of 5: 99.67%"
+    for line, how in zip(lines[-2:], ("votes", "average"), strict=True):
+        assert re.fullmatch(rf"ours together, by {how}: validation \d+\.00%, test \d+\.00%", line)
 
 
 def test_a_rung_that_is_stopped_and_killed_ends_as_one_that_was_not(tmp_path):
