@@ -86,7 +86,7 @@ def wheels() -> list[str]:
 
 def _try_import() -> None:
     with _FIRST:  # filters are the process's: two threads that put them back at once would leave these there
-        if "cupy" in sys.modules:
+        if sys.modules.get("cupy") is not None:  # None stands for one that cannot be imported
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that no CUDA path was found: the later rungs tell
