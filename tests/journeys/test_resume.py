@@ -21,9 +21,9 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
 def test_kills_and_resumes_end_at_the_same_bits(backend):
     need(backend)
-    few = {"numpy": 10, "jax": 5}[backend]  # each start on JAX compiles for five seconds
+    few = {"numpy": 10, "jax": 3}[backend]  # each start on JAX compiles for five seconds
     n_kills, _, differing = killed.kill_and_resume(backend, int(os.environ.get("KILLS", few)))
-    assert n_kills >= few // 2
+    assert n_kills >= few // 3
     assert differing == 0
 
 
