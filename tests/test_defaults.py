@@ -14,7 +14,7 @@ from anynet import SGD, Adam, Cost, Dense, Network, Standardize, datasets
 
 # An absolute cost is for values: of a class that is likely to less than a half, its best answer is 0, for all of them.
 FOR_CLASSES = [pair for pair in PAIRS if pair[1] != "absolute"]
-# Every fourth, so that each activation and each pair is among them: all take minutes. ALL=1 in the environment asks all.
+# Every fourth, so that each activation and each pair is among them: all take minutes. `ALL=1` asks all.
 ASKED = [(hidden, *pair) for pair in FOR_CLASSES for hidden in FOR_HIDDEN][:: 1 if os.environ.get("ALL") else 4]
 FOR_VALUES = [cost for output, cost in PAIRS if output == "identity"]
 
