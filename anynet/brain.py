@@ -169,7 +169,8 @@ class Brain:
         """
         architecture, streams = self.architecture.with_outputs(n), random.spawn(seed)
         parameters, state = architecture.initialize(streams.initial)
-        start = TrainState([*self.parameters[:-1], parameters[-1]], [*self.state[:-1], state[-1]], ())
+        kept = self.__getstate__()["train_state"]
+        start = TrainState([*kept.parameters[:-1], parameters[-1]], [*kept.state[:-1], state[-1]], ())
         changed = object.__new__(type(self))
         made = made_of(architecture, self.backend, start, streams, input_scale=self.input_scale)
         changed.__setstate__(made | {"columns": self.columns, "pictures": self.pictures})
@@ -278,4 +279,4 @@ class Brain:
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
         self.streams = random.completed(self.streams)
-        self.train_state = map_arrays(self.backend.copy_to_device, self.train_state)
+        self.train_state = map_arrays(self.backend.placed, self.train_state)

@@ -259,7 +259,7 @@ def _go_on(course: Course, moment: Moment, slots: Tree) -> None:
     course.written = course.n_steps if is_same_folder(training.conduct.checkpoint, training.conduct.resume) else -1
     course.watched = None if moment.watched is None else Watched(*moment.watched)
     course.history.extend(moment.history)
-    network, put = moment.network, training.backend.copy_to_device
+    network, put = moment.network, training.backend.placed
     now = TrainState(network.parameters, network.state, _filled(slots, moment.optimizer, "optimizer"))
     epoch, value, passed, waited, *watched = moment.stopping
     if epoch is not None:

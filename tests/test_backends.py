@@ -44,6 +44,24 @@ def test_parameter_is_a_writable_copy_in_the_backends_dtype(backend32):
     assert host.sum() == 6
 
 
+def test_what_is_nobody_elses_is_placed_as_a_copy_would_be(backend32):
+    host = np.random.default_rng(1).standard_normal((5, 7))
+    fixed = host.astype(np.float32)
+    fixed.flags.writeable = False
+    odd = np.frombuffer(bytearray(1 + fixed.nbytes), np.float32, offset=1).reshape(5, 7)
+    assert not odd.flags.aligned
+    for given in (host, host.T, fixed, odd, fixed.copy()):
+        placed = backend32.placed(given)
+        assert_on(backend32, placed, given.shape)
+        assert np.array_equal(backend32.to_numpy(placed), given.astype(np.float32))
+        if backend32.name == "numpy":
+            assert placed.flags.carray
+    if backend32.name == "numpy":  # only what lies otherwise is copied
+        assert np.shares_memory(backend32.placed(own := fixed.copy()), own)
+    with pytest.raises(ValueError, match="parameters: expected"):
+        backend32.placed(np.array([1e300]))
+
+
 def test_read_only_and_reversed_arrays_are_taken(backend):
     host = np.arange(6.0)
     host.flags.writeable = False

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -83,6 +84,18 @@ def test_what_is_loaded_takes_examples_in_an_order_of_its_own(tmp_path):
     assert settled[0] == order_of(Network([12, 4]))  # whose seed is 0
     with pytest.raises(ValueError, match="seed: expected a number from 0"):
         Network.load(path, seed=-1)
+
+
+def test_what_is_loaded_or_moved_is_held_once(tmp_path):
+    path = Network([1000, 2000, 2]).save(tmp_path / "net")
+    net = Network.load(path)
+    for call, times in ((lambda: Network.load(path), 1.5), (lambda: net.to("numpy"), 1.1)):
+        tracemalloc.start()
+        try:
+            call()
+            assert tracemalloc.get_traced_memory()[1] < times * path.stat().st_size
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_network_that_knows_its_classes_answers_by_name(backend, tmp_path, rng):

@@ -8,7 +8,7 @@ imported when it is first asked for.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -151,13 +151,25 @@ class Backend:
         bit, whether they came transposed or not.
         """
         checked = self.checked(x, argument)
+        with self._placing(checked, argument):
+            if self.is_native(checked) and not is_on_host(checked):
+                return self.xp.astype(checked, getattr(self.xp, self.dtype), copy=True)
+            return self._library.from_numpy(self, np.array(checked, self.dtype, order="C"))
+
+    def placed(self, a: HostArray) -> Array:
+        """Return a host array that is nobody else's as `copy_to_device` would, but copied only where it must be."""
+        checked = self.checked(a, "parameters")
+        with self._placing(checked, "parameters"):
+            return self._library.from_numpy(self, np.require(checked, self.dtype, "CAW"))
+
+    @contextmanager
+    def _placing(self, x: Array, argument: str) -> Iterator[None]:
+        """Compute on the device, and say which array its memory does not hold."""
         try:
             with self.active():
-                if self.is_native(checked) and not is_on_host(checked):
-                    return self.xp.astype(checked, getattr(self.xp, self.dtype), copy=True)
-                return self._library.from_numpy(self, np.array(checked, self.dtype, order="C"))
+                yield
         except MemoryError as error:
-            shape = tuple(checked.shape)
+            shape = tuple(x.shape)
             raise not_placed(self.label, argument, shape, math.prod(shape) * DTYPES[self.dtype], error) from error
 
     def to_numpy(self, x: Array) -> HostArray:
