@@ -160,7 +160,7 @@ class Backend:
         """Return a host array that is nobody else's as `copy_to_device` would, but copied only where it must be."""
         checked = self.checked(a, "parameters")
         with self._placing(checked, "parameters"):
-            return self._library.from_numpy(self, np.require(checked, self.dtype, "CAW"))
+            return self._library.from_numpy(self, np.require(checked, self.dtype, ["C", "A", "W"]))
 
     @contextmanager
     def _placing(self, x: Array, argument: str) -> Iterator[None]:
