@@ -108,6 +108,9 @@ def test_no_pickle_is_taken_for_something_else(protocol, value, tmp_path):
         (b"\0\0\x08\3\0\0\0\1", "an IDX file"),
         (b"\0\0\x08\0", "bytes that begin with 00000800"),
         (b"\x1f\x8b\x08", "a gzip file"),
+        (b"II*\0", "a TIFF picture"),
+        (b"MM\0+\0\x08\0\0", "a TIFF picture"),
+        (b"II+\0\x08\0\0\0", "a TIFF picture"),
     ],
 )
 def test_kinds(head, kind):

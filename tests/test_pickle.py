@@ -38,6 +38,14 @@ def test_every_protocol(protocol):
     assert all(a.flags.writeable and a.flags.aligned and a.dtype.isnative for a in arrays)
 
 
+def test_bytes_that_two_arrays_are_made_of_are_swapped_for_each_alone():
+    big_endian = b"cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R(K\x03U\x01>NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    data = b"\x96" + struct.pack("<Q", 16) + struct.pack(">2d", 1, 2) + b"\x94"
+    array = b"cnumpy._core.numeric\n_frombuffer\n(%b" + big_endian + b"K\x02\x85U\x01CtR"
+    one, other = read(b"\x80\x05(" + array % data + array % b"h\0" + b"t.")
+    assert one.tolist() == other.tolist() == [1, 2]
+
+
 def test_a_file_gzipped_or_not(tmp_path):
     values = {"W1": np.arange(6, dtype="f4").reshape(2, 3)}
     for pack in (bytes, gzip.compress):

@@ -28,6 +28,8 @@ _MAGIC = {
     b"GIF8": "a GIF picture",
     b"II*\0": "a TIFF picture",
     b"MM\0*": "a TIFF picture",
+    b"II+\0": "a TIFF picture",
+    b"MM\0+": "a TIFF picture",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "an .npy array",
     b"%PDF": "a PDF",

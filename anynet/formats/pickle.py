@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from anynet.formats.bounded import MAX_BYTES, Reader, opened
+from anynet.formats.byte_order import native
 from anynet.formats.contents import refuse_others
 from anynet.typing import HostArray
 
@@ -354,9 +355,9 @@ class _Machine:
                 f"{len(data)} bytes where {_short(str(shape))} of {dtype.code} needs {_short(str(expected))}"
             )
         self.bytes_of_arrays = self.within_what_arrived(self.bytes_of_arrays + expected)
-        writeable = data if isinstance(data, bytearray) else bytearray(data)
-        array = np.frombuffer(writeable, dtype.order + dtype.code).reshape(shape, order=order)
-        return array.astype(dtype.code, copy=False)
+        is_whole = isinstance(data, bytearray) and np.dtype(dtype.order + dtype.code).isnative
+        writeable = data if is_whole else bytearray(data)  # other arrays may be made of the same bytes
+        return native(np.frombuffer(writeable, dtype.order + dtype.code)).reshape(shape, order=order)
 
     def within_what_arrived(self, n_bytes: int) -> int:
         """Return n_bytes; refuse more than the file had so far: the same bytes can be used, and copied, many times."""
