@@ -135,6 +135,11 @@ def test_the_scale_is_told_where_it_can_be(x, scale, backend):
     assert pixels.scale_of(backend.asarray(x)) == scale
 
 
+def test_whole_numbers_up_to_two_are_on_another_scale_than_pixels_up_to_one():
+    assert pixels.of_another_scale(np.array([[0.0, 1.0]]), pixels.UNIT) is None
+    assert "got whole numbers above 1" in pixels.of_another_scale(np.array([[0.0, 2.0]]), pixels.UNIT)
+
+
 def image(highest, lowest=0, shape=(3, 64)):
     x = np.zeros(shape)
     x[0, 0, ...], x[-1, -1, ...] = lowest, highest
@@ -181,7 +186,15 @@ def test_so_are_those_of_data_that_are_streamed(at, is_warned, recwarn):
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
-    [((8, 8), True), ((7, 7), False), ((8, 9), False), ((8, 8, 3), True), ((8, 8, 2), False), ((8, 8, 1, 1), False)],
+    [
+        ((8, 8), True),
+        ((7, 7), False),
+        ((8, 9), False),
+        ((8, 8, 3), True),
+        ((8, 8, 4), True),
+        ((8, 8, 2), False),
+        ((8, 8, 1, 1), False),
+    ],
 )
 def test_what_may_be_one_square_image(shape, expected):
     assert pixels.is_square(shape) is expected
