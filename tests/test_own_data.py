@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from idx_writer import idx
 
-from anynet import Network
+from anynet import Dataset, Network
 from anynet.cli import main
+from anynet.commands.data import asked_of
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +203,28 @@ def test_one_class_is_nothing_to_learn(y, capsys, tmp_path):
     (tmp_path / "own.csv").write_text(f"1,2,{y}\n3,4,{y}\n")
     assert main(["train", "--data", "own.csv"]) == 1
     assert f"y: expected at least two classes, got only {y}." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("y", "n_outputs", "task"),
+    [
+        (np.arange(20), 20, None),
+        (np.arange(209) % 21, 1, "regression"),  # many, and few of each
+        (np.arange(210) % 21, 21, None),
+        (np.eye(3), 3, None),
+        ([[0.0, 1.01]], 2, "regression"),
+        ([[-0.01, 1.0]], 2, "regression"),
+    ],
+)
+def test_what_y_holds_tells_classes_from_values(y, n_outputs, task):
+    data, asked = asked_of(Dataset(np.ones((len(y), 1)), y), None, None)
+    assert (asked.n_outputs, asked.task, data.class_names) == (n_outputs, task, None)
+
+
+@pytest.mark.parametrize(("labels", "names"), [([0, 2], None), ([-1, 2], ("-1", "2")), ([0, 3], ("0", "3"))])
+def test_labels_within_the_sizes_stay_as_they_are(labels, names):
+    data, asked = asked_of(Dataset(np.ones((2, 1)), labels), [1, 3], None)
+    assert (asked.n_outputs, data.class_names) == (3 if names is None else 2, names)
 
 
 def test_values_are_learnt_with_what_train_does_by_itself(capsys, rng):
