@@ -56,6 +56,11 @@ def segment(code, content=b""):
     return struct.pack(">BBH", 255, code, 2 + len(content)) + content
 
 
+def before_scan(data, *segments):
+    at = data.find(b"\xff\xda")
+    return data[:at] + b"".join(segments) + data[at:]
+
+
 def of_size(data, width, height):
     """Return a JPEG that says it has another size."""
     at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
@@ -124,8 +129,30 @@ PALETTE = 13 + (3 << 1 + (GIF[10] & 7))  # where it ends
         (tiff(*[(700 + i, 7, 40, 8) for i in range(20)]), "an image .*, got a damaged TIFF picture"),
         (tiff((256, 9, 1, 8)), "an image .*, got a damaged TIFF picture"),
         (tiff((257, 3, 2, 6)), "an image .*, got a damaged TIFF picture"),
-        (b"II+\0\x08\0\0\0" + bytes(7) + b"\x7f" + bytes(30), "an image .*, got a truncated picture"),
+        (b"II+\0\x08\0\0\0" + bytes(7) + b"\x7f" + bytes(30), "an image .*, got a truncated TIFF picture"),
         (tiff((700, 7, 400, 8)), "an image .*, got a truncated TIFF picture"),
+        (
+            tiff((273, 4, 2**20 + 1, 56), left_out=[279], content=bytes(4 * 2**20 + 4)),
+            "at most 1 parts of so many pixels, got 1,048,577",
+        ),
+        (tiff((273, 4, 9, 56), left_out=[279], content=bytes(36)), "at most 1 parts of so many pixels, got 9"),
+        (tiff((273, 6, 9, 56), left_out=[279], content=bytes(36)), "an image .*, got a damaged TIFF picture"),
+        (
+            tiff((322, 4, 1, 1), (323, 4, 1, 1), (324, 4, 1, 8), width=1024, height=1024, left_out=[273, 279]),
+            r"at most 65,536 strips or tiles, got 1,048,576\. Save it in larger ones",
+        ),
+        (
+            tiff((322, 4, 1, 1), (323, 4, 1, 2**22), width=2**10, height=1, compression=8),
+            r"at most 33,558,528 pixels in strips or tiles, got 4,294,967,296\. Save it in smaller ones",
+        ),
+        (tiff(*[(40_000 + i, 3, 1, 0) for i in range(1_000)]), "at most 1,000 entries, got 1,009"),
+        *[
+            (tiff((tag, 3, 4_097, 56), left_out=[258], content=bytes(9_000)), "an image .*, got a damaged TIFF picture")
+            for tag in (258, 320, 338, 339)
+        ],
+        (png(chunk(b"PLTE", bytes(771))), "an image .*, got a damaged PNG picture"),
+        (png(chunk(b"tRNS", bytes(257))), "an image .*, got a damaged PNG picture"),
+        (png(chunk(b"IHDR", bytes(14))), "an image .*, got a damaged PNG picture"),
         (b"RIFF" + struct.pack("<I", 4) + b"WEBP" + b"abcd\0\0\0\0" * 100_000, "at most 100,000 chunks, got more"),
         (b"P0CMYK 2 2 9\n" + bytes(16), "an image .*, got bytes that begin"),
     ],
@@ -179,12 +206,62 @@ def test_remarks_in_a_jpeg_change_nothing(tmp_path, recwarn):
     assert np.array_equal(read_images(path), plain[:, ::-1, ::-1])
     path.write_bytes(in_jpeg(JPEG, b"\xff" * 900, segment(0xFE, b"\xff\xda"), b"junk", b"\xff\xff"))
     assert np.array_equal(read_images(path), plain)
+    long = [segment(code, bytes(60_000)) * 20 for code in (*range(0xE1, 0xEE), 0xEF, 0xFE)]
+    path.write_bytes(in_jpeg(JPEG, *long, b"\xff\xd0\xff\xd7"))  # of which the last two have no length
+    assert np.array_equal(read_images(path), plain)
     assert not recwarn
 
 
-def test_colours_of_a_jpeg_are_as_its_remarks_on_them_say(tmp_path):
+def test_remarks_of_makers_in_a_jpeg_are_passed_over(tmp_path):
     path = tmp_path / "picture.jpg"
-    path.write_bytes(written(COLOUR.convert("CMYK"), "JPEG"))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + directory([(274, 3, 1, 3)])
+    others = [segment(0xE1, b"FLIR\0\1"), segment(0xE1), segment(0xE1, b"Exif"), segment(0xE1, b"http")]
+    path.write_bytes(in_jpeg(JPEG, segment(0xE1, exif), *others))
+    with Image.open(io.BytesIO(JPEG)) as picture:
+        assert np.array_equal(read_images(path)[0], np.array(picture)[::-1, ::-1])
+
+
+def test_remarks_in_a_png_are_unpacked_once(tmp_path, monkeypatch):
+    path, unpacked = tmp_path / "picture.png", []
+    monkeypatch.setattr(decoding, "_profile", lambda *profile: unpacked.append(profile) or b"")
+    path.write_bytes(png(*[chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(9)))] * 9))
+    read_images(path)
+    assert len(unpacked) == 1
+
+
+def test_pixels_of_a_png_are_handed_out_in_short_chunks(monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_PACKED", 7)
+    with decoding.looked_at(io.BytesIO(png())).stream as stream:
+        content = stream.read()
+        assert content.count(b"IDAT") > 5
+        assert [len(piece) for piece in content.split(b"IDAT")[1:-1]] == [7 + 4 + 4] * (content.count(b"IDAT") - 1)
+        stream.seek(0)
+        with Image.open(stream) as picture:
+            assert np.array_equal(np.array(picture), GREYS)
+
+
+def test_a_header_of_a_bmp_is_no_longer_than_any(tmp_path):
+    data = bmp_of_runs(8, 6, RUNS)
+    with pytest.raises(ValueError, match="a header longer than any"):
+        decoding.looked_at(io.BytesIO(data[:14] + struct.pack("<I", 1001) + data[18:]))
+
+
+def test_files_of_many_bytes_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "picture"
+    path.write_bytes(JPEG)
+    monkeypatch.setattr(decoding, "MAX_BYTES", len(JPEG) - 1)
+    with pytest.raises(ValueError, match=f"at most {len(JPEG) - 1} bytes of a picture, got {len(JPEG)}"):
+        read_images(path)
+    path.write_bytes(tiff(content=bytes(len(JPEG))))
+    read_images(path)
+
+
+@pytest.mark.parametrize("are_ycck", [False, True])
+def test_colours_of_a_jpeg_are_as_its_remarks_on_them_say(are_ycck, tmp_path):
+    path = tmp_path / "picture.jpg"
+    data = bytearray(written(COLOUR.convert("CMYK"), "JPEG"))
+    data[data.find(b"Adobe") + 11] = 2 * are_ycck
+    path.write_bytes(data)
     with Image.open(path) as picture:
         seen = np.array(picture.convert("RGB"))
     assert np.array_equal(read_images(path, Pictures(6, 8))[0], seen)
@@ -203,6 +280,7 @@ def test_of_a_jpeg_no_more_is_unpacked_than_a_size_needs(tmp_path):
 
 TIFF_IN_COLOUR = written(COLOUR, "TIFF")
 WEBP = written(COLOUR, "WEBP", lossless=True)
+WITH_REMARKS = written(COLOUR, "WEBP", lossless=True, exif=bytes(700), icc_profile=bytes(300))
 SOME = Pictures(6, 8, "colour", "crop")
 
 
@@ -218,15 +296,20 @@ SIXTEEN_BITS = written(Image.fromarray(GREYS.astype(np.uint16)), "PNG")
         (SIXTEEN_BITS, None, (2 if Image.open(io.BytesIO(SIXTEEN_BITS)).mode == "I;16" else 4) * 48),  # by Pillow's age
         (JPEG, None, 48),
         (PROGRESSIVE, None, (4 + 2 * 3) * 48),  # and whole numbers of two bytes, from which pixels are made
-        (PROGRESSIVE.replace(b"\xff\xc2", b"\xff\xca"), None, (4 + 2 * 3) * 48),
+        *[
+            (PROGRESSIVE.replace(b"\xff\xc2", bytes([255, code])), None, (4 + 2 * 3) * 48)
+            for code in (0xC6, 0xCA, 0xCE)
+        ],
+        *[(before_scan(PROGRESSIVE, segment(code, bytes(20))), None, (4 + 2 * 3) * 48) for code in (0xC4, 0xC8, 0xCC)],
         (written(COLOUR, "JPEG", progressive=True, subsampling=2), None, (4 + 2 * 1.5) * 48),
         (IN_TURN, None, (4 + 2 * 1.5) * 48),
         (written(COLOUR, "JPEG"), None, 4 * 48),
         (GIF, None, 48),
         (TIFF_IN_COLOUR, None, 4 * 48),
         (written(COLOUR, "TIFF", compression="tiff_lzw"), None, 4 * 48 + 4 * 48),  # and a strip
-        (written(COLOUR, "TIFF", exif=b"Exif\0\0II*\0\x08\0\0\0" + directory([(274, 3, 1, 6)])), None, 2 * 4 * 48),
+        (written(COLOUR, "TIFF", exif=b"Exif\0\0II*\0\x08\0\0\0" + directory([(274, 3, 1, 6)])), None, 4 * 48),
         (WEBP, None, 5 * 4 * 48 + 2 * len(WEBP)),
+        (WITH_REMARKS, None, 5 * 4 * 48 + 2 * len(WITH_REMARKS) + 1000),
         (b"P5 8 6 100\n" + bytes(48), None, 48 + 48),
     ],
 )

@@ -9,21 +9,22 @@ are height x width x channels bytes.
 import io
 import math
 import re
+import struct
 import zlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from itertools import accumulate
 from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn, cast
 
 import numpy as np
 
+from anynet.formats import tiff
+from anynet.formats.parts import MAX_HELD, BrokenError, Part, check_most, count, in_parts, too_many
 from anynet.formats.pictures import MAX_PIXELS
-from anynet.typing import HostArray
 
 MAX_SIDE = 2**16  # pixels: Pillow keeps a pointer for each row
-MAX_HELD = 192 * 2**20  # bytes that a decoder may hold: 50 million pixels in colour, as the largest phones take
+MAX_BYTES = 2**30  # of a file: more than 67 million pixels of 16 bits in four channels
 MAX_CHUNKS = 100_000  # of PNG or WebP: 67 million pixels are some 25,000 of the usual size
+MAX_PACKED = 2**22  # bytes of packed pixels in a chunk that Pillow is given
 MAX_SEGMENTS = 5_000  # of JPEG before its first scan; a long profile has some hundred
 MAX_TABLES = 2**20  # bytes of those that are needed: Pillow goes through tables in Python
 MAX_HEAD = 1_000  # bytes that a PPM takes to say its size, or that lie between two segments of JPEG
@@ -33,18 +34,11 @@ MAX_PLAIN = 3 * 2**20  # bytes of a PPM of digits, which is read in Python
 MAX_SCALED = 2**24  # values of a PPM whose white is neither 255 nor 65535: they are held twice more, to be scaled
 MAX_RUNS = 2**20  # pixels, and bytes, of a BMP of runs, which is read in Python
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # of a pixel in Pillow's modes; else 4
-_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0])  # of a value, by the kinds of entries of TIFF
-_SINGLE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 296, 322, 323)  # tags of TIFF that are one whole number
-_WHOLE = (3, 4, 16)  # kinds of whole numbers from 0
 _BLOCK = re.compile(rb"[!,;]")  # what one of GIF begins with; Pillow leaves out what lies between
 _REMARKS = {*range(0xE1, 0xF0), 0xFE} - {0xEE}  # segments of JPEG, but for the two that tell of colours
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_TURNED = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')  # in the remarks of programs, where EXIF data say nothing
+_LENGTHS = {b"IHDR": 13, b"PLTE": 768, b"tRNS": 256}  # the most that each chunk of PNG takes
 _PROFILE = b"Raw profile type exif\0"  # as some programs write them into a PNG, in hexadecimal
-
-
-class BrokenError(ValueError):
-    """A file holds no whole picture, or none that may be read."""
 
 
 class Look(NamedTuple):
@@ -81,6 +75,8 @@ def looked_at(file: BinaryIO) -> Look:
     head = file.read(MAX_HEAD)
     for magic, look in _KINDS.items():
         if re.match(magic, head, re.DOTALL):
+            if magic != tiff.MAGIC:  # which may hold others behind the first one, that are not looked at
+                check_most(file.seek(0, io.SEEK_END), MAX_BYTES, "bytes of a picture")
             return look(file, head)
     raise ValueError("no picture")
 
@@ -112,54 +108,6 @@ def _too_large(size: tuple[int, int], expected: str) -> NoReturn:
     raise BrokenError(f"expected {expected}, got {size[0]} x {size[1]}. Scale it down first.")
 
 
-def _check_most(found: int, most: int, of_what: str, advice: str = "Save it anew") -> None:
-    if found > most:
-        _too_many(f"{found:,}", most, of_what, advice)
-
-
-def _too_many(found: str, most: int, of_what: str, advice: str = "Save it anew") -> NoReturn:
-    raise BrokenError(f"expected at most {most:,} {of_what}, got {found}. {advice}.")
-
-
-class _Spans(io.RawIOBase):
-    """Parts of a file, (start, end) each, as if nothing lay between them."""
-
-    def __init__(self, file: BinaryIO, spans: list[tuple[int, int]]) -> None:
-        super().__init__()
-        self._file, self._at, self._spans = file, 0, [spans[0]] if spans else []
-        for start, end in spans[1:]:
-            if start == self._spans[-1][1]:
-                self._spans[-1] = self._spans[-1][0], end
-            else:
-                self._spans.append((start, end))
-        self._ends = list(accumulate(end - start for start, end in self._spans))
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence, sum(self._ends[-1:])))
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        found = bisect_right(self._ends, self._at)
-        if found == len(self._ends):
-            return 0
-        left = self._ends[found] - self._at
-        self._file.seek(self._spans[found][1] - left)
-        content = self._file.read(min(len(buffer), left))
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
-
-
-def _in_parts(file: BinaryIO, spans: list[tuple[int, int]]) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Spans(file, spans)))
-
-
 def _chunks(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, where its content begins, and how long that is) of each chunk of a PNG or WebP file."""
     for _ in range(MAX_CHUNKS):
@@ -171,50 +119,64 @@ def _chunks(file: BinaryIO, at: int, order: Literal["big", "little"]) -> Iterato
         length = int.from_bytes(n_bytes, order)
         yield name, at + 8, length
         at += 8 + (length + 4 if order == "big" else length + length % 2)  # a checksum, or up to an even place
-    _too_many("more", MAX_CHUNKS, "chunks")
+    raise too_many("more", MAX_CHUNKS, "chunks")
 
 
 def _png(file: BinaryIO, _: bytes) -> Look:
-    spans, exif, remarks = [(0, 8)], b"", b""
+    parts: list[Part] = [(0, 8)]
+    exif, profile, remarks = b"", (b"", b""), b""
     for name, start, length in _chunks(file, 8, "big"):
-        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            spans.append((start - 8, start + length + 4))
+        if length > _LENGTHS.get(name, length):
+            raise ValueError("a chunk of another length")
+        if name == b"IDAT":
+            parts += _packed(start, length)
+        elif name in (*_LENGTHS, b"IEND"):
+            parts.append((start - 8, start + length + 4))
         elif name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
             file.seek(start)
             content = file.read(min(length, 2**16))
             if name == b"eXIf":
                 exif = content
             elif content.startswith(_PROFILE):
-                exif = _profile(content.removeprefix(_PROFILE), name == b"zTXt") or exif
+                profile = name, content.removeprefix(_PROFILE)
             elif content.startswith(b"XML:com.adobe.xmp"):
                 remarks = content
         if name == b"IEND":
             break
-    return Look("Png", _in_parts(file, spans), _orientation(exif, remarks))
+    return Look("Png", in_parts(file, parts), tiff.orientation(exif or _profile(*profile), remarks))
 
 
-def _profile(text: bytes, is_packed: bool) -> bytes:
+def _packed(start: int, length: int) -> Iterator[Part]:
+    """Yield a chunk of packed pixels as several, for Pillow holds what is left of one when all rows are there."""
+    for at in range(start, start + max(1, length), MAX_PACKED):
+        end = min(at + MAX_PACKED, start + length)
+        yield struct.pack(">I", end - at) + b"IDAT"
+        yield at, end
+        yield bytes(4)  # in the place of a checksum, which Pillow passes over
+
+
+def _profile(name: bytes, text: bytes) -> bytes:
     """Return the EXIF data in a text of a PNG file; nothing if there are none."""
     try:
-        text = zlib.decompressobj().decompress(text[1:], 2**18) if is_packed else text
+        text = zlib.decompressobj().decompress(text[1:], 2**18) if name == b"zTXt" else text
         return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
     except (zlib.error, ValueError):
         return b""
 
 
 def _webp(file: BinaryIO, _: bytes) -> Look:
-    said = {b"EXIF": b"", b"XMP ": b""}
+    said, n_remarks, n_bytes = {b"EXIF": b"", b"XMP ": b"", b"ICCP": b""}, 0, file.seek(0, io.SEEK_END)
     for name, start, length in _chunks(file, 12, "little"):
         if name in said:
             file.seek(start)
-            said[name] = file.read(min(length, 2**16))
-    n_bytes = file.seek(0, io.SEEK_END)
-    _check_most(2 * n_bytes, MAX_HELD, "bytes of WebP to be held, twice those of the file")  # all of which Pillow reads
-    return Look("WebP", file, _orientation(*said.values()), times=5, besides=2 * n_bytes)
+            said[name], n_remarks = file.read(min(length, 2**16)), n_remarks + length
+    held = 2 * n_bytes + min(n_remarks, n_bytes)  # Pillow reads all, and keeps such remarks
+    check_most(held, MAX_HELD, "bytes of WebP to be held, twice those of the file and its remarks")
+    return Look("WebP", file, tiff.orientation(said[b"EXIF"], said[b"XMP "]), times=5, besides=held)
 
 
 def _jpeg(file: BinaryIO, _: bytes) -> Look:
-    spans, at, said, frame = [(0, 2)], 2, {b"Exif": b"", b"http": b""}, b""
+    spans, at, said, frame = [(0, 2)], 2, {b"Exif": b"", b"http": b""}, b""  # remarks of cameras, and of programs
     for _segment in range(MAX_SEGMENTS):
         file.seek(at)
         head = file.read(MAX_HEAD)
@@ -225,19 +187,20 @@ def _jpeg(file: BinaryIO, _: bytes) -> Look:
         content = file.read(2) if 0xC0 <= code < 0xD0 or code >= 0xDA else b"\0\0"  # others have no length
         end = at + 2 + int.from_bytes(content, "big")
         if code == 0xDA:
-            _check_most(sum(end - start for start, end in spans), MAX_TABLES, "bytes of tables before the pixels")
+            check_most(sum(end - start for start, end in spans), MAX_TABLES, "bytes of tables before the pixels")
             spans.append((at, file.seek(0, io.SEEK_END)))
             besides = _coefficients(file, at, frame)
-            return Look("Jpeg", _in_parts(file, spans), _orientation(*said.values()), besides=besides)
+            return Look("Jpeg", in_parts(file, [*spans]), tiff.orientation(*said.values()), besides=besides)
         if code == 0xE1:
             content = file.read(end - file.tell())
-            said[content[:4]] = said.get(content[:4]) or content
+            if said.get(content[:4]) == b"":  # others, of heat say, are those of a maker
+                said[content[:4]] = content
         elif code not in _REMARKS:
             spans.append((at, end))
         if 0xC0 <= code < 0xD0 and code not in (0xC4, 0xC8, 0xCC):
             frame = bytes([code]) + file.read(20)
         at = end
-    _too_many("more", MAX_SEGMENTS, "segments before the pixels")
+    raise too_many("more", MAX_SEGMENTS, "segments before the pixels")
 
 
 def _coefficients(file: BinaryIO, scan: int, frame: bytes) -> float:
@@ -251,23 +214,21 @@ def _coefficients(file: BinaryIO, scan: int, frame: bytes) -> float:
     if frame[:1] not in (b"\xc2", b"\xc6", b"\xca", b"\xce") and file.read(1) == bytes([n_components]):
         return 0  # all in one scan
     height, width = int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
-    n_scans, last = 0, b""
-    file.seek(scan)
-    while block := file.read(2**16):
-        n_scans += (last + block).count(b"\xff\xda")
-        last = block[-1:]
+    n_scans = count(b"\xff\xda", file, scan, file.seek(0, io.SEEK_END))
     most = min(MAX_SCANS, MAX_SCANNED // max(1, height * width))
-    _check_most(n_scans, most, f"scans of {width} x {height} pixels", "Save it anew, with fewer")
+    check_most(n_scans, most, f"scans of {width} x {height} pixels", "Save it anew, with fewer")
     sides = [(byte >> 4, byte & 15) for byte in frame[8 : 7 + 3 * n_components : 3]]
     most_in_one = max((h for h, _ in sides), default=1) * max((v for _, v in sides), default=1)
     return 2 * height * width * sum(h * v for h, v in sides) / max(1, most_in_one)
 
 
 def _bmp(file: BinaryIO, head: bytes) -> Look:
+    if int.from_bytes(head[14:18], "little") > MAX_HEAD:
+        raise ValueError("a header longer than any")
     width, height = (abs(int.from_bytes(head[at : at + 4], "little", signed=True)) for at in (18, 22))
     if head[14:15] != b"\x0c" and head[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
-        _check_most(width * height, MAX_RUNS, "pixels in a BMP of runs", "Save it without, or as a PNG")
-        _check_most(file.seek(0, io.SEEK_END), MAX_RUNS, "bytes in a BMP of runs", "Save it without, or as a PNG")
+        check_most(width * height, MAX_RUNS, "pixels in a BMP of runs", "Save it without, or as a PNG")
+        check_most(file.seek(0, io.SEEK_END), MAX_RUNS, "bytes in a BMP of runs", "Save it without, or as a PNG")
     return Look("Bmp", file)
 
 
@@ -281,7 +242,7 @@ def _gif(file: BinaryIO, head: bytes) -> Look:
             at += 1 + start[at]
     at = found.start() if found else len(start)
     if len(start) == MAX_BEFORE and at + 9 > MAX_BEFORE:
-        _too_many("more", MAX_BEFORE, "bytes before the first picture")
+        raise too_many("more", MAX_BEFORE, "bytes before the first picture")
     left, top, width, height = np.frombuffer(start[at + 1 : at + 9].ljust(8, b"\0"), "<u2").astype(int)
     size = (
         max(left + width, int.from_bytes(head[6:8], "little")),
@@ -304,14 +265,14 @@ def _ppm(file: BinaryIO, head: bytes) -> Look:
     kind, size, white = said[1], int(said[2]) * int(said[3]), int(said[4] or 0)
     if kind in b"123":
         n_bytes = file.seek(0, io.SEEK_END)
-        _check_most(n_bytes, MAX_PLAIN, "bytes of a PPM in digits", "Save it in bytes, as P5 or P6")
+        check_most(n_bytes, MAX_PLAIN, "bytes of a PPM in digits", "Save it in bytes, as P5 or P6")
         file.seek(0)
         return Look("Ppm", cast(BinaryIO, io.BytesIO(re.sub(_COMMENT, b"", file.read(MAX_PLAIN)))))
     usual = 65535 if white > 255 and kind == b"5" else 255
     if kind not in b"56" or white == usual or not 0 < white < 2**16:
         return Look("Ppm", file)
     n_values = size * (3 if kind == b"6" else 1)
-    _check_most(n_values, MAX_SCALED, f"values of which {white} is white", f"Save it with {usual}")
+    check_most(n_values, MAX_SCALED, f"values of which {white} is white", f"Save it with {usual}")
     file.seek(said.end())
     values = np.frombuffer(file.read(n_values * (1 + (white > 255))), ">u2" if white > 255 else "u1")
     scale = np.minimum(np.round(np.arange(2**16) / white * usual), usual)  # as Pillow does, value by value in Python
@@ -320,89 +281,9 @@ def _ppm(file: BinaryIO, head: bytes) -> Look:
     return Look("Ppm", cast(BinaryIO, io.BytesIO(head + scaled)), besides=len(scaled))
 
 
-class _Directory:
-    """The first directory of a TIFF file, or of EXIF data: what it says, by tags; nothing where it is cut."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._n_bytes = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        head = file.read(16)
-        self._order: Literal["<", ">"] = "<" if head.startswith(b"II") else ">"
-        self._file, big = file, b"+" in head[2:4]
-        word, width = ("u8", 8) if big else ("u4", 4)
-        table = np.dtype([("tag", "u2"), ("kind", "u2"), ("count", word), ("value", word)]).newbyteorder(self._order)
-        self.entries = np.zeros(0, table)
-        start = head[width : 2 * width]
-        file.seek(min(self._number(start), self._n_bytes))  # far beyond no file can be looked for
-        n = self._number(file.read(8 if big else 2))
-        content = file.read(min(n, 2**16) * table.itemsize + width)  # where the next one is stands behind it
-        if 0 < n < 2**16 and len(content) == n * table.itemsize + width:
-            self.entries = np.frombuffer(content[:-width], table)
-
-    def _number(self, content: bytes) -> int:
-        return int.from_bytes(content, "little" if self._order == "<" else "big")
-
-    def sizes(self) -> HostArray:
-        """Return how many bytes each entry has elsewhere; 0 where its values stand in it."""
-        n_bytes = self.entries["count"].astype(float) * _SIZES.take(self.entries["kind"], mode="clip")
-        return np.where(n_bytes > self.entries["value"].dtype.itemsize, n_bytes, 0)
-
-    def ends(self) -> float:
-        """Return where the last of those ends."""
-        sizes = self.sizes()
-        return float(np.where(sizes > 0, self.entries["value"] + sizes, 0).max(initial=0))
-
-    def numbers(self, tag: int) -> HostArray:
-        """Return the whole numbers of a tag; none of what is cut, or has no such."""
-        entries = self.entries[self.entries["tag"] == tag]
-        if not len(entries) or entries["kind"][0] not in _WHOLE or entries["count"][0] > 2**20:
-            return np.zeros(0, np.int64)
-        size = int(_SIZES[entries["kind"][0]])
-        n_bytes, content = int(entries["count"][0]) * size, entries["value"][:1].tobytes()
-        if n_bytes > len(content):
-            self._file.seek(min(int(entries["value"][0]), self._n_bytes))
-            content = self._file.read(n_bytes)
-        whole = content[:n_bytes] if len(content) >= n_bytes else b""
-        return np.frombuffer(whole, f"{self._order}u{size}").astype(np.int64)
-
-    def number(self, tag: int, default: int) -> int:
-        return int(next(iter(self.numbers(tag)), default))
-
-
-def _orientation(exif: bytes, remarks: bytes = b"") -> int:
-    """Return how a picture is to be turned to be seen, as EXIF data say or, where they do not, other remarks."""
-    said = re.search(_TURNED, remarks)
-    found = int(said[1]) if said else 1
-    if exif:
-        found = _Directory(cast(BinaryIO, io.BytesIO(re.sub(rb"^(Exif\0\0)+", b"", exif)))).number(274, found)
-    return found if 1 <= found <= 8 else 1
-
-
 def _tiff(file: BinaryIO, _: bytes) -> Look:
-    directory, n_bytes = _Directory(file), file.seek(0, io.SEEK_END)
-    starts, _lengths = _strips(directory)
-    if not len(directory.entries) or max(directory.ends(), float(starts.max(initial=0)) + 1) > n_bytes:
-        raise ValueError("truncated")
-    tags, kinds, counts = (directory.entries[name] for name in ("tag", "kind", "count"))
-    are_one = np.isin(tags, (*_SINGLE, 282, 283)) & (counts != 1)  # resolutions, which are fractions, among them
-    are_other = np.isin(tags, (*_SINGLE, 258)) & ~np.isin(kinds, _WHOLE)
-    if directory.sizes().sum() > n_bytes or (are_one | are_other).any():
-        raise ValueError("entries that are not as they should be")  # of which Pillow would warn
-    width, height, n_samples = (directory.number(tag, 1) for tag in (256, 257, 277))
-    across, down = directory.number(322, width), directory.number(323, min(directory.number(278, height), height))
-    n_bits = int(directory.numbers(258).max(initial=8))
-    n_parts = math.ceil(width / max(1, across)) * math.ceil(height / max(1, down)) * max(1, n_samples)
-    _check_most(len(starts), n_parts, "parts of so many pixels")
-    held = across * down * max(4, n_samples * n_bits // 8) if directory.number(259, 1) != 1 else 0  # once unpacked
-    _check_most(held, MAX_HELD, "bytes in a strip or tile", "Save it in smaller ones")
-    return Look("Tiff", file, times=1 if directory.number(274, 1) == 1 else 2, besides=held)  # Pillow turns it itself
-
-
-def _strips(directory: _Directory) -> tuple[HostArray, HostArray]:
-    """Return where the strips or tiles of a TIFF file begin, and how many bytes they have; nothing if none is said."""
-    tags = (273, 279) if (directory.entries["tag"] == 273).any() else (324, 325)
-    starts, lengths = (directory.numbers(tag) for tag in tags)
-    return (starts, lengths) if len(starts) == len(lengths) else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    stream, orientation, held = tiff.looked_at(file)
+    return Look("Tiff", stream, orientation, besides=held)
 
 
 def ends_early(file: BinaryIO, head: bytes) -> bool:
@@ -412,22 +293,19 @@ def ends_early(file: BinaryIO, head: bytes) -> bool:
     tail = file.read().rstrip(b"\0")
     if head.startswith(b"RIFF"):
         return n_bytes < 8 + int.from_bytes(head[4:8], "little")
-    if re.match(_TIFF, head):
-        directory = _Directory(file)
-        starts, lengths = _strips(directory)
-        return not len(directory.entries) or n_bytes < max(directory.ends(), int((starts + lengths).max(initial=0)))
+    if re.match(tiff.MAGIC, head):
+        return tiff.ends_early(file)
     if head.startswith(b"\x89PNG"):
         return head[12:16] == b"IHDR" and b"IEND" not in tail
     return head.startswith(b"GIF8") and not tail.endswith(b";")
 
 
-_TIFF = rb"II[*+]\0|MM\0[*+]"
 _KINDS: dict[bytes, Callable[[BinaryIO, bytes], Look]] = {
     rb"\x89PNG\r\n\x1a\n": _png,
     rb"\xff\xd8\xff": _jpeg,
     rb"BM": _bmp,
     rb"GIF8[79]a": _gif,
     rb"P[1-6f]\s": _ppm,
-    _TIFF: _tiff,
+    tiff.MAGIC: _tiff,
     rb"RIFF....WEBP": _webp,
 }
