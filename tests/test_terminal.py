@@ -1,10 +1,15 @@
 """What is printed: a name in it, a stranger's perhaps, moves no cursor and begins no line of its own."""
 
+import io
+import subprocess
 import sys
 from contextlib import suppress
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from anynet import Network
 from anynet.checks import path_shown, shown
 from anynet.cli import main
 from anynet.commands import errors
@@ -75,3 +80,18 @@ def test_a_file_that_bears_a_line_of_ours_tells_none(tmp_path, monkeypatch, caps
     assert not [line for line in out.splitlines() if line.startswith("anynet")]
     assert "\x1b" not in out + err
     assert [line.partition(": ")[0] for line in err.splitlines()] == ["anynet"]
+
+
+def test_of_a_damaged_tiff_our_line_alone_is_told(tmp_path):
+    """libtiff prints by itself; a program of its own, as what is told to libtiff holds for a whole process."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (50, 60), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, "TIFF", compression="tiff_lzw")
+    data = bytearray(buffer.getvalue())
+    data[40:80] = bytes(byte ^ 0x5A for byte in data[40:80])
+    (tmp_path / "a.tif").write_bytes(data)
+    net = Network([784, 10]).save(tmp_path / "net")
+    command = [sys.executable, "-m", "anynet", "predict", net, "a.tif"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["anynet", "anynet"]
+    assert "got a damaged TIFF picture" in said[0]

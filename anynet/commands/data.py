@@ -14,6 +14,7 @@ import numpy as np
 from anynet import datasets, random, signals
 from anynet.commands import options
 from anynet.commands.errors import UsageError
+from anynet.commands.terminal import hush_libtiff
 from anynet.datasets import Dataset, folders, images, loading
 from anynet.formats.pictures import FITS, MODES, Pictures
 from anynet.network import Network
@@ -227,6 +228,7 @@ def _of_pictures(
     if pictures is None:
         size, mode, fit = arguments.image_size, arguments.image_mode or "colour", arguments.image_fit or "crop"
         how |= {"size": size, "mode": mode, "fit": fit}
+    hush_libtiff()
     try:
         with _told_if_interrupted():
             return datasets.image_folder(path, class_names=class_names, pictures=pictures, **how)

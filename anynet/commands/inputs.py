@@ -9,6 +9,7 @@ from anynet.checks import path_shown
 from anynet.commands import errors
 from anynet.commands.data import column_of
 from anynet.commands.errors import UsageError
+from anynet.commands.terminal import hush_libtiff
 from anynet.datasets import loading
 from anynet.network import Network
 from anynet.typing import HostArray
@@ -31,6 +32,7 @@ def inputs_of(net: Network, path: str, arguments: argparse.Namespace) -> Iterato
         x = loading.read_inputs(path, net.sizes[0], column_of(arguments), net.columns)
         yield from ((f"{path}[{i}]", row[None]) for i, row in enumerate(x))
         return
+    hush_libtiff()
     if net.pictures is not None:
         yield path, datasets.read_images(path, net.pictures)
         return

@@ -1,11 +1,12 @@
 """The terminal: what is printed for people to read, and what for programs."""
 
+import ctypes
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from anynet.checks import shown
 
@@ -34,6 +35,18 @@ def as_called(text: str) -> str:
     for path, name in _names.items():
         text = text.replace(path, name)
     return text
+
+
+def hush_libtiff() -> None:
+    """Let libtiff, by which Pillow reads TIFF pictures, print nothing of damaged ones: our own line says what came.
+
+    This is for all of the process, and so for programs alone: who imports anynet may want its words. Where it cannot be
+    found in Pillow, it goes on printing.
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        from PIL import _imaging
+
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def tell(text: str) -> None:
