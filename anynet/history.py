@@ -205,8 +205,8 @@ class Lines:
 
     def append(self, report: Report) -> None:
         """Write the line of an epoch, at once and whole."""
-        wait_for_no_reader = getattr(os, "O_NONBLOCK", 0)  # of a pipe that has taken the name
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | wait_for_no_reader, 0o666)
+        how = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe may have taken the name
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | how, 0o666)
         try:
             os.write(file, _line(report).encode())
         finally:

@@ -54,9 +54,9 @@ def test_what_was_written_is_on_its_way_to_the_disk_before_it_takes_the_name_and
 def test_replacing_keeps_permissions_but_for_those_that_run_as_somebody_else(tmp_path):
     path = tmp_path / "file"
     replace_file(path, writing(b"old"))
-    path.chmod(0o6640)
+    path.chmod(0o6666)  # more than the mask gives any
     replace_file(path, writing(b"new"))
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
 
 
 def test_permissions_that_cannot_be_kept_lose_no_file(tmp_path, monkeypatch):
@@ -173,9 +173,21 @@ def test_what_a_killed_program_left_is_swept_and_not_what_a_living_one_writes(tm
         process.kill()
     assert [name[:8] for name in names(tmp_path)] == [".anynet-", "ours"]
     (tmp_path / ".anynet-of-the-user").write_bytes(b"no name of ours")
+    (tmp_path / ".anynet-123456789").write_bytes(b"nor this")
     (tmp_path / ".anynet-12345678").mkdir()
+    os.mkfifo(tmp_path / ".anynet-aaaaaaaa")
+    (tmp_path / ".anynet-bbbbbbbb").symlink_to("ours")
     replace_file(tmp_path / "ours", writing(b"whole"))
-    assert names(tmp_path) == [".anynet-12345678", ".anynet-of-the-user", "ours"]
+    left = ["12345678", "123456789", "aaaaaaaa", "bbbbbbbb", "of-the-user"]
+    assert names(tmp_path) == [*(f".anynet-{name}" for name in left), "ours"]
+
+
+def test_a_name_that_is_there_already_is_none_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / ".anynet-0").mkdir()
+    drawn = iter("01")
+    monkeypatch.setattr(replacing.secrets, "token_hex", lambda n: next(drawn))
+    replace_file(tmp_path / "file", writing(b"new"))
+    assert names(tmp_path) == [".anynet-0", "file"]
 
 
 def test_a_name_that_is_taken_for_a_dead_ones_is_given_up(tmp_path, monkeypatch):
@@ -213,22 +225,51 @@ sys.modules["fcntl"] = None
 for room, names in ((signal, ["SIGHUP"]), (os, ["O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "umask"])):
     for name in names:
         delattr(room, name)
+os.O_BINARY, real, move = 2**30, os.open, os.replace  # which Windows has: without it, ends of lines are translated
+
+def opened(path, flags, *more, **named):
+    assert flags & os.O_BINARY, path
+    return real(path, flags ^ os.O_BINARY, *more, **named)
+
+def moved(path, target):
+    for number in range(99):
+        with suppress(OSError):
+            assert not os.path.samestat(os.fstat(number), os.stat(path)), f"{path} is open, and stays where it is"
+    move(path, target)
+
+os.open, os.replace = opened, moved
+from contextlib import suppress
 from pathlib import Path
-from anynet import Network
-from anynet.formats.replacing import sweep
+import numpy as np
+from anynet import Checkpoint, Network, history
+from anynet.cli import main
+from anynet.commands.drawing import picture, saved
+from anynet.commands.keeping import keep
+from anynet.formats.replacing import sweep, temporary_file
 from anynet.signals import held_back
+Path(".anynet-12345678").write_bytes(b"that stays, for nobody can tell whose it is")
 with held_back():
     path = Network([3, 2]).save("network")
     path = Network([3, 2], seed=1).save("network")
 sweep(Path())
-print(Network.load(path).sizes)
+x, y = np.eye(4, 3), [0, 1, 0, 1]
+for epochs, resume in ((1, None), (2, "run")):
+    net = Network([3, 2])
+    net.fit(x, y, epochs=epochs, checkpoint=Checkpoint("run"), resume=resume, history_file="lines")
+print(len(history.read("lines")), Network.load(path).sizes, keep(net.save, path, replaces=False))
+begun = picture(None, Path("drawn.png"))
+with saved(begun), temporary_file(b"drawn") as file:
+    begun.write(file.read_bytes())
+np.savez("data.npz", x=x, y=y)
+print(main(["train", "--data", "data.npz", "--epochs", "1", "--quiet", "--output", "trained"]))
 """
 
 
-def test_where_there_is_nothing_that_only_unix_has_networks_are_saved_and_loaded(tmp_path):
+def test_where_there_is_nothing_that_only_unix_has_all_is_written_and_read(tmp_path):
     done = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.stdout, done.stderr) == ("[3, 2]\n", "")
-    assert names(tmp_path) == ["network.npz"]
+    assert (done.stdout, done.stderr) == ("2 [3, 2] network-1.npz\n0\n", "")
+    written = ["data.npz", "drawn.png", "lines", "network-1.npz", "network.npz", "run", "trained.npz"]
+    assert names(tmp_path) == [".anynet-12345678", *written]
 
 
 def test_a_folder_that_cannot_be_listed_is_not_swept(tmp_path):
