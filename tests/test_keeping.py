@@ -72,6 +72,20 @@ def test_a_full_disk_is_left_for_the_next_place(n, places, refuse):
     assert (kept, kept.read_bytes()) == (order[n] / "network-1.npz", b"learnt")
 
 
+def test_who_has_no_folder_of_his_own_finds_it_among_what_is_temporary(places, refuse, monkeypatch):
+    def raising(error):
+        def call():
+            raise error
+
+        return call
+
+    monkeypatch.setattr(Path, "cwd", raising(FileNotFoundError("gone")))
+    monkeypatch.setattr(Path, "home", raising(RuntimeError("Could not determine home directory.")))
+    refuse(lambda path, is_new: path.parent.name == "out")
+    kept = keep(write, places / "out" / "net.npz", replaces=False)
+    assert (kept, kept.read_bytes()) == (places / "temporary" / "network.npz", b"learnt")
+
+
 def test_a_name_that_the_disk_does_not_take_is_another(places):
     kept = keep(write, places / "out" / f"{300 * 'n'}.npz", replaces=False)
     assert kept == places / "out" / "network.npz"

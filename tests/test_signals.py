@@ -1,6 +1,7 @@
 """Signals, in this process: held back, told of, given back as they were."""
 
 import signal
+import threading
 
 import pytest
 
@@ -104,6 +105,20 @@ def test_handlers_are_given_back(error):
     except (RuntimeError, KeyboardInterrupt):
         pass
     assert [signal.getsignal(s) for s in ALL] == before
+
+
+def test_in_another_thread_nothing_is_held_back():
+    before, reached = [signal.getsignal(s) for s in ALL], []
+
+    def run():
+        with held_back() as check:
+            check()
+            reached.append([signal.getsignal(s) for s in ALL])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert reached == [before]
 
 
 def test_what_is_ignored_stays_ignored():
