@@ -14,9 +14,9 @@ import numpy as np
 from anynet.checks import path_shown, reading
 from anynet.formats.bounded import regular
 from anynet.formats.contents import ELSEWHERE, got, kind_of
-from anynet.formats.decoding import BrokenError as BrokenError
 from anynet.formats.decoding import check_held, check_size, ends_early, looked_at
 from anynet.formats.idx import is_idx, read_idx
+from anynet.formats.parts import BrokenError as BrokenError
 from anynet.formats.pictures import Pictures
 from anynet.typing import HostArray
 
