@@ -176,6 +176,7 @@ def test_what_would_take_much_is_refused(data, told, tmp_path, recwarn):
         png(*[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**20), 9))] * 99),
         png(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**24), 9))),
         png(chunk(b"acTL", bytes(8))),
+        png(chunk(b"eXIf", b"II*\0\x08\0\0\0" + directory([(274, 4, 2, 23)]))),  # of which three bytes are there
         png(
             chunk(b"eXIf", b"II*\0\x08\0\0\0" + directory([(700 + i, 7, 2**20, 8) for i in range(3000)]) + bytes(2**20))
         ),

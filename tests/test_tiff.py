@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -46,6 +47,66 @@ def test_of_packed_tiff_files_remarks_and_scans_are_bounded(tmp_path, monkeypatc
     read_images(path)
     monkeypatch.setattr(room, "MAX_SCANNED", 48 * (n_scans - 1) - 1)
     with pytest.raises(ValueError, match=f"at most {n_scans - 2} more scans than strips .*, got {n_scans - 1}"):
+        read_images(path)
+
+
+PACKED = zlib.compress(GREYS.tobytes())
+IN_ONE = {"compression": 8, "rows": 2**32 - 1, "starts": 56, "lengths": len(PACKED)}  # a strip of all rows, as many say
+AS_PLANES = struct.pack("<9H", 8, 8, 8, *[8] * 3, *[48] * 3)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(**IN_ONE, content=PACKED),
+        tiff(
+            (258, 3, 3, 56),
+            (273, 3, 3, 62),
+            (279, 3, 3, 68),
+            (262, 3, 1, 2),
+            (277, 3, 1, 3),
+            (284, 3, 1, 2),
+            content=AS_PLANES,
+        ),
+    ],
+)
+def test_all_rows_may_be_in_one_strip_and_each_channel_in_its_own(data, tmp_path):
+    path = tmp_path / "picture.tif"
+    path.write_bytes(data)
+    assert np.array_equal(read_images(path)[0], GREYS)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "data",
+    [
+        *[tiff()[:-n] for n in (1, 4, 5)],  # the last is where the next directory is
+        tiff((258, 3, 3, 10_000)),
+        tiff(**IN_ONE | {"starts": 10_000}, content=PACKED),
+        tiff(**IN_ONE | {"lengths": 10_000}, content=PACKED[:-9]),
+    ],
+)
+def test_what_begins_or_ends_behind_the_end_is_called_truncated(data, tmp_path):
+    path = tmp_path / "picture.tif"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"picture\.tif: expected an image .*, got a truncated TIFF picture"):
+        read_images(path)
+
+
+def test_of_strips_as_many_have_to_be_told_as_lengths(tmp_path):
+    path = tmp_path / "picture.tif"
+    told = [(273, 3, 2, 56), (279, 3, 3, 60)]
+    path.write_bytes(tiff(*told, rows=1, compression=8, content=struct.pack("<5H", 8, 8, 48, 48, 48)))
+    with pytest.raises(ValueError, match=r"picture\.tif: expected an image .*, got a damaged TIFF picture"):
+        read_images(path)
+
+
+def test_what_a_strip_takes_is_that_of_all_channels_in_all_their_bits(tmp_path):
+    path = tmp_path / "picture.tif"
+    size = {"width": 2**13, "height": 2**12, "rows": 2**12, "compression": 8}
+    path.write_bytes(tiff((258, 3, 4, 56), (277, 3, 1, 4), content=struct.pack("<4H", *[16] * 4), **size))
+    with pytest.raises(ValueError, match="at most 201,326,592 bytes in a strip or tile, got 268,435,456"):
         read_images(path)
 
 

@@ -114,8 +114,7 @@ def looked_at(file: BinaryIO) -> tuple[BinaryIO, int, int]:
         ValueError: It is a damaged one.
     """
     directory, n_bytes = Directory(file), file.seek(0, io.SEEK_END)
-    starts, _ = directory.strips()
-    if not len(directory.entries) or max(directory.ends(), float(starts.max(initial=0)) + 1) > n_bytes:
+    if not len(directory.entries) or directory.ends() > n_bytes:
         raise ValueError("truncated")
     _check_entries(directory, n_bytes)
     held = _held(directory, file)
@@ -174,7 +173,6 @@ def _check_scans(directory: Directory, file: BinaryIO, n_parts: int, n_pixels: i
 
 
 def ends_early(file: BinaryIO) -> bool:
-    """Return whether a file ends before it says that it does."""
-    directory, n_bytes = Directory(file), file.seek(0, io.SEEK_END)
-    starts, lengths = directory.strips()
-    return not len(directory.entries) or n_bytes < max(directory.ends(), int((starts + lengths).max(initial=0)))
+    """Return whether a file ends before its last strip or tile does."""
+    starts, lengths = Directory(file).strips()
+    return file.seek(0, io.SEEK_END) < int((starts + lengths).max(initial=0))
