@@ -31,6 +31,7 @@ def program(run, folder):
     if child == 0:
         os.chdir(folder)
         os.setsid()
+        heed_signals()
         for number in (1, 2):
             os.dup2(tells, number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
@@ -42,6 +43,13 @@ def program(run, folder):
             os._exit(code)
     os.close(tells)
     return child, told
+
+
+def heed_signals():
+    """Let signals be what they are at a terminal: a shell lets what it runs in the background ignore some."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def save_for_ever():
@@ -149,6 +157,7 @@ def terminals(n, rng):
             with tempfile.TemporaryFile() as told:
                 child, terminal = pty.fork()
                 if child == 0:
+                    heed_signals()
                     os.chdir(folder)
                     if i % 2:
                         os.dup2(told.fileno(), 2)
