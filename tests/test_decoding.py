@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,6 +113,10 @@ PALETTE = 13 + (3 << 1 + (GIF[10] & 7))  # where it ends
             GIF[:PALETTE] + b"," + struct.pack("<HHHH", 0, 0, 9_700, 9_700),
             "an image of at most 67,108,864 pixels, got 9700 x 9700",
         ),
+        (
+            GIF[:PALETTE] + b"," + struct.pack("<HHHH", 9_600, 9_600, 100, 100),
+            "an image of at most 67,108,864 pixels, got 9700 x 9700",
+        ),
         (bmp_of_runs(2048, 513, RUNS), r"at most 1,048,576 pixels in a BMP of runs, got 1,050,624\. Save it without"),
         (bmp_of_runs(8, 6, bytes([255, 0]) * 2**19), r"at most 1,048,576 bytes in a BMP of runs, got 1,049,654"),
         (
@@ -165,6 +170,10 @@ def test_what_would_take_much_is_refused(data, told, tmp_path, recwarn):
         with pytest.raises(ValueError, match=f"picture: expected {told}"):
             read_images(path, pictures)
     assert not recwarn
+
+
+def test_the_longest_side_and_the_most_pixels_are_admitted():
+    decoding.check_size(SimpleNamespace(size=(2**16, 2**10)))
 
 
 @pytest.mark.filterwarnings("always")
