@@ -97,11 +97,47 @@ def test_a_header_without_rows_is_told(tmp_path):
 
 def test_lines_have_a_length_though_they_are_one_record(tmp_path, monkeypatch):
     monkeypatch.setattr(csv, "MAX_LINE", 20)
-    text = "a,b,c\n" + "1.234567,2,3\n" * 9
-    assert len(csv.read(written(tmp_path, text)).x) == 9
-    for long in ("a,b\n1," + 20 * "2", 'a,b\n"1\n' + 9 * "2,3\n"):
-        with pytest.raises(ValueError, match="expected lines of at most 20 characters, got a longer one"):
-            csv.read(written(tmp_path, long))
+    for block in (1, 7, 30):
+        monkeypatch.setattr(csv, "_BLOCK", block)
+        longest = "a,b,c\n" + 9 * "12345678,12345678,2\n" + 9 * '"12\n\n\n\n\n\n\n\n\n\n",2,3\n'
+        assert len(csv.read(written(tmp_path, longest)).x) == 18
+        beyond = 20 + 2 * block  # a row may end in the block that it goes too far in
+        for long in ("a,b\n1," + beyond * "2", 'a,b\n"1\n' + beyond * "2,3\n"):
+            with pytest.raises(ValueError, match="expected lines of at most 20 characters, got a longer one"):
+                csv.read(written(tmp_path, long))
+
+
+@pytest.mark.parametrize("block", [1, 7, 2**12])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_table_is_the_same_however_much_of_it_is_read_at_once(block, end, tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "_BLOCK", block)
+    lines = ["a,b,c", "1,u,0", "", '2,"v""1""",1', ",,", ' 3,w,"', '2"', "4,u,1"]
+    x, target, _, numbers = csv.read(written(tmp_path, end.join(lines)))
+    assert x.tolist() == [[1, 1, 0, 0], [2, 0, 1, 0], [3, 0, 0, 1], [4, 1, 0, 0]]
+    assert (target, list(numbers)) == (["0", "1", "2", "1"], [2, 4, 7, 8])
+
+
+@pytest.mark.parametrize("block", [1, 2**12])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["1,2", "x,2", "1,2,3"], "line 5: expected a number in the column number 0, got 'x'"),
+        (["1,2", "1,2,3", "x,2"], "line 5: expected 2 values, as in the first, got 3"),
+        (["x,2", f"{'1' * 200_000},2"], "line 4: expected a number in the column number 0, got 'x'"),  # csv's bound
+        (["1,2", f"{'1' * 200_000},2"], "line 5: expected values, got what is none: field larger than"),
+    ],
+)
+def test_the_first_fault_in_a_table_is_told(rows, message, block, tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "_BLOCK", block)
+    with pytest.raises(ValueError, match=message):
+        csv.read(written(tmp_path, "\n".join(["1,2"] * 3 + rows)))
+
+
+def test_a_number_has_no_underscores(tmp_path):
+    with pytest.raises(ValueError, match="line 2: expected a number in the column number 0, got '1_0'"):
+        csv.read(written(tmp_path, "1,2\n1_0,2\n"))
+    assert csv.read(written(tmp_path, "1_0,2\n2_0,2\n")).columns[0].categories == ("1_0", "2_0")
+    assert read_data(written(tmp_path, "1,1_0\n2,2_0\n")).class_names == ("1_0", "2_0")
 
 
 def test_no_more_is_unpacked_than_is_allowed(tmp_path):
@@ -241,6 +277,11 @@ def test_a_table_is_read_no_further_than_until_a_column_has_too_many_categories(
     table = written(tmp_path, "".join(f"n{i},a,0\n" for i in range(8)) + "one,cell\n")
     with pytest.raises(ValueError, match="at most 3 categories in the column number 0, got more"):
         csv.read(table)
+    names = "".join(f"n{i},1,0\n" for i in range(8))
+    for below in ("n8,inf,0\n", f"{'n' * 200_000},1,0\n"):  # which csv has a bound on
+        with pytest.raises(ValueError, match="at most 3 categories in the column number 0, got more"):
+            csv.read(written(tmp_path, names + below))
+    table = written(tmp_path, "".join(f"n{i},a,0\n" for i in range(8)) + "one,cell\n")
     known = (Column(None, tuple(f"n{i}" for i in range(8))), Column(None, ("a",)))
     with pytest.raises(ValueError, match="line 9: expected 3 values"):
         csv.read(table, columns=known)

@@ -187,7 +187,7 @@ def _read_table(path: str | Path, target: str | int, known: Columns | None) -> D
         )
     names = None
     try:
-        y = np.fromiter(map(float, cells), np.float64, len(cells))
+        y = csv.numbers(cells)
         y = y.astype(np.int64) if (np.abs(y) < 2**53).all() and (y == np.round(y)).all() else y
     except ValueError:  # names, then
         if not csv.are_texts(cells):

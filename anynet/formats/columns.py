@@ -1,14 +1,11 @@
 """Columns of a table, made inputs: a column of numbers is one, a column of texts one of 0 and 1 per category."""
 
-from collections.abc import Sequence
+from itertools import chain
 from json import dumps
 from typing import NamedTuple
 
-import numpy as np
-
 from anynet.checks import MAX_NAME, is_name
 from anynet.formats import json
-from anynet.typing import HostArray
 
 MAX_CATEGORIES = 1_000  # of a column: more have names or days, which tell each row from all others
 
@@ -48,12 +45,6 @@ def called(name: str | None, place: int) -> str:
     return f"number {place}" if name is None else name
 
 
-def numbered(texts: Sequence[str], categories: Sequence[str]) -> HostArray:
-    """Return the numbers from 0 of the categories that texts are."""
-    number = {category: i for i, category in enumerate(categories)}
-    return np.array([number[text] for text in texts], np.intp)
-
-
 def check_same(given: Columns | None, learnt: Columns | None) -> None:
     """Raise ValueError if a table's inputs are others than those that a network has learnt from."""
     if given is None or (learnt is None and all(column.categories is None for column in given)):
@@ -84,9 +75,10 @@ def checked(given: object, n_inputs: int) -> Columns | None:
         return None
     if not isinstance(given, (list, tuple)) or not all(map(_is_pair, given)):
         raise ValueError("columns: expected pairs of a name and categories, got others.")
-    for name, categories in given:
-        if not all(map(is_name, [*([] if name is None else [name]), *(categories or [])])):
-            raise ValueError(f"columns: expected printable names of at most {MAX_NAME} characters, got others.")
+    texts = [*(name for name, _ in given if name is not None), *chain.from_iterable(of or () for _, of in given)]
+    if not (all(isinstance(text, str) for text in texts) and all(map(is_name, set(texts)))):
+        raise ValueError(f"columns: expected printable names of at most {MAX_NAME} characters, got others.")
+    for _, categories in given:
         if categories is not None and (not categories or list(categories) != sorted(set(categories))):
             raise ValueError("columns: expected different categories in the order of their code points, got others.")
     columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in given)

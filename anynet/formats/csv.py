@@ -11,7 +11,9 @@ import io
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import accumulate, chain, cycle, islice
+from operator import getitem
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +21,12 @@ import numpy as np
 
 from anynet.checks import MAX_NAME, as_code, is_name, no_name, path_shown, shown, typed_number
 from anynet.formats.bounded import MAX_BYTES, read_bytes
-from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called, numbered
+from anynet.formats.columns import MAX_CATEGORIES, Column, Columns, called
 from anynet.typing import HostArray
 
 MISSING = ("", "nan")
 MAX_LINE = 2**22  # characters: a hundred thousand columns
+_BLOCK = 2**12  # characters whose rows are made at once: most often fewer than Python's garbage collector waits for
 
 
 class Table(NamedTuple):
@@ -62,13 +65,17 @@ def read(
         ValueError: It is no table, has no such column, or a value in it is none of its column's.
     """
     data, path = read_bytes(path, max_bytes), path_shown(path)
-    rows = _rows(data, path)
-    begin = [(line, [cell.strip() for cell in cells]) for line, cells in islice(rows, 2)]
-    if not begin:
+    blocks, begin = _blocks(data, path), _Block([], [])
+    for lines, rows in blocks:
+        begin = _Block(begin.lines + lines, begin.rows + rows)
+        if len(begin.rows) >= 2:
+            break
+    if not begin.rows:
         raise ValueError(f"{path}: expected a CSV file, got an empty one.")
-    first = begin[0][1]
+    begin.rows[:2] = ([cell.strip() for cell in cells] for cells in begin.rows[:2])
+    first, second = begin.rows[0], begin.rows[:2][-1]
     column = None if len(first) == (n_features if columns is None else len(columns)) else _column(target, first, path)
-    is_header = _is_header(first, begin[-1][1], column) and not _is_row_of(columns, first, column)
+    is_header = _is_header(first, second, column) and not _is_row_of(columns, first, column)
     if is_header:
         _check_names(first, column, path)
     elif column is not None and _number_of(target) is None:
@@ -77,11 +84,19 @@ def read(
     inputs = _inputs(names, column, columns, path)
     asked = columns
     if asked is None:
-        row = (begin[is_header:] or begin)[0][1]
-        are_texts = [n_features is None and i < len(row) and not is_number(row[i]) for i in inputs]
-        asked = tuple(Column(names[i], () if is_text else None) for i, is_text in zip(inputs, are_texts, strict=True))
+        row = second if is_header else first
+        of_numbers = _numbers_among(row)
+        of_texts = [n_features is None and i < len(row) and row[i] not in of_numbers for i in inputs]
+        asked = tuple(Column(names[i], () if is_text else None) for i, is_text in zip(inputs, of_texts, strict=True))
     layout = _Layout(path, len(first), inputs, asked, None if column in inputs else column)
-    return _filled(chain(begin[is_header:], rows), layout)
+    return _filled(chain([_Block(begin.lines[is_header:], begin.rows[is_header:])], blocks), layout)
+
+
+class _Block(NamedTuple):
+    """Rows that follow one another, and the line that each ends in."""
+
+    lines: list[int]
+    rows: list[list[str]]
 
 
 class _Layout(NamedTuple):
@@ -177,30 +192,40 @@ def _is_header(first: list[str], second: list[str], column: int | None) -> bool:
     return not is_number(first[column]) and is_number(second[column])
 
 
-def _rows(data: bytearray, path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (number of the line, its values) of each line that is not blank; the text is decoded piece by piece."""
+def _blocks(data: bytearray, path: str | Path) -> Iterator[_Block]:
+    """Yield the rows that are not blank, those of some text at once, and then raise what is wrong behind them."""
     first = data[: 2**20].lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0].decode("utf-8", "replace")
     text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
-    n_read = 0
+    n_read = 0  # characters of the texts that were begun since a row ended
 
-    def lines() -> Iterator[str]:
+    def texts() -> Iterator[io.StringIO]:
         nonlocal n_read
-        while line := text.readline(MAX_LINE + 1):
-            n_read += len(line)
-            if n_read > MAX_LINE:
+        while read := text.read(_BLOCK) + text.readline(MAX_LINE + 1):
+            if n_read > MAX_LINE or len(read) > _BLOCK + MAX_LINE:
                 raise ValueError(f"{path}: expected lines of at most {MAX_LINE:,} characters, got a longer one.")
-            yield line
+            n_read += len(read)
+            yield io.StringIO(read, newline="")
 
-    parser = csv.reader(lines(), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
+    parser = csv.reader(chain.from_iterable(texts()), delimiter=max(",;\t", key=first.count), skipinitialspace=True)
+    lines, rows, fault = list[int](), list[list[str]](), None
     try:
         for cells in parser:
-            n_read = 0
+            if n_read:
+                n_read = 0
+                yield _Block(lines, rows)
+                lines, rows = [], []
             if "".join(cells).strip():
-                yield parser.line_num, cells
+                lines.append(parser.line_num)
+                rows.append(cells)
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.") from None
+        fault = ValueError(f"{path}: expected a CSV file in UTF-8, got other bytes. Save it in UTF-8.")
     except csv.Error as error:
-        raise ValueError(f"{path}: line {parser.line_num}: expected values, got what is none: {error}.") from None
+        fault = ValueError(f"{path}: line {parser.line_num}: expected values, got what is none: {error}.")
+    except ValueError as error:
+        fault = error
+    yield _Block(lines, rows)
+    if fault is not None:
+        raise fault
 
 
 def _column(target: str | int, first: list[str], path: str | Path) -> int:
@@ -224,51 +249,110 @@ def _number_of(target: str | int) -> int | None:
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a number."""
+    """Return whether a cell is a number, in which Python may have underscores, but no table."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell
+
+
+def numbers(cells: Sequence[str]) -> HostArray:
+    """Return the numbers that cells are, (n,) float64, each text read once; raises ValueError if one is none."""
+    if "_" in "".join(cells):
+        raise ValueError
+    return np.fromiter(map(lru_cache(None)(float), cells), np.float64, len(cells))
 
 
 def are_texts(cells: Sequence[str]) -> bool:
     """Return whether cells, among which there is a text, are meant as texts: fewer than half of them are numbers."""
-    return 2 * sum(n for cell, n in Counter(cells).items() if is_number(cell)) < len(cells)
+    return 2 * sum(map(_numbers_among(cells).__contains__, cells)) < len(cells)
 
 
-def _filled(rows: Iterable[tuple[int, list[str]]], layout: _Layout) -> Table:
+def _numbers_among(cells: Iterable[str]) -> set[str]:
+    return {cell for cell in set(cells) if is_number(cell)}
+
+
+def _filled(blocks: Iterable[_Block], layout: _Layout) -> Table:
     """Return the table of rows."""
-    path, n_cells, _, columns, target = layout
-    are_numbers, texts = layout.places(of_texts=False), {i: list[str]() for i in layout.places(of_texts=True)}
-    numbers, lines = array("d"), array("q")
-    targets: list[str] = []
-    once: dict[str, str] = {}  # each text, however often it comes
-    known: dict[str, str] = {}  # each target, likewise
-    are_open = all(not column.categories for column in columns)
-    for line, cells in rows:
-        if len(cells) != n_cells:
-            raise ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
-        try:
-            numbers.extend(map(float, map(cells.__getitem__, are_numbers)))
-        except ValueError:
-            i = next(i for i in are_numbers if not is_number(cells[i]))
-            raise layout.no_number(line, i, cells[i].strip()) from None
-        for i, column in texts.items():
-            cell = cells[i].strip()
-            column.append(once.setdefault(cell, cell))
-        if target is not None:
-            cell = cells[target].strip()
-            targets.append(known.setdefault(cell, cell))
-        lines.append(line)
-        if are_open and len(once) > MAX_CATEGORIES * len(texts):  # then a column has too many, whatever follows
+    filling = _Filling(layout)
+    for block in blocks:
+        filling.add(block)
+        if filling.is_full:
             break
-    x = np.asarray(numbers).reshape(len(lines), len(are_numbers))
+    lines, columns = filling.lines, layout.columns
+    x = np.asarray(filling.numbers).reshape(len(lines), len(filling.places_of_numbers))
     _check_finite(x, layout, lines)
-    if texts:
-        columns = _with_categories(texts, layout, lines)
-        x = _joined(x, texts, layout, columns)
-    return Table(x, None if target is None else targets, columns, lines)
+    if filling.places_of_texts:
+        columns = _with_categories(filling)
+        x = _joined(filling, x, columns)
+    return Table(x, None if layout.target is None else filling.targets, columns, lines)
+
+
+class _Filling:
+    """What is kept of the rows of a table.
+
+    Attributes:
+        numbers: Row by row, those of each in the order of the inputs.
+        texts: Likewise; a text that comes often is kept once.
+        targets: One a row, where there is a target.
+        lines: The line that each row ends in.
+    """
+
+    def __init__(self, layout: _Layout) -> None:
+        self.layout = layout
+        self.places_of_numbers, self.places_of_texts = layout.places(of_texts=False), layout.places(of_texts=True)
+        self.numbers, self.texts, self.lines = array("d"), list[str](), array("q")
+        self.targets: list[str] = []
+        self.once: dict[str, str] = {}  # each text
+        self._known: dict[str, str] = {}  # each target
+        self.are_open = all(not column.categories for column in layout.columns)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a column has too many categories, whatever follows."""
+        return self.are_open and len(self.once) > MAX_CATEGORIES * len(self.places_of_texts)
+
+    def add(self, block: _Block) -> None:
+        """Add rows, all at once or, where that fails, half by half, so that the first fault in them is told."""
+        lines, rows = block
+        if self.is_full or not rows:
+            return
+        try:
+            self._add(lines, rows)
+        except ValueError:
+            if len(rows) == 1:
+                raise self._fault(lines[0], rows[0]) from None
+            half = len(rows) // 2
+            self.add(_Block(lines[:half], rows[:half]))
+            self.add(_Block(lines[half:], rows[half:]))
+
+    def _add(self, lines: list[int], rows: list[list[str]]) -> None:
+        """Add rows or, before anything is added, raise ValueError: one is faulty, or too many categories come first."""
+        if set(map(len, rows)) != {self.layout.n_cells}:
+            raise ValueError
+        fresh = numbers([cells[i] for cells in rows for i in self.places_of_numbers])
+        n_before, once, known, target = len(self.once), self.once, self._known, self.layout.target
+        texts = [cells[i].strip() for cells in rows for i in self.places_of_texts]
+        texts = [once.setdefault(text, text) for text in texts]
+        if self.is_full and len(rows) > 1:
+            while len(once) > n_before:
+                once.popitem()
+            raise ValueError
+        self.numbers.frombytes(fresh.tobytes())
+        self.texts += texts
+        if target is not None:
+            targets = [cells[target].strip() for cells in rows]
+            self.targets += [known.setdefault(text, text) for text in targets]
+        self.lines.extend(lines)
+
+    def _fault(self, line: int, cells: list[str]) -> ValueError:
+        """Return the error of a row that is faulty."""
+        path, n_cells = self.layout.path, self.layout.n_cells
+        if len(cells) != n_cells:
+            return ValueError(f"{path}: line {line}: expected {n_cells} values, as in the first, got {len(cells)}.")
+        i = next(i for i in self.places_of_numbers if not is_number(cells[i]))
+        return self.layout.no_number(line, i, cells[i].strip())
 
 
 def _check_finite(x: HostArray, layout: _Layout, lines: Sequence[int]) -> None:
@@ -282,65 +366,85 @@ def _check_finite(x: HostArray, layout: _Layout, lines: Sequence[int]) -> None:
     raise layout.fault(line, place, "a finite number", f"{x[row, j]}", "Correct it, or leave the line out")
 
 
-def _with_categories(texts: dict[int, list[str]], layout: _Layout, lines: Sequence[int]) -> Columns:
+def _with_categories(filling: _Filling) -> Columns:
     """Return the columns with the categories of those that had yet to tell theirs, each text found to be one."""
-    columns, places = list(layout.columns), {i: place for place, i in enumerate(layout.inputs)}
-    for i, cells in texts.items():
-        name, known = columns[places[i]]
-        _check_texts(i, cells, layout, lines)
-        categories = known or _categories(i, cells, name, layout, lines)
-        unknown = set(cells) - set(categories)
-        if unknown:
-            row = next(row for row, cell in enumerate(cells) if cell in unknown)
-            expected = f"one of the categories that the network has learnt from, {', '.join(categories)[:100]},"
-            raise layout.fault(lines[row], i, expected, repr(cells[row][:40]), "Leave the line out")
-        columns[places[i]] = Column(name, categories)
+    layout, lines, places = filling.layout, filling.lines, iter(enumerate(filling.places_of_texts))
+    no_names = {text for text in filling.once if text.casefold() in MISSING or not is_name(text)}
+    of_numbers = _numbers_among(filling.once if filling.are_open else ())
+    columns = []
+    for column in layout.columns:
+        if column.categories is not None:
+            nth, i = next(places)
+            cells = filling.texts[nth :: len(filling.places_of_texts)]
+            distinct = set(cells)
+            if not distinct.isdisjoint(no_names):
+                raise _no_name(i, cells, no_names, layout, lines)
+            if not column.categories:
+                _check_categories(i, column.name, cells, of_numbers, layout, lines)
+                column = Column(column.name, tuple(sorted(distinct)))
+            elif not distinct.issubset(column.categories):
+                raise _unknown(i, cells, column.categories, layout, lines)
+        columns.append(column)
     return tuple(columns)
 
 
-def _categories(i: int, cells: list[str], name: str | None, layout: _Layout, lines: Sequence[int]) -> tuple[str, ...]:
-    """Return the categories of column i, whose first cell is a text."""
-    categories = tuple(sorted(set(cells)))
-    if cells and not are_texts(cells):
-        row = next(row for row, cell in enumerate(cells) if not is_number(cell))
+def _unknown(i: int, cells: list[str], known: tuple[str, ...], layout: _Layout, lines: Sequence[int]) -> ValueError:
+    """Return the error of a text in column i that is none of the categories."""
+    row = next(row for row, cell in enumerate(cells) if cell not in known)
+    expected = f"one of the categories that the network has learnt from, {', '.join(known)[:100]},"
+    return layout.fault(lines[row], i, expected, repr(cells[row][:40]), "Leave the line out")
+
+
+def _no_name(i: int, cells: list[str], no_names: set[str], layout: _Layout, lines: Sequence[int]) -> ValueError:
+    """Return the error of a text in column i that is missing, or cannot be shown."""
+    line, cell = next((line, cell) for line, cell in zip(lines, cells, strict=True) if cell in no_names)
+    if cell.casefold() in MISSING:
+        return layout.missing(line, i)
+    expected = f"a printable text of at most {MAX_NAME} characters"
+    return layout.fault(line, i, expected, repr(cell[:20]), "Rename it")
+
+
+def _check_categories(
+    i: int, name: str | None, cells: list[str], of_numbers: set[str], layout: _Layout, lines: Sequence[int]
+) -> None:
+    """Check the texts of column i, whose first cell is one, as categories."""
+    distinct = set(cells)
+    if cells and not (distinct.isdisjoint(of_numbers) or are_texts(cells)):
+        row = next(row for row, cell in enumerate(cells) if cell not in of_numbers)
         raise layout.no_number(lines[row], i, cells[row])
-    if name in categories:
+    if name in distinct:
         raise ValueError(
             f"{layout.path}: line 1: expected the names of the columns, got {name!r}, which stands below it too. "
             "Put a line with names first."
         )
-    if len(categories) > MAX_CATEGORIES:
+    if len(distinct) > MAX_CATEGORIES:
         raise ValueError(
             f"{layout.path}: expected at most {MAX_CATEGORIES:,} categories in the column {called(name, i)}, got "
             "more. Leave the column out, or group them."
         )
-    return categories
 
 
-def _check_texts(i: int, cells: list[str], layout: _Layout, lines: Sequence[int]) -> None:
-    """Check the cells of column i: none is missing, and all can be shown."""
-    faulty = {cell for cell in set(cells) if cell.casefold() in MISSING or not is_name(cell)}
-    for line, cell in zip(lines, cells if faulty else [], strict=False):
-        if cell.casefold() in MISSING:
-            raise layout.missing(line, i)
-        if cell in faulty:
-            expected = f"a printable text of at most {MAX_NAME} characters"
-            raise layout.fault(line, i, expected, repr(cell[:20]), "Rename it")
-
-
-def _joined(numbers: HostArray, texts: dict[int, list[str]], layout: _Layout, columns: Columns) -> HostArray:
+def _joined(filling: _Filling, numbers: HostArray, columns: Columns) -> HostArray:
     """Return the inputs, (n, n_in): those of each column beside those of the one before."""
-    n, n_texts = len(numbers), sum(columns[place].width for place, i in enumerate(layout.inputs) if i in texts)
+    n, n_columns = len(numbers), len(filling.places_of_texts)
+    n_texts = sum(column.width for column in columns if column.categories is not None)
     if 8 * n * n_texts > MAX_BYTES:
         raise ValueError(
-            f"{layout.path}: expected texts that make at most {MAX_BYTES // 8:,} numbers, one for each category and "
-            f"line, got {n_texts:,} categories in {n:,} lines. Leave columns of many texts out, or group them."
+            f"{filling.layout.path}: expected texts that make at most {MAX_BYTES // 8:,} numbers, one for each "
+            f"category and line, got {n_texts:,} categories in {n:,} lines. Leave columns of many texts out, or group "
+            "them."
         )
-    x, of_numbers, begin = np.zeros((n, numbers.shape[1] + n_texts)), iter(numbers.T), 0
-    for i, column in zip(layout.inputs, columns, strict=True):
-        if column.categories is None:
-            x[:, begin] = next(of_numbers)
-        else:
-            x[np.arange(n), begin + numbered(texts[i], column.categories)] = 1
-        begin += column.width
+    begins = [0, *accumulate(column.width for column in columns)]
+    of_texts = [
+        {text: begin + i for i, text in enumerate(column.categories)}
+        for begin, column in zip(begins, columns, strict=False)
+        if column.categories is not None
+    ]
+    x = np.zeros((n, begins[-1]))
+    x[:, [begin for begin, column in zip(begins, columns, strict=False) if column.categories is None]] = numbers
+    places, n_rows = map(getitem, cycle(of_texts), filling.texts), max(1, _BLOCK // n_columns)
+    for row in range(0, n, n_rows):
+        rows = x[row : row + n_rows]
+        at = np.fromiter(islice(places, len(rows) * n_columns), np.intp).reshape(len(rows), n_columns)
+        np.put_along_axis(rows, at, 1, axis=1)
     return x
