@@ -15,7 +15,8 @@ from anynet.checks import (
     value_of,
     whole_number,
 )
-from anynet.layers import BatchNorm, Dropout
+from anynet.formats.pictures import asked_for
+from anynet.layers import BatchNorm, Conv2D, Dropout
 
 TABLE = {"sigmoid": 1, "tanh": 2}
 
@@ -129,6 +130,7 @@ def test_what_a_terminal_would_obey_is_shown_escaped_and_cut():
         == "plain \u00e9, \u4e2d, \u0645\u06cc\u200c\u062e\nnext"
     )
     assert shown("a\x1b[2J\r\t\u202e\ud800\0") == r"a\x1b[2J\r\t\u202e\ud800\x00"
+    assert (shown("a\n\u200d\u1234"), shown("a\nb", in_one_line=True)) == ("a\n\u200d\u1234", r"a\nb")
     assert shown(10**6 * "a", 5) == "aaaaa..."
     assert len(shown(10**6 * "a")) == MAX_SHOWN + 3
 
@@ -188,6 +190,13 @@ def test_numbers_of_many_digits_are_refused_where_networks_are_built_and_trained
         Network([10**5000, 2])
 
 
+def test_a_name_is_as_long_as_it_may_be_and_what_joins_its_characters_may_be_in_it():
+    names = "n" * 200, "\u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645", "\U0001f469\u200d\U0001f4bb"
+    assert names_of_classes(names) == names
+    with pytest.raises(ValueError, match=r"class_names: expected printable names of at most 200 .* of 201\. Rename it"):
+        names_of_classes(["n" * 201])
+
+
 def test_names_of_classes_are_no_more_than_a_file_takes():
     names = [f"{i:020}" for i in range(2**20 // 20)]
     assert names_of_classes(names) == tuple(names)
@@ -214,3 +223,41 @@ def test_names_of_classes_are_no_more_than_a_file_takes():
 def test_numbers_of_many_digits_are_refused_in_a_line(given):
     with pytest.raises(ValueError, match=r"expected .*, got one of int of many digits"):
         given(10**5000)
+
+
+X, Y = np.zeros((4, 3), "float32"), np.arange(4) % 2
+HUGE = 10**5000  # Python writes no whole number of so many digits
+
+
+@pytest.mark.parametrize("given", [HUGE, "\x1b[31m", [1], None], ids=["huge", "escape", "list", "none"])
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda given: Network([3, 2], dtype=given),
+        lambda given: Network([3, 2], device=given or HUGE),
+        lambda given: Network([3, 2], cost=given or HUGE),
+        lambda given: Network([3, 2], hidden=given or HUGE),
+        lambda given: Conv2D(2, given),
+        lambda given: Conv2D(2, 3, padding=given),
+        lambda given: Network([3, 2]).fit(X, Y, shuffle=given),
+        lambda given: Network([3, 2]).fit(X, Y, early_stopping=given or HUGE),
+        lambda given: Network([3, 2]).fit(X, Y, freeze=[given]),
+        lambda given: Network([3, 2]).fit(X, Y, freeze=given or HUGE),
+        lambda given: Network([3, 2]).fit(X, Y, callbacks=given),
+        lambda given: Network([3, 2]).fit(X, Y, transform=given or HUGE),
+        lambda given: Network([3, 2]).fit(X, Y, sample_weight=given or HUGE),
+        lambda given: Network([3, 2]).fit(X, Y, optimizer=given or HUGE),
+        lambda given: Network([3, 2]).predict(given),
+        lambda given: Network([3, 2]).predict([[given, 1, 2]]),
+        lambda given: asked_for(given or HUGE, "colour", "crop"),
+        lambda given: asked_for((2, given), "colour", "crop"),
+        lambda given: asked_for(8, given, "crop"),
+        lambda given: asked_for(8, "colour", given),
+        lambda given: asked_for(None, "colour", "crop", given or HUGE),
+    ],
+)
+def test_what_belongs_nowhere_is_refused_in_our_words(door, given):
+    with pytest.raises((ValueError, TypeError), match="expected") as told:
+        door(given)
+    assert told.value.args[0].isprintable()
+    assert len(told.value.args[0]) < 500

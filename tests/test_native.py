@@ -78,6 +78,17 @@ def test_what_is_no_network_file(tmp_path):
         Network([4, 3]).save(tmp_path / "absent" / "x.npz")
 
 
+def test_layers_are_counted_before_any_is_made(tmp_path):
+    path = Network([4, 3]).save(tmp_path / "x.npz")
+    arrays, header = npz.read(path)
+    npz.write(path, arrays, header | {"layers": [None] * 1001})
+    with pytest.raises(ValueError, match=r"x\.npz: expected at most 1,000 layers, got 1,001"):
+        Network.load(path)
+    np.savez(path, s=np.ones(1002, int))
+    with pytest.raises(ValueError, match=r"x\.npz: expected at most 1,000 layers, got 1,001"):
+        Network.load(path)
+
+
 def test_a_newer_format_says_how_to_upgrade(tmp_path):
     npz.write(tmp_path / "x.npz", {"s": [4, 3]}, {"format_version": 99})
     with pytest.raises(ValueError, match=r"expected format version 1, got 99.*pip install --upgrade"):
