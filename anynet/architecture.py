@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from anynet import activations, costs, initializers, metrics
 from anynet.activations import Activation
-from anynet.checks import look_up, whole_number
+from anynet.checks import as_code, look_up, whole_number
 from anynet.costs import COSTS, Cost
 from anynet.initializers import Initializer
 from anynet.layers import MAX_DIMENSIONS, MAX_LAYERS, Dense, Flatten, Layer
@@ -356,10 +356,10 @@ def parse_layers(sizes: Sequence[Any]) -> tuple[Shape, list[Layer]]:
         TypeError: One is neither a whole number nor a layer.
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {sizes!r}.")
+        raise TypeError(f"sizes: expected a list such as [784, 30, 10], got {as_code(sizes)}.")
     given = list(sizes)
     if len(given) < 2:
-        raise ValueError(f"sizes: expected an input and at least one layer, got {given!r}.")
+        raise ValueError(f"sizes: expected an input and at least one layer, got {as_code(given)}.")
     first, *rest = given
     shape = first if isinstance(first, (tuple, list)) else (first,)
     if len(shape) > MAX_DIMENSIONS:

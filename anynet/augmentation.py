@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from anynet.checks import look_up, number_in, typed_number, whole_number
+from anynet.checks import as_code, look_up, number_in, typed_number, whole_number
 from anynet.data import check_finite
 from anynet.typing import Generator, HostArray
 
@@ -284,7 +284,9 @@ def checked(transform: Any) -> tuple[Transform, ...]:
     given = tuple(transform) if isinstance(transform, Sequence) and not isinstance(transform, str) else (transform,)
     for one in given:
         if not callable(one) or isinstance(one, type):
-            made = f"the class {one.__name__}. Make a value of it: {one.__name__}()" if isinstance(one, type) else one
+            made = as_code(one)
+            if isinstance(one, type):
+                made = f"the class {one.__name__}. Make a value of it: {one.__name__}()"
             raise TypeError(
                 f"transform: expected a function of x and a generator of random numbers, or several, got {made}."
             )

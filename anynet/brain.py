@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self, overload
 from anynet import backends, notebook, parameters, random, saving
 from anynet.architecture import Architecture
 from anynet.backends import Backend
-from anynet.checks import names_of_classes, path_shown, warn
+from anynet.checks import as_code, names_of_classes, path_shown, warn
 from anynet.formats import pictures
 from anynet.formats.bounded import MAX_BYTES
 from anynet.formats.columns import Columns, checked
@@ -131,9 +131,9 @@ class Brain:
         if name == "pictures":
             value = pictures.checked(value, prod(self.architecture.input_shape))
         if name == "input_scale" and value not in (None, *SCALES):
-            raise ValueError(f"input_scale: expected {' or '.join(SCALES)}, or None, got {value!r}.")
+            raise ValueError(f"input_scale: expected {' or '.join(SCALES)}, or None, got {as_code(value)}.")
         if name == "is_column" and not isinstance(value, bool):
-            raise TypeError(f"is_column: expected True or False, got {value!r}.")
+            raise TypeError(f"is_column: expected True or False, got {as_code(value)}.")
         super().__setattr__(name, value)
 
     def to(self, backend: str | Backend, device: DeviceLike = None, dtype: str | None = None) -> Self:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anynet.checks import number_in, whole_number
+from anynet.checks import as_code, number_in, whole_number
 
 __all__ = ["Checkpoint", "EarlyStopping"]
 
@@ -53,7 +53,7 @@ class EarlyStopping:
         is_delta = "a finite number, at least 0", lambda delta: delta >= 0
         object.__setattr__(self, "min_delta", number_in("min_delta", self.min_delta, *is_delta))
         if not isinstance(self.metric, str):
-            raise TypeError(f"metric: expected a name, got {self.metric!r}. Give one such as 'validation_cost'.")
+            raise TypeError(f"metric: expected a name, got {as_code(self.metric)}. Give one such as 'validation_cost'.")
 
     def after_epoch(
         self, seen: Stopping, epoch: int, value: float, learnt: Any, more_is_better: bool = False
@@ -109,7 +109,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         if not isinstance(self.folder, (str, Path)):
-            raise TypeError(f"folder: expected a path, got {self.folder!r}. Give one such as 'run'.")
+            raise TypeError(f"folder: expected a path, got {as_code(self.folder)}. Give one such as 'run'.")
         for name in ("every", "every_steps", "keep"):
             if name == "keep" or getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name)))

@@ -69,7 +69,7 @@ def value_of(table: Mapping[str, T], given: object, kind: type[T], what: str) ->
     if isinstance(given, type):
         got = f"the class {given.__name__}. Make a value of it: {given.__name__}(...)"
     else:
-        got = f"{given!r}. Give one of {_listed(table)}, or a value of your own"
+        got = f"{as_code(given)}. Give one of {_listed(table)}, or a value of your own"
     raise TypeError(f"{what}: expected a name or a value {kind.__name__}(...), got {got}.")
 
 
@@ -156,7 +156,7 @@ def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None
         return None
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         kind = "the text " if isinstance(given, (str, bytes)) else ""
-        raise TypeError(f"class_names: expected a sequence of names, got {kind}{given!r}.")
+        raise TypeError(f"class_names: expected a sequence of names, got {kind}{as_code(given)}.")
     names = tuple(map(str, given))
     if n is not None and len(names) != n:
         raise ValueError(

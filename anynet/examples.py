@@ -17,7 +17,7 @@ from array_api_compat import array_namespace, device
 
 from anynet.backends import library_of, to_numpy
 from anynet.backends.dtypes import refuse_masked
-from anynet.checks import names_of_classes
+from anynet.checks import as_code, names_of_classes
 from anynet.formats.columns import Columns
 from anynet.formats.columns import checked as checked_columns
 from anynet.formats.pictures import Pictures
@@ -198,8 +198,9 @@ def as_dataset(data: Any, y: Any = None) -> Dataset:
 def _of_two(x: Any, y: Any) -> Dataset:
     """Return x and y as a Dataset; TypeError if one of them is what belongs elsewhere."""
     if isinstance(y, Integral):
+        got = as_code(y)
         raise TypeError(
-            f"y: expected what should come out for each example, got {y!r}. All else goes by its name: epochs={y!r}."
+            f"y: expected what should come out for each example, got {got}. All else goes by its name: epochs={got}."
         )
     if isinstance(x, Dataset) or isinstance(y, Dataset):
         raise TypeError(
@@ -285,17 +286,23 @@ def rows_at(source: Any, rows: HostArray | slice) -> Any:
     return np.asarray(refuse_masked(source[increasing], "x"))[back]
 
 
+def _is_real(value: Any) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() < 1024  # else no float is so large
+    return isinstance(value, (Real, np.bool_))
+
+
 def _numbers(x: Any, a: HostArray, argument: str) -> HostArray:
     """Return an array of objects as numbers, if a frame's columns hold nothing else; else say which does not."""
     columns = a.T if a.ndim == 2 else a[None]
-    cells = ((i, j, v) for j, column in enumerate(columns) for i, v in enumerate(column.ravel().tolist()))
-    wrong = next((cell for cell in cells if not isinstance(cell[2], (Real, np.bool_))), None)
+    cells = ((i, j, v) for j, column in enumerate(columns) for i, v in enumerate(np.ravel(column).tolist()))
+    wrong = next((cell for cell in cells if not _is_real(cell[2])), None)
     if wrong is None and not isinstance(x, np.ndarray):
         return a.astype(np.float64)
     where, cure = "", f"Convert it: {argument}.astype('float32')"
     if wrong is not None:
         i, j, v = wrong
-        where = f", with {v!r} in column {_name_of(x, j)!r}, row {i}" * (a.ndim == 2)
+        where = f", with {as_code(v)} in column {_name_of(x, j)!r}, row {i}" * (a.ndim == 2)
         cure = "Make numbers of it, a column of 0 and 1 per category say, as pandas.get_dummies does, or leave it out"
     raise TypeError(f"{argument}: expected real numbers, got an array of {a.dtype}{where}. {cure}.")
 

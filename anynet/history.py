@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, SupportsIndex, overload
@@ -170,9 +170,10 @@ _OF_REPORTS = ("epoch", "seconds", "rate", "n_correct")
 
 def as_record(report: Report) -> dict[str, Any]:
     """Return the report of an epoch as JSON takes it: one level, so that tables are made of it, metrics last."""
-    record = asdict(report)
-    metrics, _ = record.pop("metrics"), record.pop("batch_cost")
-    return {**record, **metrics}
+    record = dict(vars(report))
+    metrics: dict[str, float] = record.pop("metrics")
+    del record["batch_cost"]
+    return record | metrics
 
 
 def from_record(record: dict[str, Any]) -> Report:

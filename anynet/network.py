@@ -5,7 +5,7 @@ its classes, and a `BookFace`, which is asked as the book's is; here stand today
 the door and hands on. The mathematics is in backprop.py, the journeys themselves in training.py and evaluation.py.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from anynet.backends import Backend, on_device
 from anynet.book_face import BookFace
 from anynet.brain import made_of
 from anynet.callbacks import Checkpoint, EarlyStopping
+from anynet.checks import as_code
 from anynet.costs import Cost
 from anynet.data import Streamed, check_finite, rows_of, to_device
 from anynet.examples import Dataset, as_dataset
@@ -222,8 +223,8 @@ class Network(BookFace):
         return self._fit(x, y, epochs=epochs, optimizer=optimizer, learnt=self.learnt, **how)
 
     def _fit(self, x: Any, y: Any, progress: bool | None = None, callbacks: Sequence[Any] = (), **how: Any) -> History:
-        if not all(map(callable, callbacks)):
-            raise TypeError(f"callbacks: expected functions of a report and the network, got {callbacks!r}.")
+        if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
+            raise TypeError(f"callbacks: expected functions of a report and the network, got {as_code(callbacks)}.")
         reports = with_progress(self.iter_fit(x, y, **how), progress)
         return collect(reports, self.history, callbacks, self, how.get("checkpoint") is not None)
 

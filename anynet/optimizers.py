@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from anynet.checks import look_up, number_in, positive_number
+from anynet.checks import as_code, look_up, number_in, positive_number
 from anynet.parameters import with_decay
 from anynet.schedules import Schedule, Watched
 from anynet.trees import map_arrays
@@ -406,7 +406,7 @@ def get(optimizer: str | Optimizer, learning_rate: float) -> Optimizer:
         made = look_up(OPTIMIZERS, optimizer, "optimizer")
         has_usual_rate = hasattr(made, "learning_rate")  # a field's default is an attribute of the class
         return made() if has_usual_rate else made(learning_rate)  # type: ignore[call-arg]
-    raise TypeError(f"optimizer: expected a name or a value such as SGD(0.5), got {optimizer!r}.")
+    raise TypeError(f"optimizer: expected a name or a value such as SGD(0.5), got {as_code(optimizer)}.")
 
 
 def initialize(xp: Namespace, optimizer: Optimizer, parameters: Parameters) -> tuple[Tree, ...]:

@@ -13,7 +13,7 @@ from anynet import augmentation, optimizers, random
 from anynet.agreement import exact_on, is_same_folder
 from anynet.averaging import ahead_of, averaged, with_ahead, without_average
 from anynet.callbacks import Checkpoint, EarlyStopping, Stopping
-from anynet.checks import warn
+from anynet.checks import as_code, warn
 from anynet.history import History, Lines, Report
 from anynet.optimizers import Optimizer
 from anynet.parameters import all_finite
@@ -42,7 +42,7 @@ class Learnt(NamedTuple):
         if optimizer is not None and type(optimizer) is not type(own):
             raise ValueError(
                 f"optimizer: expected one of the class {type(own).__name__}, for its slots go on, got "
-                f"{optimizer!r}. Leave it out, or start another afresh: fit(...)."
+                f"{as_code(optimizer)}. Leave it out, or start another afresh: fit(...)."
             )
         return own if optimizer is None else optimizer
 
@@ -75,12 +75,12 @@ class Conduct:
         """Check what needs no data; `names` are the metrics that reports will have."""
         for argument in ("shuffle", "training_cost"):
             if not isinstance(given := getattr(self, argument), bool):
-                raise TypeError(f"{argument}: expected True or False, got {given!r}.")
+                raise TypeError(f"{argument}: expected True or False, got {as_code(given)}.")
         for argument, kind in (("early_stopping", EarlyStopping), ("checkpoint", Checkpoint)):
             given = getattr(self, argument)
             if given is not None and not isinstance(given, kind):
                 made = "EarlyStopping(patience=5)" if kind is EarlyStopping else "Checkpoint('run')"
-                raise TypeError(f"{argument}: expected a value such as {made}, got {given!r}.")
+                raise TypeError(f"{argument}: expected a value such as {made}, got {as_code(given)}.")
         if self.early_stopping is not None and self.early_stopping.metric not in names:
             cure = "" if any(name.startswith("validation") for name in names) else " Give validation data."
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from anynet.architecture import Architecture
 from anynet.backends import Backend
-from anynet.checks import whole_number
+from anynet.checks import as_code, whole_number
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def _frozen(architecture: Architecture, freeze: Any) -> tuple[int, ...]:
     """Return which layers are frozen, counted from 0; they are given as a summary numbers them, from 1."""
     n = len(architecture.stages)
     if isinstance(freeze, str) or not isinstance(freeze, Sequence):
-        raise TypeError(f"freeze: expected a list of positions, as summary() numbers layers, got {freeze!r}.")
+        raise TypeError(f"freeze: expected a list of positions, as summary() numbers layers, got {as_code(freeze)}.")
     for position in freeze:
         if isinstance(position, bool) or not isinstance(position, int) or not 1 <= position <= n:
             raise ValueError(
-                f"freeze: expected positions from 1 to {n}, as summary() numbers layers, got {position!r}."
+                f"freeze: expected positions from 1 to {n}, as summary() numbers layers, got {as_code(position)}."
             )
     frozen = tuple(sorted({position - 1 for position in freeze}))
     if not any(p and l not in frozen for l, p in enumerate(architecture.parameter_shapes()[0])):

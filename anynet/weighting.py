@@ -152,7 +152,7 @@ def _of_mean_1(weights: HostArray, argument: str) -> HostArray:
 def _checked(given: ArrayLike, n: int, argument: str = "sample_weight") -> HostArray:
     try:
         weights = np.asarray(given, dtype="float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{argument}: expected {n} numbers, got {type(given).__name__}.") from None
     if weights.shape != (n,):
         raise ValueError(f"{argument}: expected the shape ({n},), one per example, got {weights.shape}.")

@@ -326,7 +326,7 @@ def test_what_was_pickled_without_the_stream_has_the_one_of_its_seed():
         (lambda x, rng: x.T, ValueError, "transform: expected as many rows of the same shape"),
         (lambda x, rng: x > 0, ValueError, "transform: expected numbers of x's dtype, float64, got bool"),
         (lambda x, rng: x / 0.0, ValueError, "transform: expected finite numbers"),
-        ("shift", TypeError, "transform: expected a function of x and a generator .* got shift"),
+        ("shift", TypeError, "transform: expected a function of x and a generator .* got .shift"),
         (Shift, TypeError, r"transform: expected .* got the class Shift. Make a value of it: Shift\(\)"),
         ([Shift(), 3], TypeError, "transform: expected a function of x and a generator .* got 3"),
         (Shift(), ValueError, r"transform: expected images, .* got \(10, 12\)"),

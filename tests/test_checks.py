@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anynet import Checkpoint, Network, datasets
+from anynet import Checkpoint, EarlyStopping, Network, datasets
 from anynet.checks import (
     MAX_SHOWN,
     look_up,
@@ -249,6 +249,9 @@ HUGE = 10**5000  # Python writes no whole number of so many digits
         lambda given: Network([3, 2]).fit(X, Y, optimizer=given or HUGE),
         lambda given: Network([3, 2]).predict(given),
         lambda given: Network([3, 2]).predict([[given, 1, 2]]),
+        lambda given: Network(given),
+        lambda given: EarlyStopping(3, metric=[given]),
+        lambda given: Checkpoint([given]),
         lambda given: asked_for(given or HUGE, "colour", "crop"),
         lambda given: asked_for((2, given), "colour", "crop"),
         lambda given: asked_for(8, given, "crop"),

@@ -756,3 +756,13 @@ def test_what_is_told_is_folded_to_the_terminal_and_what_is_copied_stays_whole(c
         "",
         "next",
     ]
+
+
+@pytest.mark.parametrize("option", ["--output", "--history", "--epochs", "--names"])
+def test_two_dashes_are_no_value_of_an_option(option, capsys):
+    with pytest.raises(SystemExit) as told:
+        main(["train", f"{option}=--"])
+    assert told.value.code == 2
+    assert f"argument {option}: expected a value, got --." in capsys.readouterr().err
+    main(["info", "--", "--output=--"])  # a file that is called so
+    assert "--output=--: No such file" in capsys.readouterr().err

@@ -151,3 +151,11 @@ def test_a_picture_is_replaced_whole_or_not_at_all(monkeypatch):
     os.mkfifo("pipe.png")
     with pytest.raises(ValueError, match=r"pipe\.png: expected a regular file to replace"):
         plots.show([[0.0, 1.0]], path="pipe.png")
+
+
+def test_of_other_kinds_of_pictures_matplotlib_says_nothing_of_its_own():
+    Lines("history", [Report(0, 1, 4, 4, 0.1, {"cost": 0.5})])
+    told = subprocess.run(
+        [sys.executable, "-m", "anynet", "curves", "history", "--output", "x.ps"], capture_output=True, text=True
+    )
+    assert (told.returncode, told.stderr) == (0, "")

@@ -20,7 +20,7 @@ from anynet.backends.cupy import diagnose_cupy
 from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refuse_masked
 from anynet.backends.errors import Active, no_such_device, not_placed
 from anynet.backends.interface import Library, Run, Step, loop
-from anynet.checks import look_up, warn
+from anynet.checks import as_code, look_up, warn
 from anynet.typing import (
     Array,
     ArrayLike,
@@ -341,13 +341,13 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
 
 def _named(dtype: Any) -> str:
     """Return a dtype by its name; np.float32 and torch.float32 have one too."""
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype)).rpartition(".")[2]
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", as_code(dtype)).rpartition(".")[2]
     if name in DTYPES:
         return name
     cure = ""
     if name in ("float16", "bfloat16", "half"):
         cure = " Sums of costs and gradients need more digits than it has; data in it are taken as they are."
-    raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}.{cure}")
+    raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {as_code(dtype)}.{cure}")
 
 
 def _automatic() -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anynet.checks import as_code
+
 if TYPE_CHECKING:
     from anynet.backends import Backend
     from anynet.backends.interface import Library
@@ -22,7 +24,7 @@ _AS_NUMPY_IS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": 
 
 def no_such_device(name: str, device: object, existing: str) -> ValueError:
     """Return the error for a device that does not exist."""
-    return ValueError(f"device: expected {existing} for {name}, got {device!r}.")
+    return ValueError(f"device: expected {existing} for {name}, got {as_code(device)}.")
 
 
 def missing(package: str, extra: str) -> ImportError:

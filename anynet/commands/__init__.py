@@ -60,6 +60,9 @@ def run(argv: Sequence[str]) -> int:
 def _parse(argv: Sequence[str], arguments: argparse.Namespace) -> None:
     """Read what was typed into the arguments; where nothing was, what a file of options says."""
     parser = _parser(argv)
+    options = argv[: argv.index("--")] if "--" in argv else argv
+    for name in (word.removesuffix("=--") for word in options if word.startswith("--") and word.endswith("=--")):
+        parser.error(f"argument {name}: expected a value, got --")  # which argparse would take for none
     parser.parse_args(argv, arguments)
     if getattr(arguments, "config", None) is not None:  # it has made itself the defaults
         parser.parse_args(argv, arguments)

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,7 @@ def _taken(path: Path) -> UsageError:
 @contextmanager
 def saved(picture: Picture) -> Iterator[None]:
     """Save what is drawn in the `with` statement; a name that is none of a picture is told as what was typed."""
+    logging.getLogger("matplotlib").addHandler(logging.NullHandler())  # what it says of kinds of pictures is not ours
     try:
         yield
     except PictureNameError as error:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from anynet.checks import as_code
+
 MODES = {"colour": 3, "grey": 1}  # and how many channels each has
 FITS = ("crop", "squeeze")
 RESAMPLING = "bilinear"  # over all of the pixels that a new one covers
@@ -80,17 +82,23 @@ def asked_for(
     """
     for what, value, known in (("mode", mode, tuple(MODES)), ("fit", fit, FITS)):
         if value not in known:
-            raise ValueError(f"{what}: expected {' or '.join(known)}, got {value!r}.")
+            raise ValueError(f"{what}: expected {' or '.join(known)}, got {as_code(value)}.")
+    if not isinstance(pictures, (Pictures, type(None))):
+        raise TypeError(f"pictures: expected net.pictures, got {as_code(pictures)}. A size is given as size=32, say.")
     if pictures is not None and (size, mode, fit) != (None, "colour", "crop"):
-        raise ValueError(f"pictures: expected no size, mode or fit beside them, got {(size, mode, fit)}. Leave it out.")
+        raise ValueError(
+            f"pictures: expected no size, mode or fit beside them, got {as_code((size, mode, fit))}. Leave it out."
+        )
     if size is None:
         if fit != "crop":
-            raise ValueError(f"fit: expected a size to bring pictures to, got none beside {fit!r}. Give size=32, say.")
+            raise ValueError(
+                f"fit: expected a size to bring pictures to, got none beside {as_code(fit)}. Give size=32, say."
+            )
         return None, mode, fit
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     if len(sides) != 2 or not all(hasattr(side, "__index__") and type(side) is not bool for side in sides):
-        raise TypeError(f"size: expected a number of pixels, or (height, width), got {size!r}.")
+        raise TypeError(f"size: expected a number of pixels, or (height, width), got {as_code(size)}.")
     height, width = (side.__index__() for side in sides)
     if min(height, width) < 1 or height * width > MAX_PIXELS:
-        raise ValueError(f"size: expected from 1 to {MAX_PIXELS:,} pixels, got {height} x {width}.")
+        raise ValueError(f"size: expected from 1 to {MAX_PIXELS:,} pixels, got {as_code(height)} x {as_code(width)}.")
     return (height, width), mode, fit

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from anynet import initializers
 from anynet.activations import Activation
-from anynet.checks import whole_number
+from anynet.checks import as_code, whole_number
 from anynet.initializers import Initializer
 from anynet.layers.images import PADDINGS, check_holds, image_of, margins, padded, pair_of
 from anynet.layers.layer import Layer
@@ -64,8 +64,8 @@ class Conv2D(Layer):
         object.__setattr__(self, "filters", whole_number("Conv2D", self.filters, limits="at least 1 filter"))
         object.__setattr__(self, "kernel", pair_of("Conv2D", "kernel", self.kernel))
         object.__setattr__(self, "stride", pair_of("Conv2D", "stride", self.stride))
-        if self.padding not in PADDINGS:
-            raise ValueError(f"Conv2D: expected a padding of {' or '.join(PADDINGS)}, got {self.padding!r}.")
+        if not isinstance(self.padding, str) or self.padding not in PADDINGS:
+            raise ValueError(f"Conv2D: expected a padding of {' or '.join(PADDINGS)}, got {as_code(self.padding)}.")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (down, across, filters)."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from anynet.checks import whole_number
+from anynet.checks import as_code, whole_number
 from anynet.typing import Array, Namespace, Shape
 from anynet.windows import Pair, put
 
@@ -15,7 +15,7 @@ def pair_of(where: str, name: str, given: Any) -> Pair:
     """Return a size, a number or (rows, columns), as a pair; ValueError or TypeError if it is none."""
     sizes = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
     if len(sizes) != 2:
-        raise ValueError(f"{where}: expected a {name} that is a number or (rows, columns), got {given!r}.")
+        raise ValueError(f"{where}: expected a {name} that is a number or (rows, columns), got {as_code(given)}.")
     rows, columns = (whole_number(where, n, limits=f"a {name} of at least 1") for n in sizes)
     return rows, columns
 
