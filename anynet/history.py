@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -209,7 +210,14 @@ class Lines:
         how = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe may have taken the name
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | how, 0o666)
         try:
-            os.write(file, _line(report).encode())
+            n_bytes, left = os.fstat(file).st_size, _line(report).encode()
+            try:
+                while left:  # a disk that is nearly full takes a part
+                    left = left[os.write(file, left) :]
+            except OSError as error:
+                with suppress(OSError):
+                    os.ftruncate(file, n_bytes)  # what comes after it would be no line either
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
         finally:
             os.close(file)
 

@@ -1,8 +1,10 @@
 """Histories: lists by name, a table, a picture, and lines of JSON that outlive the program."""
 
+import errno
 import gzip
 import io
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -174,3 +176,26 @@ def test_a_record_is_of_one_level():
 def test_that_of_a_network_is_a_history():
     history = Network([2, 3]).fit(np.eye(2), np.array([0, 1]), epochs=2, batch_size=1)
     assert len(history["cost"]) == 2
+
+
+@pytest.mark.parametrize("takes", [5, 10**6])
+def test_a_line_is_appended_whole_or_not_at_all(takes, tmp_path, monkeypatch):
+    report, write, room = Report(0, 1, 4, 4, 0.1, {"cost": 0.5}), os.write, [0]
+
+    def nearly_full(file, content):
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room[0] -= 1
+        return write(file, content[:takes])
+
+    lines = Lines(tmp_path / "history", [])
+    monkeypatch.setattr(os, "write", nearly_full)
+    room[0] = 10**6
+    lines.append(report)
+    room[0] = int(takes < 100)
+    with pytest.raises(OSError, match="No space left on device") as told:
+        lines.append(report)
+    assert told.value.filename == str(tmp_path / "history")
+    room[0] = 10**6
+    lines.append(report)
+    assert list(read(tmp_path / "history")) == [report, report]

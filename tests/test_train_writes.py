@@ -15,7 +15,7 @@ from recipes import clusters
 from anynet import Network, backends, resuming
 from anynet.cli import main
 from anynet.commands import options, train
-from anynet.history import read
+from anynet.history import Lines, read
 
 TRAIN = "train --data data.npz --validation-fraction 0.25 --learning-rate 5"
 
@@ -182,3 +182,17 @@ def test_an_interrupt_in_an_epoch_that_has_diverged_saves_what_was_finite_and_sa
     assert last == "Interrupted. What was learnt so far is in net.npz."
     saved = Network.load("net.npz").weights
     assert all(np.array_equal(a, b) for a, b in zip(saved, before, strict=True))
+
+
+@pytest.mark.parametrize("door", ["history", "checkpoint"])
+def test_an_epoch_that_can_be_told_nowhere_is_kept(door, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", door)
+
+    monkeypatch.setattr(*((Lines, "append") if door == "history" else (resuming.files, "write")), full)
+    words = ["--epochs", "2", "--batch-size", "100", "--output", "net.npz", "--quiet", f"--{door}", "there"]
+    assert main([*TRAIN.split(), *words]) == 1
+    assert "What was learnt so far is in net.npz." in (err := capsys.readouterr().err)
+    assert f"{door}: No space left on device." in err
+    started = Network([2, 30, 3], seed=0)
+    assert not np.array_equal(Network.load("net.npz").weights[-1], started.weights[-1])
