@@ -258,10 +258,10 @@ def is_number(cell: str) -> bool:
 
 
 def numbers(cells: Sequence[str]) -> HostArray:
-    """Return the numbers that cells are, (n,) float64, each text read once; raises ValueError if one is none."""
+    """Return the numbers that cells are, (n,) float64, parsed once where they come often; ValueError if one is none."""
     if "_" in "".join(cells):
         raise ValueError
-    return np.fromiter(map(lru_cache(None)(float), cells), np.float64, len(cells))
+    return np.fromiter(map(lru_cache(_BLOCK)(float), cells), np.float64, len(cells))
 
 
 def are_texts(cells: Sequence[str]) -> bool:
