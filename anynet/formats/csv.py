@@ -390,7 +390,8 @@ def _with_categories(filling: _Filling) -> Columns:
 
 def _unknown(i: int, cells: list[str], known: tuple[str, ...], layout: _Layout, lines: Sequence[int]) -> ValueError:
     """Return the error of a text in column i that is none of the categories."""
-    row = next(row for row, cell in enumerate(cells) if cell not in known)
+    unknown = set(cells).difference(known)
+    row = next(row for row, cell in enumerate(cells) if cell in unknown)
     expected = f"one of the categories that the network has learnt from, {', '.join(known)[:100]},"
     return layout.fault(lines[row], i, expected, repr(cells[row][:40]), "Leave the line out")
 
