@@ -156,10 +156,11 @@ class History(list[Report]):
 
     def _rows(self) -> list[list[str]]:
         """Return the table, the names of its columns first."""
-        rows = [["epoch", "seconds", *(shown(name, 80, in_one_line=True) for name in self.metrics)]]
+        names = self.metrics  # each look at them goes through all epochs
+        rows = [["epoch", "seconds", *(shown(name, 80, in_one_line=True) for name in names)]]
         for report in self:
             told = {name: f"{value:.4g}" for name, value in (report.metrics or {}).items()}
-            rows.append([str(report.epoch), f"{report.seconds:.2f}", *(told.get(name, "") for name in self.metrics)])
+            rows.append([str(report.epoch), f"{report.seconds:.2f}", *(told.get(name, "") for name in names)])
         return rows
 
 

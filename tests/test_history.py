@@ -199,3 +199,10 @@ def test_a_line_is_appended_whole_or_not_at_all(takes, tmp_path, monkeypatch):
     room[0] = 10**6
     lines.append(report)
     assert list(read(tmp_path / "history")) == [report, report]
+
+
+def test_names_of_metrics_are_looked_for_once_per_table(monkeypatch):
+    looks, found = [], History.metrics.fget
+    monkeypatch.setattr(History, "metrics", property(lambda self: looks.append(1) or found(self)))
+    assert len(str(History([FIRST] * 9)).split("\n")) == 10
+    assert len(looks) == 1
