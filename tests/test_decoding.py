@@ -435,3 +435,12 @@ def test_a_webp_picture_that_its_decoder_would_hold_five_times_is_refused(tmp_pa
     Image.new("RGBA", (4000, 2517)).save(path, lossless=True, method=0)
     with pytest.raises(ValueError, match=r"an image of at most 10,0\d\d,\d\d\d pixels of its kind, got 4000 x 2517"):
         read_images(path)
+
+
+def test_a_webp_file_is_weighed_before_it_is_read(monkeypatch):
+    held = 2 * len(WITH_REMARKS) + 1000
+    monkeypatch.setattr(decoding, "MAX_HELD", held)
+    decoding.looked_at(io.BytesIO(WITH_REMARKS))
+    monkeypatch.setattr(decoding, "MAX_HELD", held - 1)
+    with pytest.raises(ValueError, match=f"at most {held - 1:,} bytes of WebP to be held, .* got {held:,}"):
+        decoding.looked_at(io.BytesIO(WITH_REMARKS))
