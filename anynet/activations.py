@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from array_api_compat import array_namespace
 
-from anynet.checks import value_of
+from anynet.checks import check_own, value_of
 from anynet.derived import Outline, derivative_of, is_elementwise, why_not
 from anynet.operations import dtype_name, isdtype
 from anynet.typing import Array, Namespace
@@ -74,6 +74,7 @@ class Activation:
     initializer: str = "lecun_normal"
 
     def __post_init__(self) -> None:
+        check_own(self, ("value",), ("derivative",))
         if self.derivative is None and self.learns and not self.is_for_outputs_only:
             object.__setattr__(self, "derivative", self._derived())
 

@@ -11,7 +11,7 @@ import numpy as np
 from anynet import backends
 from anynet.backends.threads import Threads
 from anynet.callbacks import Checkpoint
-from anynet.checks import shown, warn
+from anynet.checks import path_of, shown, warn
 from anynet.examples import Dataset, is_sparse, rows_at
 from anynet.formats.json import parsed
 from anynet.formats.replacing import sweep
@@ -44,7 +44,7 @@ def found(training: "Training", data: Dataset, validation: Any) -> "Training":
     if conduct.checkpoint is not None:
         check_free(conduct.checkpoint, conduct.resume)
     made_of = _made_of(training, data, validation)
-    moment = None if conduct.resume is None else files.newest(Path(conduct.resume))
+    moment = None if conduct.resume is None else files.newest(path_of(conduct.resume, "resume"))
     if moment is not None:
         _check(moment, made_of, training)
         training = _read_alike(moment.network, replace(training, threads=_as_before(moment, training)))

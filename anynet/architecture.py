@@ -380,7 +380,7 @@ def _parsed(layer: Any) -> Layer:
         hash(layer)
     except TypeError as error:
         raise TypeError(
-            f"sizes: expected layers that are frozen values, got {layer!r}: {error}. "
+            f"sizes: expected layers that are frozen values, got {as_code(layer)}: {error}. "
             "Make it a dataclass(frozen=True) of numbers, texts and tuples."
         ) from None
     return layer

@@ -130,7 +130,7 @@ class Brain:
             value = checked(value, prod(self.architecture.input_shape))
         if name == "pictures":
             value = pictures.checked(value, prod(self.architecture.input_shape))
-        if name == "input_scale" and value not in (None, *SCALES):
+        if name == "input_scale" and not (value is None or (isinstance(value, str) and value in SCALES)):
             raise ValueError(f"input_scale: expected {' or '.join(SCALES)}, or None, got {as_code(value)}.")
         if name == "is_column" and not isinstance(value, bool):
             raise TypeError(f"is_column: expected True or False, got {as_code(value)}.")
@@ -232,7 +232,7 @@ class Brain:
         parameters, state, _ = map_arrays(self.backend.to_numpy, self.train_state)
         made_of = self.architecture, self.backend.dtype, self.class_names, parameters, state
         saved = SavedNetwork(*made_of, self.input_scale, self.is_column, self.columns, self.pictures)
-        if isinstance(path, (str, Path)):
+        if not hasattr(path, "write"):
             return saving.write(path, saved)
         saving.write_into(path, saved)
         return None

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -141,6 +143,31 @@ def typed_number(text: str, is_whole: bool = False) -> float:
     return int(text) if is_whole else float(text)
 
 
+def check_own(value: Any, functions: Iterable[str], perhaps: Iterable[str] = ()) -> None:
+    """Check what a value that a user has made is to have: a name, and functions.
+
+    Args:
+        value: An activation, say.
+        functions: The names of its attributes that are functions.
+        perhaps: Those of some that may be None.
+
+    Raises:
+        TypeError: The name is no text, or one of them is no function.
+    """
+    if not isinstance(value.name, str):
+        raise TypeError(f"name: expected a text, got {as_code(value.name)}.")
+    for argument in (*functions, *perhaps):
+        given = getattr(value, argument)
+        if not callable(given) and (given is not None or argument in functions):
+            raise TypeError(f"{argument}: expected a function, got {as_code(given)}.")
+
+
+def check_network(given: object) -> None:
+    """Check that something is a network, or an ensemble, as its attributes say; TypeError otherwise."""
+    if not hasattr(given, "architecture"):
+        raise TypeError(f"net: expected a network, got {as_code(given)}. Network.load opens a file.")
+
+
 def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None:
     """Return names of classes as text, found to be such as a file of a network takes; None for None.
 
@@ -157,13 +184,17 @@ def names_of_classes(given: Any, n: int | None = None) -> tuple[str, ...] | None
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         kind = "the text " if isinstance(given, (str, bytes)) else ""
         raise TypeError(f"class_names: expected a sequence of names, got {kind}{as_code(given)}.")
-    names = tuple(map(str, given))
+    try:
+        names = tuple(map(str, given))
+    except ValueError:  # a whole number of more digits than Python writes
+        raise ValueError(f"class_names: expected {NAMES}, got {as_code(given)}. Rename them.") from None
     if n is not None and len(names) != n:
-        raise ValueError(
-            f"class_names: expected {n}, as many as the network tells apart, got {len(names)}: {', '.join(names[:10])}."
-        )
+        some = shown(", ".join(names[:10]), 200, in_one_line=True)
+        raise ValueError(f"class_names: expected {n}, as many as the network tells apart, got {len(names)}: {some}.")
     if len(set(names)) < len(names):
-        raise ValueError(f"class_names: expected different names, got {Counter(names).most_common(1)[0][0]!r} twice.")
+        raise ValueError(
+            f"class_names: expected different names, got {as_code(Counter(names).most_common(1)[0][0])} twice."
+        )
     text = "".join(names)
     if len(text) > MAX_NAMES or len(names) + sum(map(text.count, "[{:,")) > MAX_NAMES // 4:
         raise ValueError(
@@ -210,6 +241,21 @@ def shown(text: str, most: int = MAX_SHOWN, in_one_line: bool = False) -> str:
         return text
     kept = "" if in_one_line else "\n"
     return "".join(c if c in kept or is_printable(c) else ascii(c)[1:-1] for c in text)
+
+
+def path_of(given: object, argument: str = "path") -> Path:
+    """Return a path that was given, of a file or a folder that can be.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: No file can have that name.
+    """
+    if not isinstance(given, (str, PathLike)):
+        raise TypeError(f"{argument}: expected a path, got {as_code(given)}. Give the name of a file as text.")
+    path = Path(given)
+    if "\0" in str(path):
+        raise ValueError(f"{argument}: expected a name that a file can have, got {no_name(str(path))}. Rename it.")
+    return path
 
 
 def path_shown(path: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from array_api_compat import array_namespace
 
 from anynet.activations import Activation, identity, softplus
-from anynet.checks import value_of
+from anynet.checks import as_code, check_own, positive_number, shown, value_of
 from anynet.derived import Outline, delta_of, why_not
 from anynet.typing import Array, Namespace
 
@@ -58,6 +58,12 @@ class Cost:
     delta: Callable[[Namespace, Array, Array, Array], Array] | None = None
     learning_rate: float = 0.5
     check_targets: Callable[[Array], None] = _accept
+
+    def __post_init__(self) -> None:
+        check_own(self, ("value", "check_targets"), ("delta",))
+        if not isinstance(self.output, str):
+            raise TypeError(f"output: expected the name of an activation, got {as_code(self.output)}.")
+        positive_number("learning_rate", self.learning_rate)
 
     def with_positive_weights(self, weights: Array) -> "Cost":
         """Return the cost with its positive terms weighted; one for which `has_positive_terms` holds.
@@ -202,7 +208,8 @@ def get(cost: "str | Cost | None", output: str) -> Cost | None:
         cost = "cross_entropy" if output == "softmax" else "quadratic"
     if isinstance(cost, Cost):
         if cost.output != output:
-            raise ValueError(f"cost: expected one for the output {output}, got {cost.name}, for {cost.output}.")
+            got = shown(f"{cost.name}, for {cost.output}", 200, in_one_line=True)
+            raise ValueError(f"cost: expected one for the output {output}, got {got}.")
         return cost
     cost = value_of({known.name: known for known in COSTS.values()}, cost, Cost, "cost").name
     if (output, cost) not in COSTS:

@@ -11,7 +11,7 @@ from array_api_compat import numpy as xp
 from anynet import metrics as measures
 from anynet.architecture import Architecture
 from anynet.backends import Backend, to_numpy
-from anynet.checks import look_up, path_shown
+from anynet.checks import as_code, look_up, path_shown
 from anynet.data import by_name
 from anynet.examples import as_dataset
 from anynet.formats import columns, pictures
@@ -50,11 +50,13 @@ class Ensemble:
     def __init__(self, networks: Sequence[Network], combine: str = "average") -> None:
         if isinstance(networks, (Network, str, bytes, Path)) or not isinstance(networks, Iterable):
             files = " Ensemble.load opens files." * isinstance(networks, (str, bytes, Path))
-            raise TypeError(f"networks: expected several in a list, got {networks!r} alone. Write [it, ...].{files}")
+            raise TypeError(
+                f"networks: expected several in a list, got {as_code(networks)} alone. Write [it, ...].{files}"
+            )
         self.networks = tuple(networks)
         for net in self.networks:
             if not isinstance(net, Network):
-                raise TypeError(f"networks: expected networks, got {net!r}. Ensemble.load opens files.")
+                raise TypeError(f"networks: expected networks, got {as_code(net)}. Ensemble.load opens files.")
         look_up(COMBINE, combine, "combine")
         if not self.networks:
             raise ValueError("networks: expected at least one, got none.")
@@ -85,7 +87,9 @@ class Ensemble:
             TypeError: It is one path, and not several in a list.
         """
         if isinstance(paths, (str, bytes, Path)) or not isinstance(paths, Iterable):
-            raise TypeError(f"paths: expected several in a list, got {str(paths)!r} alone. Write [it, ...].")
+            raise TypeError(
+                f"paths: expected several in a list, got {as_code(str(paths) if isinstance(paths, Path) else paths)} alone. Write [it, ...]."
+            )
         files = list(paths)
         networks = [Network.load(path, backend, device) for path in files]
         _check_go_together(networks, [path_shown(path) for path in files])

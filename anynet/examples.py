@@ -132,7 +132,7 @@ def _chosen(rows: Any, n: int) -> HostArray | slice:
         return slice(start, stop, step) if step > 0 else np.arange(n)[rows]
     a = to_numpy(rows)
     if a.ndim != 1 or a.dtype.kind not in "biu":
-        got = repr(rows) if a.ndim == 0 else f"an array of {a.dtype} of the shape {a.shape}"
+        got = as_code(rows) if a.ndim == 0 else f"an array of {a.dtype} of the shape {a.shape}"
         raise TypeError(
             f"data: expected a slice, a mask, or indices (n,), got {got}. One example alone is data[i:i + 1], or "
             "data.x[i] and data.y[i]."
@@ -380,10 +380,10 @@ def labels_of_names(y: Any, class_names: tuple[str, ...] | None) -> Any:
         return y
     given, names = _texts(y), class_names or ()
     if not names:
-        raise TypeError(f"y: expected numbers, got names of classes, such as {given[0]!r}. {_TO_LABELS}.")
+        raise TypeError(f"y: expected numbers, got names of classes, such as {as_code(given[0])}. {_TO_LABELS}.")
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise ValueError(f"y: expected names among {', '.join(names)}, got {unknown[0]!r}. Name all classes.")
+        raise ValueError(f"y: expected names among {', '.join(names)}, got {as_code(unknown[0])}. Name all classes.")
     number = {name: i for i, name in enumerate(names)}
     return np.asarray([number[name] for name in given], np.int64)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from anynet.checks import warn
+from anynet.checks import path_of, warn
 from anynet.formats.replacing import replace_file
 from anynet.shortening import shortened
 
@@ -75,10 +75,10 @@ def _save(figure: "Figure", path: str | Path | BinaryIO, kind: str) -> None:
     """Save a figure as a picture of a kind, which a name without an ending gets as its ending."""
     save = partial(figure.savefig, dpi=DPI, format=kind)
     try:
-        if not isinstance(path, (str, os.PathLike)):
+        if hasattr(path, "write"):
             save(path)
             return
-        path = Path(path)
+        path = path_of(path)
         replace_file(path if path.suffix[1:] else Path(f"{str(path).rstrip('.')}.{kind}"), save)
     except RuntimeError as error:  # of a program that makes this kind, which is not installed
         why = " ".join(str(error).split())[:200].rstrip(".")

@@ -22,6 +22,7 @@ from array_api_compat import array_namespace, device
 
 from anynet import backends
 from anynet.backends import Backend
+from anynet.checks import as_code
 from anynet.derivatives import gradients
 from anynet.derived import within
 from anynet.expressions import Expression, written
@@ -138,7 +139,9 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
         xp = symbols[0].trace if symbols else _made_arrays(given, names)
         arrays = {name: x for name, x in given.items() if isinstance(x, Symbol) or backends.library_of(x)}
         if missing := [name for name in names if name not in arrays]:
-            raise TraceError(f"grad: expected {missing[0]} as an array that is traced, got {given[missing[0]]!r}.")
+            raise TraceError(
+                f"grad: expected {missing[0]} as an array that is traced, got {as_code(given[missing[0]])}."
+            )
 
         def gradients_of(trace: Trace, *values: Symbol) -> list[Symbol]:
             bound = inspect.BoundArguments(signature, given | dict(zip(arrays, values, strict=True)))
@@ -155,7 +158,7 @@ def _names(signature: inspect.Signature, argnums: int | tuple[int, ...]) -> list
     names = list(signature.parameters)
     for i in argnums if isinstance(argnums, tuple) else (argnums,):
         if not isinstance(i, int) or not 0 <= i < len(names):
-            raise ValueError(f"grad: expected argnums from 0 to {len(names) - 1}, for {signature}, got {i!r}.")
+            raise ValueError(f"grad: expected argnums from 0 to {len(names) - 1}, for {signature}, got {as_code(i)}.")
     return [names[i] for i in (argnums if isinstance(argnums, tuple) else (argnums,))]
 
 
@@ -217,7 +220,9 @@ def _parameters(f: Callable[..., Any], where: str) -> inspect.Signature:
     try:
         signature = inspect.signature(f)
     except (TypeError, ValueError):
-        raise TypeError(f"{where}: expected a Python function of arrays, got {f!r}. Wrap it in a lambda.") from None
+        raise TypeError(
+            f"{where}: expected a Python function of arrays, got {as_code(f)}. Wrap it in a lambda."
+        ) from None
     for p in signature.parameters.values():
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise TypeError(f"{where}: expected a function whose arguments have names, got {p}. Name each of them.")

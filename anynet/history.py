@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, SupportsIndex, overload
 
 from anynet import figures, notebook
-from anynet.checks import is_name, no_name, path_shown, shown
+from anynet.checks import as_code, is_name, no_name, path_of, path_shown, shown
 from anynet.formats.bounded import regular
 from anynet.formats.json import MAX_LENGTH, parsed
 from anynet.formats.replacing import replace_file
@@ -103,7 +103,7 @@ class History(list[Report]):
             return [getattr(report, key) for report in self]
         if key not in self.metrics:
             names = ", ".join([*_OF_REPORTS, *self.metrics])
-            raise KeyError(f"history: expected one of {names}, got {key!r}. Ask for one of them.")
+            raise KeyError(f"history: expected one of {names}, got {as_code(key)}. Ask for one of them.")
         return [(report.metrics or {}).get(key) for report in self]
 
     def plot(self, path: str | Path | BinaryIO | None = None) -> "Figure":
@@ -203,7 +203,7 @@ class Lines:
     """A file of a line of JSON per epoch, which grows while a network trains."""
 
     def __init__(self, path: str | Path, known: Iterable[Report]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         replace_file(self.path, lambda file: file.write(as_lines(known)))
 
     def append(self, report: Report) -> None:

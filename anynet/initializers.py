@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anynet.checks import value_of
+from anynet.checks import check_own, number_in, value_of
 from anynet.typing import Generator, HostArray, Shape
 
 __all__ = ["INITIALIZERS", "Initializer", "get"]
@@ -47,6 +47,10 @@ class Initializer:
     weights_std: Callable[[int, int], float]
     biases_std: float
     distribution: Callable[[Generator, Shape], HostArray] = _standard_normal
+
+    def __post_init__(self) -> None:
+        check_own(self, ("weights_std", "distribution"))
+        number_in("biases_std", self.biases_std, "a finite number from 0", lambda n: n >= 0)
 
     def draw(self, rng: Generator, shape: Shape, fan_in: int, fan_out: int) -> tuple[HostArray, HostArray]:
         """Return initial weights and biases.

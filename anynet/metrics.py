@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from array_api_compat import device
 
-from anynet.checks import NAMES, is_name, value_of
+from anynet.checks import NAMES, as_code, check_own, is_name, value_of
 from anynet.typing import Array, Namespace
 
 __all__ = ["METRICS", "TASKS", "Answers", "Metric", "chosen", "confusion_matrix", "decide", "get", "is_right"]
@@ -211,7 +211,8 @@ class Metric:
 
     def __post_init__(self) -> None:
         if not is_name(self.name):  # a history that bears it could not be read again
-            raise ValueError(f"name: expected one of {NAMES}, got {self.name!r:.100}. Rename the metric.")
+            raise ValueError(f"name: expected one of {NAMES}, got {as_code(self.name)}. Rename the metric.")
+        check_own(self, ("compute",), ("value", "lacks"))
 
 
 def _no_right_answers(task: str, n_out: int) -> str | None:

@@ -241,7 +241,9 @@ class Network(BookFace):
         """
         known = signature(self.fit).parameters.keys() - {"progress", "callbacks"} | {"learnt"}
         for unknown in how.keys() - known:
-            raise TypeError(f"fit: expected arguments that it has, got {unknown!r}. help(Network.fit) lists them.")
+            raise TypeError(
+                f"fit: expected arguments that it has, got {as_code(unknown)}. help(Network.fit) lists them."
+            )
         data = as_dataset(x, y)
         data = self._by_name(data, like=data)
         names = data.class_names if len(data.class_names or ()) == self.architecture.n_classes else self.class_names

@@ -16,7 +16,7 @@ import numpy as np
 
 from anynet import figures
 from anynet.backends import to_numpy
-from anynet.checks import whole_number
+from anynet.checks import as_code, check_network, whole_number
 from anynet.data import by_name
 from anynet.datasets.framing import resampled
 from anynet.examples import Dataset, as_dataset, is_sparse, rows_at
@@ -63,8 +63,7 @@ def as_text(image: Any, width: int = 28, encoding: str | None = None) -> str:
           @@
         @@
     """
-    if width < 1:
-        raise ValueError(f"width: expected at least 1, got {width}. 28 to 56 show a digit well.")
+    whole_number("width", width)
     images = _as_images(image)
     if len(images) != 1:
         raise ValueError(f"image: expected one image, got {len(images)}. Give them one at a time.")
@@ -127,9 +126,11 @@ def show(
         asked = n if y is None else y
         return contact_sheet(x, _SHOWN if asked is None else whole_number("n", asked), path)
     if n is not None:
-        raise TypeError(f"n: expected a Dataset with it, got {type(x).__name__}. Choose images yourself: x[:{n}].")
+        raise TypeError(
+            f"n: expected a Dataset with it, got {type(x).__name__}. Choose images yourself: x[:{as_code(n)}]."
+        )
     images = _as_images(x)
-    titles = None if y is None else [(str(label),) for label in np.atleast_1d(np.asarray(y))]
+    titles = None if y is None else [(str(label),) for label in np.atleast_1d(to_numpy(y))]
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"y: expected {len(images)} titles, one per image, got {len(titles)}.")
     return _drawn_sheet(path, images, titles)
@@ -192,6 +193,7 @@ def show_layers(net: "Network", x: Any, path: str | Path | BinaryIO | None = Non
         >>> [axes.get_title("left").partition("  (")[0] for axes in figure.axes[:2]]
         ['input: 8 x 8', '1 Conv2D: 20 maps of 6 x 6']
     """
+    check_network(net)
     a, shape = to_numpy(x), net.shapes[0]
     if a.size != math.prod(shape):
         raise ValueError(f"x: expected one example of the shape {shape}, got {a.shape}. Give them one at a time.")
@@ -271,8 +273,8 @@ def show_errors(
         '4 of 5 wrong; what it is → what it was taken for'
     """
     limit = whole_number("limit", limit)
-    net.architecture.check_classifies("show_errors")
     shape = _image_shape(net)
+    net.architecture.check_classifies("show_errors")
     if shape is None:
         raise ValueError(
             f"net: expected a network that takes images, got one that takes {net.shapes[0]}. Ask net.predict(x) which "
@@ -306,6 +308,7 @@ _SMALLEST_IMAGE = 64  # values in a row that are a square image
 
 def _image_shape(net: Any) -> tuple[int, int, int] | None:
     """Return (height, width, channels) of the images that a network takes, flat squares too; None if it takes none."""
+    check_network(net)
     return _image_of(net.shapes[0], net.columns)
 
 

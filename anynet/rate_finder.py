@@ -14,6 +14,7 @@ from anynet import batches, evaluation, optimizers, stepping, training
 from anynet.backends import on_device
 from anynet.backends.errors import calm
 from anynet.backends.threads import iterate
+from anynet.checks import as_code
 from anynet.data import by_name
 from anynet.evaluation import Trained
 from anynet.examples import as_dataset
@@ -92,7 +93,7 @@ def find_learning_rate(
     default = architecture.default_optimizer if optimizer is None else optimizer
     chosen = optimizers.get(default, architecture.book_learning_rate)
     if not hasattr(chosen, "learning_rate"):
-        raise TypeError(f"optimizer: expected one that has a learning_rate, got {chosen!r}. Take another.")
+        raise TypeError(f"optimizer: expected one that has a learning_rate, got {as_code(chosen)}. Take another.")
     given = as_dataset(x, y)
     columns.check_same(given.columns, net.columns or given.columns)
     pictures.check_same(given.pictures, net.pictures)

@@ -83,9 +83,8 @@ class Conduct:
                 raise TypeError(f"{argument}: expected a value such as {made}, got {as_code(given)}.")
         if self.early_stopping is not None and self.early_stopping.metric not in names:
             cure = "" if any(name.startswith("validation") for name in names) else " Give validation data."
-            raise ValueError(
-                f"early_stopping: expected a metric among {', '.join(names)}, got {self.early_stopping.metric!r}.{cure}"
-            )
+            got = as_code(self.early_stopping.metric)
+            raise ValueError(f"early_stopping: expected a metric among {', '.join(names)}, got {got}.{cure}")
 
 
 PLAIN = Conduct()

@@ -12,6 +12,7 @@ from typing import Any
 from anynet import backprop, batches, data
 from anynet.architecture import Architecture
 from anynet.backends import Backend
+from anynet.checks import as_code
 from anynet.data import DeviceData
 from anynet.optimizers import Optimizer
 from anynet.random import Streams
@@ -117,8 +118,10 @@ def as_floats(optimizer: Optimizer, step: int) -> Numbers:
     numbers = optimizer.numbers(step)
     try:
         return tuple(map(float, numbers))
-    except (TypeError, ValueError):
-        raise TypeError(f"optimizer: expected numbers(step) to return a tuple of floats, got {numbers!r}.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(
+            f"optimizer: expected numbers(step) to return a tuple of floats, got {as_code(numbers)}."
+        ) from None
 
 
 def step_once(

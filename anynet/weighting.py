@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from anynet.checks import as_code
 from anynet.costs import has_positive_terms
 from anynet.examples import Dataset, as_dataset
 from anynet.typing import ArrayLike, HostArray
@@ -168,14 +169,14 @@ def _by_class(
     n_classes = len(counts)
     if isinstance(class_weight, str):
         if class_weight != "balanced":
-            raise ValueError(f'class_weight: expected "balanced" or a number per class, got {class_weight!r}.')
+            raise ValueError(f'class_weight: expected "balanced" or a number per class, got {as_code(class_weight)}.')
         return balanced
     if not isinstance(class_weight, Mapping):
         raise TypeError(f'class_weight: expected "balanced" or a dict, got {type(class_weight).__name__}.')
     numbers = dict(zip(names or (), range(n_classes), strict=False)) | {k: k for k in range(n_classes)}
     unknown = [k for k in class_weight if k not in numbers]
     if unknown:
-        raise ValueError(f"class_weight: expected classes of the network, got {', '.join(map(repr, unknown[:10]))}.")
+        raise ValueError(f"class_weight: expected classes of the network, got {', '.join(map(as_code, unknown[:10]))}.")
     given = {numbers[k]: weight for k, weight in class_weight.items()}
     missing = [k for k in range(n_classes) if k not in given and counts[k]]
     if missing:

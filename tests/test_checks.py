@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from anynet import Checkpoint, EarlyStopping, Network, datasets
+from anynet import (
+    Activation,
+    Checkpoint,
+    Cost,
+    Dataset,
+    EarlyStopping,
+    Ensemble,
+    Initializer,
+    Metric,
+    Network,
+    datasets,
+    grad,
+    plots,
+)
 from anynet.checks import (
     MAX_SHOWN,
     look_up,
@@ -229,6 +242,10 @@ X, Y = np.zeros((4, 3), "float32"), np.arange(4) % 2
 HUGE = 10**5000  # Python writes no whole number of so many digits
 
 
+def bad_path(given):
+    return "a\0b" if isinstance(given, str) else given or HUGE
+
+
 @pytest.mark.parametrize("given", [HUGE, "\x1b[31m", [1], None], ids=["huge", "escape", "list", "none"])
 @pytest.mark.parametrize(
     "door",
@@ -250,6 +267,40 @@ HUGE = 10**5000  # Python writes no whole number of so many digits
         lambda given: Network([3, 2]).predict(given),
         lambda given: Network([3, 2]).predict([[given, 1, 2]]),
         lambda given: Network(given),
+        lambda given: Network([3, 2]).fit(X, Y, class_weight=given or HUGE),
+        lambda given: Network([3, 2]).fit(X, Y, class_weight={0: 1, str(given)[:9] if given != HUGE else given: 2}),
+        lambda given: Network([3, 2]).fit(X, Y, resume=bad_path(given)),
+        lambda given: Network([3, 2]).fit(X, Y, history_file=bad_path(given)),
+        lambda given: Network([3, 2]).partial_fit(X, Y, **{f"{given if given != HUGE else 9999 * chr(27)}": 1}),
+        lambda given: Network([3, 2]).save(bad_path(given)),
+        lambda given: Network.load(bad_path(given)),
+        lambda given: setattr(Network([3, 2]), "class_names", [given, *range(99)]),
+        lambda given: setattr(Network([3, 2]), "input_scale", [given]),
+        lambda given: Ensemble(given),
+        lambda given: Ensemble([given]),
+        lambda given: Ensemble.load(given if given != [1] else "x"),
+        lambda given: Dataset(X, Y, class_names=[given, given]),
+        lambda given: Dataset(X, Y)[given if given != [1] else [[1], [2, 3]]],
+        lambda given: datasets.read_data(__file__, columns=given or HUGE),
+        lambda given: datasets.read_data(bad_path(given)),
+        lambda given: datasets.read_images(bad_path(given)),
+        lambda given: datasets.read_images(__file__, given or HUGE),
+        lambda given: datasets.read_idx(__file__, max_bytes=given if given != HUGE else -HUGE),
+        lambda given: datasets.image_folder(bad_path(given)),
+        lambda given: Initializer(given, len, 1.0) if not isinstance(given, str) else Initializer("i", given, 1.0),
+        lambda given: Initializer("i", len, given),
+        lambda given: Activation("a", abs, given or HUGE),
+        lambda given: Cost(given, "sigmoid", abs) if not isinstance(given, str) else Cost("c", "sigmoid", given),
+        lambda given: Network([3, 2], cost=Cost("c", "\x1b", abs, abs) if given is None else Cost("c", "", abs, given)),
+        lambda given: Metric("m", given, more_is_better=True),
+        lambda given: Metric(given, abs, more_is_better=True),
+        lambda given: grad(given),
+        lambda given: grad(lambda x: x, argnums=given),
+        lambda given: plots.as_text(X, width=given),
+        lambda given: plots.show(X, n=given or HUGE),
+        lambda given: plots.show_filters(given),
+        lambda given: plots.show_errors(given, X, Y),
+        lambda given: plots.show_layers(given, X),
         lambda given: EarlyStopping(3, metric=[given]),
         lambda given: Checkpoint([given]),
         lambda given: asked_for(given or HUGE, "colour", "crop"),

@@ -328,7 +328,7 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
     if isinstance(name, Backend):
         return name
     dtype = _named(dtype)
-    name = _automatic() if name == "auto" else name
+    name = _automatic() if isinstance(name, str) and name == "auto" else name
     library = look_up({**LIBRARIES, "auto": None}, name, "backend")
     assert library is not None
     xp = library.load(dtype)
@@ -438,7 +438,7 @@ def to_numpy(x: ArrayLike) -> HostArray:
         A NumPy array of the same shape and dtype, which shares no memory with x.
 
     Raises:
-        ValueError: Some of x is masked.
+        ValueError: Some of x is masked, or no array can be made of it.
 
     Example:
         >>> to_numpy([1.0, 2.0])
@@ -446,4 +446,9 @@ def to_numpy(x: ArrayLike) -> HostArray:
     """
     library = library_of(x)
     refuse_masked(x, "x")
-    return np.array(x) if library is None else LIBRARIES[library].to_numpy(x)
+    if library is not None:
+        return LIBRARIES[library].to_numpy(x)
+    try:
+        return np.array(x)
+    except ValueError:
+        raise ValueError(f"x: expected what an array can be made of, got {as_code(x)}. Make its rows alike.") from None

@@ -17,6 +17,7 @@ import numpy as np
 from anynet import activations
 from anynet.activations import Activation
 from anynet.backends import to_numpy
+from anynet.checks import as_code
 from anynet.datasets import load_mnist
 from anynet.formats import pickle
 from anynet.formats.bounded import MAX_BYTES, opened
@@ -48,7 +49,9 @@ __all__ = [
 def _fires(gate: str, x: tuple[Any, Any], weights: tuple[float, float], bias: float) -> int:
     """Return 1 if the weighted inputs and the bias exceed 0, else 0."""
     if any(np.ndim(value) or isinstance(value, str) for value in x):
-        raise TypeError(f"{gate}: expected two numbers, 0 or 1, got {x[0]!r} and {x[1]!r}. Call it for each pair.")
+        raise TypeError(
+            f"{gate}: expected two numbers, 0 or 1, got {as_code(x[0])} and {as_code(x[1])}. Call it for each pair."
+        )
     return int(step_function(np.dot(x, weights) + bias))
 
 

@@ -19,7 +19,7 @@ from anynet.architecture import build
 from anynet.backends import Backend
 from anynet.books import network
 from anynet.books.network import sigmoid, sigmoid_prime
-from anynet.checks import number_in, whole_number
+from anynet.checks import as_code, number_in, whole_number
 from anynet.costs import COSTS
 from anynet.data import DeviceData
 from anynet.datasets import vectorized_result
@@ -136,7 +136,7 @@ class Network(network.Network):
         if not (callable(getattr(new, "fn", None)) and callable(getattr(new, "delta", None))):
             raise TypeError(
                 f"cost: expected CrossEntropyCost, QuadraticCost, or a class with fn(a, y) and delta(z, a, y), "
-                f"got {new!r}."
+                f"got {as_code(new)}."
             )
         self.__dict__.update(_cost=new, architecture=replace(self.architecture, cost=_KNOWN.get(new)))
 
@@ -313,8 +313,8 @@ class Network(network.Network):
     def _check_known(self, what: str) -> None:
         if self.architecture.cost is None:
             raise ValueError(
-                f"{what}: expected CrossEntropyCost or QuadraticCost, got {self.cost!r}. Train it by SGD, or make an "
-                "anynet.Network with an anynet.Cost of it."
+                f"{what}: expected CrossEntropyCost or QuadraticCost, got {as_code(self.cost)}. Train it by SGD, or "
+                "make an anynet.Network with an anynet.Cost of it."
             )
 
     @property

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from anynet.checks import NAMES, is_name, names_of_classes, no_name, path_shown, warn, whole_number
+from anynet.checks import NAMES, is_name, names_of_classes, no_name, path_of, path_shown, warn, whole_number
 from anynet.datasets import images
 from anynet.examples import Dataset
 from anynet.formats import pictures as how
@@ -150,7 +150,7 @@ def image_folder(
         >>> test.x.shape, test.y.tolist()
         ((1, 8, 8, 3), [1])
     """
-    folder, limit = Path(path), IN_MEMORY
+    folder, limit = path_of(path), IN_MEMORY
     if memory_limit is not None:
         limit = whole_number("memory_limit", memory_limit, least=0, limits="a number of bytes from 0")
     wanted = how.asked_for(size, mode, fit, pictures)

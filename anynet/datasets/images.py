@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from anynet.checks import path_shown, reading
+from anynet.checks import as_code, path_shown, reading
 from anynet.formats.bounded import regular
 from anynet.formats.contents import ELSEWHERE, got, kind_of
 from anynet.formats.decoding import check_held, check_size, ends_early, looked_at
@@ -96,7 +96,7 @@ def read_picture(file: BinaryIO, path: str | Path, pictures: Pictures) -> HostAr
         TypeError: `pictures` are none.
     """
     if not isinstance(pictures, Pictures):
-        raise TypeError(f"pictures: expected net.pictures, got {str(pictures)[:100]}. A size is for image_folder.")
+        raise TypeError(f"pictures: expected net.pictures, got {as_code(pictures)}. A size is for image_folder.")
     pixels = _converted(file, path, pictures)
     if pixels.shape[:2] != pictures.shape[:2]:
         height, width = pixels.shape[:2]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from anynet.checks import NAMES, is_name, no_name, path_shown
+from anynet.checks import NAMES, as_code, is_name, no_name, path_of, path_shown
 from anynet.data import check_finite
 from anynet.examples import Dataset
 from anynet.formats import csv, npz
 from anynet.formats.bounded import opened
-from anynet.formats.columns import Columns
+from anynet.formats.columns import Column, Columns
 from anynet.formats.contents import got, kind_of
 from anynet.formats.idx import is_idx, read_idx
 from anynet.typing import HostArray
@@ -66,6 +66,7 @@ def read_data(
         OSError: A file cannot be read.
         ValueError: A file is of no such kind, is damaged, holds no finite numbers or arrays
             that do not fit one another; or there are labels too few or too many.
+        TypeError: A path or columns are none.
 
     Example:
         >>> import pathlib, tempfile
@@ -78,6 +79,9 @@ def read_data(
         ([[1.4, 0.2], [4.7, 1.4]], [0, 1], ('setosa', 'versicolor'))
     """
     found = kind(path)
+    labels_path = None if labels_path is None else path_of(labels_path, "labels_path")
+    if columns is not None and not (isinstance(columns, tuple) and all(isinstance(c, Column) for c in columns)):
+        raise TypeError(f"columns: expected net.columns, got {as_code(columns)}.")
     if found == "idx":
         if labels_path is None:
             raise ValueError(
@@ -241,12 +245,14 @@ def _checked(
 def _labels(y: HostArray, class_names: list[str] | None) -> tuple[HostArray, tuple[str, ...] | None]:
     """Return labels for names of classes, and the names; numbers come back as they are, with their names."""
     if class_names is not None and len(set(class_names)) < len(class_names):
-        raise ValueError(f"classes: expected different names, got {Counter(class_names).most_common(1)[0][0]!r} twice.")
+        raise ValueError(
+            f"classes: expected different names, got {as_code(Counter(class_names).most_common(1)[0][0])} twice."
+        )
     if y.dtype.kind == "U":
         names = class_names or sorted(set(y.ravel().tolist()))
         unknown = set(y.ravel().tolist()) - set(names)
         if unknown:
-            raise ValueError(f"y: expected names among classes, {', '.join(names)[:100]}, got {min(unknown)!r}.")
+            raise ValueError(f"y: expected names among classes, {', '.join(names)[:100]}, got {as_code(min(unknown))}.")
         number = {name: i for i, name in enumerate(names)}
         return np.array([number[name] for name in y.ravel().tolist()]), tuple(names)
     if class_names is None:

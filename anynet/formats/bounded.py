@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from anynet.checks import as_code, path_shown
+from anynet.checks import path_of, path_shown, whole_number
 
 MAX_BYTES = 512 * 2**20  # once unpacked: nine times MNIST, and what any laptop has
 GZIP_MAGIC = b"\x1f\x8b"
@@ -48,10 +48,8 @@ class Reader:
     """
 
     def __init__(self, file: BinaryIO, name: str, max_bytes: int = MAX_BYTES) -> None:
-        if max_bytes < 1:
-            raise ValueError(f"max_bytes: expected at least 1, got {as_code(max_bytes)}.")
         self.name = name
-        self.max_bytes = max_bytes
+        self.max_bytes = whole_number("max_bytes", max_bytes)
         self.position = 0
         self._chunks = _unpacked(file, name)
         self._chunk = b""
@@ -174,7 +172,7 @@ class Held(BytesIO):
 
     def __init__(self, file: BinaryIO, max_bytes: int = MAX_BYTES) -> None:
         self.path = str(getattr(file, "name", type(file).__name__))
-        data = file.read(max_bytes + 1)
+        data = file.read(whole_number("max_bytes", max_bytes) + 1)
         if not isinstance(data, (bytes, bytearray)):
             raise TypeError(
                 f"{self.path}: expected a file opened for reading bytes, got {type(data).__name__}. Open it so: "
@@ -211,7 +209,9 @@ def regular(path: str | Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened.
         ValueError: It is no regular file.
+        TypeError: The path is none.
     """
+    path = path_of(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

@@ -230,8 +230,8 @@ def _blocks(data: bytearray, path: str | Path) -> Iterator[_Block]:
 
 def _column(target: str | int, first: list[str], path: str | Path) -> int:
     """Return the number of the target's column, from 0."""
-    if target in first:
-        return first.index(str(target))
+    if isinstance(target, str) and target in first:
+        return first.index(target)
     number = _number_of(target)
     if number is None or not -len(first) <= number < len(first):
         raise ValueError(

@@ -22,7 +22,7 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from anynet.checks import path_shown, shown
+from anynet.checks import as_code, path_of, path_shown, shown
 from anynet.formats import json
 from anynet.formats.bounded import Source, binary, check_inflation
 from anynet.formats.byte_order import native
@@ -93,10 +93,10 @@ def with_suffix(path: str | Path) -> Path:
     Raises:
         ValueError: It names no file, such as "", ".." or "folder/".
     """
-    is_folder = str(path).endswith(tuple(filter(None, (os.sep, os.altsep))))
-    if is_folder or Path(path).name in ("", ".."):
-        raise ValueError(f"path: expected the name of a file, got {str(path)!r}. Give one such as network.npz.")
-    path = Path(path)
+    given, path = path, path_of(path)
+    is_folder = str(given).endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if is_folder or path.name in ("", ".."):
+        raise ValueError(f"path: expected the name of a file, got {as_code(str(given))}. Give one such as network.npz.")
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 

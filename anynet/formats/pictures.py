@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from anynet.checks import as_code
@@ -81,7 +82,7 @@ def asked_for(
         TypeError: A size is no whole number, nor two.
     """
     for what, value, known in (("mode", mode, tuple(MODES)), ("fit", fit, FITS)):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"{what}: expected {' or '.join(known)}, got {as_code(value)}.")
     if not isinstance(pictures, (Pictures, type(None))):
         raise TypeError(f"pictures: expected net.pictures, got {as_code(pictures)}. A size is given as size=32, say.")
@@ -96,9 +97,9 @@ def asked_for(
             )
         return None, mode, fit
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(sides) != 2 or not all(hasattr(side, "__index__") and type(side) is not bool for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides):
         raise TypeError(f"size: expected a number of pixels, or (height, width), got {as_code(size)}.")
-    height, width = (side.__index__() for side in sides)
+    height, width = map(int, sides)
     if min(height, width) < 1 or height * width > MAX_PIXELS:
         raise ValueError(f"size: expected from 1 to {MAX_PIXELS:,} pixels, got {as_code(height)} x {as_code(width)}.")
     return (height, width), mode, fit

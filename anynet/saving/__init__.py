@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from anynet.checks import path_shown, warn
+from anynet.checks import path_of, path_shown, warn
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Held, Source, binary, opened
 from anynet.saving import native, network2, saito
 from anynet.saving.native import write, write_into
@@ -50,7 +50,7 @@ def _as_saved(path: str | Path) -> Path:
 
     What was saved last by a name is found by it, though an older file bears the bare name.
     """
-    path = Path(path)
+    path = path_of(path)
     saved = path.parent / f"{path.name}.npz"
     if path.suffix == ".npz" or path.name in ("", "..") or not saved.is_file():
         return path

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from anynet.activations import ACTIVATIONS, Activation
-from anynet.checks import look_up
+from anynet.checks import as_code, look_up
 from anynet.costs import COSTS, Cost
 from anynet.initializers import INITIALIZERS, Initializer
 from anynet.layers import LAYERS, Layer
@@ -32,7 +32,7 @@ def _by_name(value: Any) -> Any:
         if isinstance(value, kind):
             names = [name for name, known in table.items() if known is value]
             if not names:
-                raise ValueError(_only_here(f"the {kind.__name__.lower()} {value.name!r}"))
+                raise ValueError(_only_here(f"the {kind.__name__.lower()} {as_code(value.name)}"))
             return names[0]
     if isinstance(value, tuple):
         return [_by_name(part) for part in value]
@@ -42,7 +42,7 @@ def _by_name(value: Any) -> Any:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    raise ValueError(_only_here(f"{value!r} in a layer"))
+    raise ValueError(_only_here(f"{as_code(value)} in a layer"))
 
 
 def _only_here(what: str) -> str:
@@ -57,7 +57,7 @@ def cost_to_name(cost: Cost | None) -> str | None:
     if cost is None:
         return None
     if COSTS.get((cost.output, cost.name)) is not cost:
-        raise ValueError(_only_here(f"the cost {cost.name!r}"))
+        raise ValueError(_only_here(f"the cost {as_code(cost.name)}"))
     return cost.name
 
 

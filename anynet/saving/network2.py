@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from anynet.checks import path_of
 from anynet.formats.bounded import MAX_BYTES, Source, opened
 from anynet.formats.replacing import replace_file
 from anynet.layers import MAX_LAYERS
@@ -77,7 +78,7 @@ def write(
     if hasattr(path, "write"):
         path.write(text)
         return None
-    replace_file(Path(path), lambda file: file.write(text))
+    replace_file(path_of(path), lambda file: file.write(text))
     return Path(path)
 
 

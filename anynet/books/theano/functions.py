@@ -10,7 +10,7 @@ from anynet import backends
 from anynet.backends import Backend
 from anynet.books.theano.computing import values_of
 from anynet.books.theano.variables import Constant, Shared, Variable, operand
-from anynet.checks import look_up, warn
+from anynet.checks import as_code, look_up, warn
 from anynet.expressions import in_order, within
 from anynet.operations import TraceError, dtype_name
 from anynet.typing import Array, HostArray, Namespace
@@ -216,7 +216,9 @@ def _pairs(given: Any, where: str) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], Variable):
-            raise TypeError(f"function: expected {where} as pairs of a variable and an expression, got {pair!r}.")
+            raise TypeError(
+                f"function: expected {where} as pairs of a variable and an expression, got {as_code(pair)}."
+            )
         v, made = pair
         if v.operation != "argument" or isinstance(v, Constant):
             raise TypeError(f"function: expected {where} of variables, got one of the expression {v}.")
