@@ -87,9 +87,7 @@ class Ensemble:
             TypeError: It is one path, and not several in a list.
         """
         if isinstance(paths, (str, bytes, Path)) or not isinstance(paths, Iterable):
-            raise TypeError(
-                f"paths: expected several in a list, got {as_code(str(paths) if isinstance(paths, Path) else paths)} alone. Write [it, ...]."
-            )
+            raise TypeError(f"paths: expected several in a list, got {as_code(paths)} alone. Write [it, ...].")
         files = list(paths)
         networks = [Network.load(path, backend, device) for path in files]
         _check_go_together(networks, [path_shown(path) for path in files])

@@ -170,7 +170,7 @@ def test_what_is_no_network_is_told():
         with pytest.raises(TypeError, match=r"networks: expected several in a list, .* Ensemble\.load opens files"):
             Ensemble(given)
         with pytest.raises(
-            TypeError, match=r"paths: expected several in a list, got 'a.npz' alone\. Write \[it, \.\.\.\]"
+            TypeError, match=r"paths: expected several in a list, got .*'a\.npz'\)? alone\. Write \[it, \.\.\.\]"
         ):
             Ensemble.load(given)
     with pytest.raises(ValueError, match="combine: expected one of average, votes, got 'mean'"):
