@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anynet.checks import as_code, number_in, whole_number
+from anynet.checks import as_code, number_in, path_of, whole_number
 
 __all__ = ["Checkpoint", "EarlyStopping"]
 
@@ -94,7 +94,7 @@ class Checkpoint:
         keep: How many are kept, the newest.
 
     Raises:
-        ValueError: A number is below 1.
+        ValueError: A number is below 1, or no folder can have the name.
         TypeError: It is no whole number, or the folder no path.
 
     Example:
@@ -108,8 +108,7 @@ class Checkpoint:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        if not isinstance(self.folder, (str, Path)):
-            raise TypeError(f"folder: expected a path, got {as_code(self.folder)}. Give one such as 'run'.")
+        path_of(self.folder, "folder")
         for name in ("every", "every_steps", "keep"):
             if name == "keep" or getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name)))

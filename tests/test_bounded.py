@@ -16,7 +16,7 @@ from python2_pickle import dumps
 from anynet import Network
 from anynet.datasets import read_data, read_idx, read_images
 from anynet.formats import bounded
-from anynet.formats.bounded import Held, Reader, check_inflation, opened, read_bytes
+from anynet.formats.bounded import Held, Reader, check_inflation, is_of_the_system, opened, read_bytes, regular
 from anynet.formats.pickle import load
 
 
@@ -182,3 +182,25 @@ def test_mutated_gzip(tmp_path):
 
         counts[outcome(lambda path=path: load(path), str(path), agrees)] += 1
     report("gzip", counts)
+
+
+def test_what_cannot_be_read_to_the_end_is_named(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1234")
+    for read in (lambda file: file.read(1), lambda file: file.read(), lambda file: file.peek()):
+        with regular(path) as file:
+            other = os.open(path, os.O_WRONLY)
+            os.dup2(other, file.fileno())  # so that nothing can be read
+            os.close(other)
+            with pytest.raises(OSError, match="Bad file descriptor") as told:
+                read(file)
+        assert is_of_the_system(told.value)
+        assert told.value.filename == str(path)
+
+
+def test_a_file_for_which_there_is_no_room_is_not_called_damaged(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1234")
+    for source in (path, Held(io.BytesIO(b"1234"))):
+        with pytest.raises(MemoryError, match=r": expected room in memory .* Close other programs"), opened(source):
+            raise MemoryError

@@ -303,6 +303,7 @@ def bad_path(given):
         lambda given: plots.show_layers(given, X),
         lambda given: EarlyStopping(3, metric=[given]),
         lambda given: Checkpoint([given]),
+        lambda given: Checkpoint(bad_path(given)),
         lambda given: asked_for(given or HUGE, "colour", "crop"),
         lambda given: asked_for((2, given), "colour", "crop"),
         lambda given: asked_for(8, given, "crop"),

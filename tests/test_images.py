@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from idx_writer import idx
-from PIL import Image
+from PIL import Image, ImageFile
 
 from anynet.datasets import read_images
 from anynet.formats.pictures import Pictures
@@ -298,3 +298,17 @@ def test_nothing_that_threads_share_is_touched(
         patched.setattr(warnings, "catch_warnings", None)
         assert read_images(path).shape[0] == 1
     assert warnings.filters == before
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error", "a.png")], ids=["room", "disk"])
+def test_what_the_system_refuses_is_no_damage(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+
+    def load(_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(type(error), match=r"a\.png"):
+        read_images(tmp_path / "a.png")

@@ -273,3 +273,18 @@ def test_arrays_about_as_long_as_what_is_read_first(n, save, tmp_path):
     x = np.arange(n).astype("u1")
     save(tmp_path / "own.npz", x=x)
     assert np.array_equal(npz.read(tmp_path / "own.npz")[0]["x"], x)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error", "x.npz")], ids=["room", "disk"])
+def test_what_the_system_refuses_is_no_damage(error, tmp_path, monkeypatch):
+    path = npz.write(tmp_path / "x", {"x": np.zeros(3)}, {})
+    monkeypatch.setattr(npz, "_unpacked", raising(error))
+    with pytest.raises(type(error), match=r"x\.npz"):
+        npz.read(path)
+
+
+def raising(error):
+    def raises(*_):
+        raise error
+
+    return raises

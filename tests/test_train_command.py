@@ -315,6 +315,7 @@ def test_what_is_typed_wins_wherever_it_stands_though_it_be_the_default(monkeypa
         ("epochs = true", "run.toml: epochs: expected a text or a number, got True"),
         ("l2 = 'much'", "run.toml: l2: expected a number, got 'much'"),
         ("l2 = -1", "--l2: expected a finite number above 0"),
+        (r'history = "a\u0000"', r"history: expected what can be typed, got 'a\x00', which holds U+0000"),
         ("sizes = []", "run.toml: sizes: expected a text or a number, or a list of such, got []"),
         ("seed = [1, 2]", "run.toml: seed: expected a text or a number, got [1, 2]"),
         ("standardize = 1", "run.toml: standardize: expected true or false, got '1'"),

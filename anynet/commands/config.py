@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anynet.checks import look_up, shown
+from anynet.checks import as_code, look_up, shown
 from anynet.commands.errors import UsageError
 from anynet.formats.bounded import regular
 from anynet.formats.replacing import replace_file
@@ -74,6 +74,8 @@ def _value(where: str, value: Any, action: argparse.Action) -> Any:
     kinds = "a text or a number" + takes_several * ", or a list of such"
     if not several or not all(isinstance(each, str) or _is_number(each) for each in several):
         raise UsageError(f"{where}: expected {kinds}, got {_said(value)}.")
+    if any("\0" in str(each) for each in several):
+        raise UsageError(f"{where}: expected what can be typed, got {as_code(value)}, which holds U+0000.")
     make: Any = action.type or str
     try:
         read = [make(str(each)) for each in several]

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from anynet.checks import as_code, path_shown, reading
-from anynet.formats.bounded import regular
+from anynet.formats.bounded import is_of_the_system, regular, told_as_no_room
 from anynet.formats.contents import ELSEWHERE, got, kind_of
 from anynet.formats.decoding import check_held, check_size, ends_early, looked_at
 from anynet.formats.idx import is_idx, read_idx
@@ -120,11 +120,15 @@ def _converted(file: BinaryIO, path: str | Path, pictures: Pictures, by: "_Scale
     except ImportError:
         raise ImportError("Pillow is not installed. Install it with: pip install 'anynet-nn[images]'") from None
     try:
-        with reading(path):
+        with reading(path), told_as_no_room(path):
             return _fitted(_unpacked(file, pictures, by or _by_their_depth), pictures)
     except BrokenError as error:
         raise BrokenError(f"{path_shown(path)}: {error}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # what a decoder may raise when it meets foreign bytes is not documented
+        if is_of_the_system(error):
+            raise
         expected = f"an image ({', '.join(FORMATS)} or IDX)"
         raise BrokenError(f"{path_shown(path)}: expected {expected}, {_got(file, error)}") from None
 

@@ -11,9 +11,9 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from anynet.checks import path_of, path_shown, whole_number
 
@@ -192,15 +192,61 @@ class Held(BytesIO):
 Source = str | Path | Held
 
 
+class _Named(FileIO):
+    """An open file, which an error names that is met in the middle of it."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        super().__init__(descriptor)
+        self._path = str(path)
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what comes next into a buffer."""
+        with self._named():
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        """Return all that is left."""
+        with self._named():
+            return super().readall()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from None
+
+
 @contextmanager
 def binary(source: Source) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, for a `with` statement; what is held already is given from its beginning."""
-    if isinstance(source, Held):
-        source.seek(0)
-        yield source
-    else:
-        with regular(source) as file:
-            yield file
+    """Open a file for reading bytes, for a `with` statement; what is held already is given from its beginning.
+
+    Raises:
+        MemoryError: There is no room for what is read within that statement.
+    """
+    with told_as_no_room(source):
+        if isinstance(source, Held):
+            source.seek(0)
+            yield source
+        else:
+            with regular(source) as file:
+                yield file
+
+
+def is_of_the_system(error: BaseException) -> bool:
+    """Return whether a file that was opened here could not be read, whatever is in it."""
+    return isinstance(error, OSError) and error.filename is not None
+
+
+@contextmanager
+def told_as_no_room(source: Source) -> Iterator[None]:
+    """Let a MemoryError name the file that is read within a `with` statement: it is not damaged."""
+    try:
+        yield
+    except MemoryError:
+        raise MemoryError(
+            f"{path_shown(source)}: expected room in memory for what it holds, got none. Close other programs."
+        ) from None
 
 
 def regular(path: str | Path) -> BinaryIO:
@@ -215,7 +261,7 @@ def regular(path: str | Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
+        return BufferedReader(_Named(descriptor, path))
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

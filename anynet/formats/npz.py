@@ -24,7 +24,7 @@ import numpy as np
 
 from anynet.checks import as_code, path_of, path_shown, shown
 from anynet.formats import json
-from anynet.formats.bounded import Source, binary, check_inflation
+from anynet.formats.bounded import Source, binary, check_inflation, is_of_the_system
 from anynet.formats.byte_order import native
 from anynet.formats.contents import got
 from anynet.formats.replacing import replace_file
@@ -128,6 +128,8 @@ def read(path: Source, names: Collection[str] | None = None) -> tuple[dict[str, 
             header = arrays.pop(HEADER, None)
             return arrays, None if header is None else _parsed(header, arrays if names is None else None)
         except _DAMAGE as error:
+            if is_of_the_system(error):
+                raise
             raise ValueError(
                 f"{path_shown(path)}: expected an .npz file of plain arrays, {_got(file, error)}"
             ) from None
@@ -161,7 +163,6 @@ _DAMAGE = (
     RuntimeError,
     OSError,  # seeking to where a damaged directory points
     SyntaxError,
-    MemoryError,
     UnicodeError,
 )
 
