@@ -17,7 +17,7 @@ import numpy as np
 
 from anynet.backends import array_api_strict, cupy, jax, numpy, torch
 from anynet.backends.cupy import diagnose_cupy
-from anynet.backends.dtypes import as_numpy, check_range, check_real, held, refuse_masked
+from anynet.backends.dtypes import DTYPES, as_numpy, check_range, check_real, computed_in, held, refuse_masked
 from anynet.backends.errors import Active, no_such_device, not_placed
 from anynet.backends.interface import Library, Run, Step, loop
 from anynet.checks import as_code, look_up, warn
@@ -48,8 +48,6 @@ __all__ = [
 T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound="_HasBackend")
-
-DTYPES = {"float32": 4, "float64": 8}  # bytes of a number
 
 MOST_CHUNK_ROWS = 2**13  # of a chunk: so that a few narrow examples do not become a million
 
@@ -327,7 +325,7 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
     """
     if isinstance(name, Backend):
         return name
-    dtype = _named(dtype)
+    dtype = computed_in(dtype)
     name = _automatic() if isinstance(name, str) and name == "auto" else name
     library = look_up({**LIBRARIES, "auto": None}, name, "backend")
     assert library is not None
@@ -337,17 +335,6 @@ def get(name: str | Backend, device: DeviceLike = None, dtype: str = "float32") 
     except TypeError:  # a list, say, which is in no table
         raise no_such_device(name, device, "an index or a name") from None
     return Backend(name, xp, found, dtype)
-
-
-def _named(dtype: Any) -> str:
-    """Return a dtype by its name; np.float32 and torch.float32 have one too."""
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", as_code(dtype)).rpartition(".")[2]
-    if name in DTYPES:
-        return name
-    cure = ""
-    if name in ("float16", "bfloat16", "half"):
-        cure = " Sums of costs and gradients need more digits than it has; data in it are taken as they are."
-    raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {as_code(dtype)}.{cure}")
 
 
 def _automatic() -> str:

@@ -11,17 +11,31 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from anynet.checks import as_code
 from anynet.typing import Array, HostArray, Namespace
 
 if TYPE_CHECKING:
     from anynet.backends import Backend
 
 DTypes: TypeAlias = frozenset[np.dtype[Any]]
+DTYPES = {"float32": 4, "float64": 8}  # in which networks compute, and the bytes of a number
 
 
 def named(*names: str) -> DTypes:
     """Return dtypes of NumPy by their names."""
     return frozenset(map(np.dtype, names))
+
+
+def computed_in(dtype: Any) -> str:
+    """Return the name of a dtype that networks compute in; np.float32 and torch.float32 have one too."""
+    its_own = getattr(dtype, "__name__", dtype.name if isinstance(dtype, np.dtype) else as_code(dtype))
+    name = dtype if isinstance(dtype, str) else its_own.rpartition(".")[2]
+    if name in DTYPES:
+        return name
+    cure = ""
+    if name in ("float16", "bfloat16", "half"):
+        cure = " Sums of costs and gradients need more digits than it has; data in it are taken as they are."
+    raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {as_code(dtype)}.{cure}")
 
 
 STANDARD = named("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
