@@ -5,6 +5,7 @@ ANYNET_REQUIRE_BACKENDS=torch,jax says that it must be there: then it is an erro
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -153,6 +154,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow_on(*libraries): slow where the `backend` is one of these, which compile")
     # An entry that was half written when a run was interrupted is compiled anew.
     config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell lets what it runs in the background ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
