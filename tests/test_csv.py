@@ -79,6 +79,7 @@ def test_a_table_of_just_the_features_has_no_target(tmp_path):
         ("1,2,3\n4,5\n", -1, "table.csv: line 2: expected 3 values, as in the first, got 2"),
         ("a,b\n1,2\n", "z", "target: expected a column of .*table.csv, a, b, or its number, 0 to 1, got 'z'"),
         ("a,b\n1,2\n", 2, "target: expected a column of .*got 2"),
+        ('"a\n\x1b",b\n1,2\n', 2, r"target: expected a column of .*table.csv, a\\n\\x1b, b, or its number"),
         ("1,2\n", "z", "target: expected a column of"),
         ("\n\n", -1, "table.csv: expected a CSV file, got an empty one"),
         (b"a,b\n\xff,2\n", -1, "table.csv: expected a CSV file in UTF-8, got other bytes"),

@@ -37,6 +37,7 @@ def zipped(data):
         (b"hello", "expected an IDX file"),
         (b"\0\0\7\1\0\0\0\1\0", "expected an IDX file"),
         (idx(np.zeros((2, 2), "u1"), 8)[:-1], "expected 4 bytes at byte 12, got 3: the file ends there"),
+        (b"\0\0\x08\4" + 3 * b"\xff\xff\xff\xff" + 4 * b"\0", "expected an IDX file, got dimensions that none has"),
         (idx(np.zeros((2, 2), "u1"), 8) + b"x", "expected the end of the file at byte 16, got more"),
         (b"\0\0\x08\x02\0\0", "expected 8 bytes at byte 4, got 2"),
         (zipped(b"x" * 100), "expected an IDX file, got text"),

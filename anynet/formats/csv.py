@@ -167,7 +167,7 @@ def _inputs(names: Sequence[str | None], column: int | None, columns: Columns | 
         if missing:
             raise ValueError(
                 f"{path}: line 1: expected a column {missing[0]}, as the network has learnt from one, got "
-                f"{shown(', '.join(map(str, names)), 100)}. Add it, or name it so."
+                f"{shown(', '.join(map(str, names)), 100, in_one_line=True)}. Add it, or name it so."
             )
         return [place[known.name] for known in columns]
     if len(features) != len(columns):
@@ -234,9 +234,9 @@ def _column(target: str | int, first: list[str], path: str | Path) -> int:
         return first.index(target)
     number = _number_of(target)
     if number is None or not -len(first) <= number < len(first):
+        some = shown(", ".join(first[:10]), 100, in_one_line=True)
         raise ValueError(
-            f"target: expected a column of {path}, {shown(', '.join(first[:10]), 100)}, or its number, "
-            f"0 to {len(first) - 1}, got {as_code(target)}."
+            f"target: expected a column of {path}, {some}, or its number, 0 to {len(first) - 1}, got {as_code(target)}."
         )
     return number % len(first)
 

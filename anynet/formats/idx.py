@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from anynet.checks import path_shown
+from anynet.checks import LARGEST, path_shown
 from anynet.formats.bounded import GZIP_MAGIC, MAX_BYTES, Reader, check_inflation, opened
 from anynet.formats.byte_order import native
 from anynet.formats.contents import got
@@ -83,7 +83,10 @@ def _read_header(reader: Reader) -> tuple[bytes, np.dtype[Any], tuple[int, ...]]
     head = bytes(reader.take(4))
     dimensions = bytes(reader.take(4 * head[3]))
     shape = tuple(int.from_bytes(dimensions[i : i + 4], "big") for i in range(0, len(dimensions), 4))
-    return head + dimensions, np.dtype(_TYPES[head[2]]), shape
+    dtype = np.dtype(_TYPES[head[2]])
+    if 0 in shape and math.prod(n or 1 for n in shape) > LARGEST // dtype.itemsize:  # which NumPy makes no array of
+        raise ValueError(f"{reader.name}: expected an IDX file, got dimensions that none has. Fetch the data again.")
+    return head + dimensions, dtype, shape
 
 
 def is_idx(head: bytes) -> bool:
