@@ -67,6 +67,12 @@ def test_an_image_that_comes_many_times_is_copied_no_more_than_twice(tmp_path, m
             datasets.load_data(path)
 
 
+def test_a_digit_that_no_array_holds_is_refused(tmp_path):
+    pairs = [(list(x), [2**63, *y[1:].tolist()]) for x, y in book()]
+    with pytest.raises(ValueError, match="training_data: expected y of the shape"):
+        datasets.load_data(file_of(tmp_path, pickle.dumps(pairs, 2)))
+
+
 def test_a_missing_file_is_an_os_error(tmp_path):
     for load in (datasets.load_data, datasets.load_data_wrapper, read_mnist_pickle):
         with pytest.raises(FileNotFoundError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from anynet.checks import path_shown
+from anynet.checks import LARGEST, path_shown
 from anynet.formats import pickle
 from anynet.formats.bounded import HARMLESS_BYTES, MAX_BYTES
 from anynet.typing import HostArray
@@ -66,8 +66,7 @@ def _joined(values: Any, where: str) -> Any:
     if not isinstance(values, list) or not values:
         return values
     kinds = {(type(value), getattr(value, "shape", ()), getattr(value, "dtype", None)) for value in values}
-    are_numbers = all(shape == () for _, shape, _ in kinds) and all(isinstance(value, Integral) for value in values)
-    if are_numbers:
+    if all(shape == () for _, shape, _ in kinds) and all(_is_int64(value) for value in values):
         return np.asarray(values, np.int64)
     if len(kinds) > 1 or not isinstance(values[0], np.ndarray):
         return values
@@ -75,6 +74,10 @@ def _joined(values: Any, where: str) -> Any:
     if n_bytes * len(values) > max(HARMLESS_BYTES, 2 * n_bytes * n_different):  # a file names an image at two bytes
         raise ValueError(f"{where}: expected different images, got {n_different:,} that come {len(values):,} times.")
     return np.stack(values)
+
+
+def _is_int64(value: Any) -> bool:
+    return isinstance(value, Integral) and -LARGEST <= int(value) <= LARGEST
 
 
 def _is_array(a: Any, kinds: str, ndim: int) -> bool:
