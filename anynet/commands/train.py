@@ -126,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Train, tell how it goes, and save what was learnt, whatever happens."""
     say = terminal.be_silent if arguments.quiet else terminal.say
     output = options.output_path(arguments.output, arguments.force)
-    _check_paths(arguments, output)
+    goes_on = _check_paths(arguments, output)
     data = training_data(arguments)
     net = networks.network_of(arguments, data.train, data.asked or Asked(1))
     _check_goes_together(arguments, net, data)
@@ -147,7 +147,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.dry_run:
             say(_tried(net, data.train, how))
         else:
-            if arguments.history is not None and not (arguments.force or arguments.resume is not None):
+            if arguments.history is not None and not (arguments.force or goes_on):
                 replace_file(Path(arguments.history), lambda file: None, is_new=True)  # its name is taken by one run
             _train(arguments, net, data, reports, output, say, check_for_interrupt)
 
@@ -264,8 +264,8 @@ def _badness(report: Report) -> float:
     return -report.n_correct if report.n_correct is not None else (report.metrics or {})["validation_cost"]
 
 
-def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
-    """Check all but the output that is to be written, before anything is."""
+def _check_paths(arguments: argparse.Namespace, output: Path) -> bool:
+    """Check all but the output that is to be written, before anything is; return whether a history is there already."""
     resolved, lines, folder = config.resolved_path(output), arguments.history, arguments.checkpoint
     named = {"--output": output, "--config": arguments.config and resolved, "--history": lines, "--checkpoint": folder}
     options.check_differ({option: Path(path) for option, path in named.items() if path is not None})
@@ -281,6 +281,7 @@ def _check_paths(arguments: argparse.Namespace, output: Path) -> None:
         folder = Path(arguments.checkpoint)
         options.check_folder("--checkpoint", next(p for p in (folder, *folder.absolute().parents) if p.exists()))
         agreement.check_free(Checkpoint(folder), arguments.resume)
+    return lines is not None and Path(lines).exists()
 
 
 def _check_goes_together(arguments: argparse.Namespace, net: Network, data: TrainingData) -> None:
