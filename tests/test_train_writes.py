@@ -14,7 +14,7 @@ from recipes import clusters
 
 from anynet import Network, backends, resuming
 from anynet.cli import main
-from anynet.commands import options, train
+from anynet.commands import train
 from anynet.history import Lines, read
 
 TRAIN = "train --data data.npz --validation-fraction 0.25 --learning-rate 5"
