@@ -152,6 +152,7 @@ def rng() -> np.random.Generator:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow_on(*libraries): slow where the `backend` is one of these, which compile")
+    config.addinivalue_line("markers", "no_cover: not counted in coverage, which makes a test take half as long again")
     # An entry that was half written when a run was interrupted is compiled anew.
     config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell lets what it runs in the background ignore it
@@ -159,13 +160,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow every journey, and what a test says is slow on a library."""
+    """Mark as slow every journey, and what a test says is slow on a library; coverage is that of all others."""
     for item in items:
         if JOURNEYS in item.path.parents:
             item.add_marker(pytest.mark.slow)
         setting = SETTINGS.get(getattr(item, "callspec", None) and item.callspec.params.get("backend"))
         if setting is not None and any(setting.name in mark.args for mark in item.iter_markers("slow_on")):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") is not None:
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

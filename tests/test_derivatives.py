@@ -368,8 +368,8 @@ def test_random_formulas_against_pytorch():
         assert difference(by_graph(cost, A, B), by_torch(cost, A, B)) <= 1e-10, source
 
 
-@pytest.mark.parametrize("n", [2_000, pytest.param(50_000, marks=pytest.mark.slow)])
-def test_a_hundred_thousand_operations_meet_no_limit(n):
+@pytest.mark.parametrize("n", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_twenty_thousand_operations_meet_no_limit(n):
     trace = Trace()
     x = trace.argument((2,), "float64")
     a = x

@@ -265,12 +265,12 @@ def test_a_gradient_far_out_is_no_nan():
     assert [o.tolist() for o in f([40.0, -40.0, 700.0])] == [740.0, [1.0, np.exp(-40.0), 1.0]]
 
 
-def test_a_hundred_thousand_operations_meet_no_limit():
+def test_twenty_thousand_operations_meet_no_limit():
     x = T.dscalar("x")
     z = x
-    for _ in range(100_000):
+    for _ in range(20_000):
         z = z + 1
-    assert function([x], z)(0.0) == 100_000.0
+    assert function([x], z)(0.0) == 20_000.0
     with pytest.raises(ValueError, match="at most 100,000 characters"):
         pp(z)
 
