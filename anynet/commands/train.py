@@ -176,8 +176,9 @@ def _train(
         check_for_interrupt.hold_all()
         is_interrupt = isinstance(stopped, KeyboardInterrupt)
         # What is not finite takes back the epoch that it stops.
-        is_late = isinstance(stopped, (OSError, ValueError, MemoryError)) and len(net.history) > 0  # it was not written
-        if ends or is_late or not (report is None or isinstance(stopped, FloatingPointError)):
+        # One that is learnt is kept though its line, or its checkpoint, could not be written.
+        is_unwritten = isinstance(stopped, (OSError, ValueError, MemoryError)) and len(net.history) > 0
+        if ends or is_unwritten or not (report is None or isinstance(stopped, FloatingPointError)):
             path, (epoch, _, _) = _save(net, output, arguments), _saved(list(net.history) or ends, data)
             kept = f"{f'The network of {epoch},' if data.chooses and ends else 'What was learnt so far'} is in {path}."
         else:
